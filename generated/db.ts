@@ -1,0 +1,328 @@
+// Made by `npm run gen` from the catalog of a migrated brand database; do not edit.
+
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
+
+export interface BrandPublishedSettings {
+  zone: string
+  currency: string | null
+  period_days: number
+  occasion_unit: string
+  recency_unit: string
+  member_by_purchase: boolean
+}
+
+export interface BrandSettings {
+  only_row: Generated<boolean>
+  zone: Generated<string>
+  currency: string | null
+  period_days: Generated<number>
+  occasion_unit: Generated<string>
+  recency_unit: Generated<string>
+  member_by_purchase: Generated<boolean>
+}
+
+export interface CommerceOrderLines {
+  person_id: number
+  order_id: number
+  line_no: number
+  item: string
+  item_name: string | null
+  quantity: ColumnType<string, string | number, string | number>
+  unit_price: ColumnType<string, string | number, string | number>
+  amount_minor: number
+}
+
+export interface CommerceOrders {
+  person_id: number
+  order_id: number
+  identity_id: number | null
+  source: string
+  external_id: string
+  paid_at: Date
+  amount_minor: number
+  line_count: number
+  recorded_at: Date
+}
+
+export interface CommercePublishedAllocations {
+  person_id: number
+  refund_id: number
+  order_id: number
+  refunded_at: Date
+  amount_minor: number
+}
+
+export interface CommercePublishedOrders {
+  person_id: number
+  order_id: number
+  source: string
+  external_id: string
+  paid_at: Date
+  amount_minor: number
+  recorded_at: Date
+}
+
+export interface CommercePublishedRefunds {
+  person_id: number
+  refund_id: number
+  source: string
+  external_id: string
+  refunded_at: Date
+  amount_minor: number
+  recorded_at: Date
+}
+
+export interface CommercePublishedUnmatched {
+  person_id: number
+  refund_id: number
+  refunded_at: Date
+  unmatched_minor: number | null
+}
+
+export interface CommerceRefundAllocations {
+  person_id: number
+  refund_id: number
+  refund_line_no: number
+  order_id: number
+  order_line_no: number
+  refunded_at: Date
+  amount_minor: number
+}
+
+export interface CommerceRefundLines {
+  person_id: number
+  refund_id: number
+  line_no: number
+  item: string
+  item_name: string | null
+  quantity: ColumnType<string, string | number, string | number>
+  unit_price: ColumnType<string, string | number, string | number>
+  amount_minor: number
+}
+
+export interface CommerceRefunds {
+  person_id: number
+  refund_id: number
+  identity_id: number | null
+  source: string
+  external_id: string
+  refunded_at: Date
+  of_external_id: string | null
+  amount_minor: number
+  recorded_at: Date
+}
+
+export interface CustomersCanonical {
+  identity_id: number
+  person_id: number
+}
+
+export interface CustomersConnections {
+  person_id: number
+  connection_id: number
+  identity_id: number
+  source: string
+  channel: string
+  begun_at: Date
+  ended_at: Date | null
+  recorded_at: Date
+}
+
+export interface CustomersIdentities {
+  identity_id: GeneratedAlways<number>
+  kind: string
+  namespace: string
+  value: string
+  recorded_at: Date
+}
+
+export interface CustomersPublishedConnections {
+  person_id: number
+  connection_id: number
+  identity_id: number
+  source: string
+  channel: string
+  begun_at: Date
+  ended_at: Date | null
+}
+
+export interface CustomersPublishedPeople {
+  person_id: number
+  identity_id: number
+  kind: string
+  namespace: string
+  value: string
+}
+
+export interface IntakeImports {
+  import_id: GeneratedAlways<number>
+  file_name: string
+  mapping_name: string
+  source: string
+  options: unknown
+  started_at: Date
+  finished_at: Date
+  rows_in: number
+  rows_stored: number
+  rows_merged: number
+  rows_rejected: number
+}
+
+export interface IntakeInbox {
+  source: string
+  kind: string
+  external_id: string
+  fact_id: number
+  body_hash: Buffer
+  import_id: number
+  recorded_at: Date
+}
+
+export interface IntakePendingPeople {
+  subscriber: string
+  person_id: number
+}
+
+export interface IntakePublishedImports {
+  import_id: number
+  file_name: string
+  mapping_name: string
+  finished_at: Date
+  rows_in: number
+  rows_stored: number
+  rows_merged: number
+  rows_rejected: number
+}
+
+export interface IntakePublishedInbox {
+  source: string
+  kind: string
+  external_id: string
+  fact_id: number
+  recorded_at: Date
+}
+
+export interface IntakeSubscribers {
+  subscriber: string
+}
+
+export interface IntakeSuperseded {
+  fact_id: number
+  body_hash: Buffer
+  body: unknown
+  import_id: number
+  recorded_at: Date
+  superseded_at: Date
+}
+
+export interface RelationshipDepthChanges {
+  person_id: number
+  changed_at: Date
+  from_depth: number
+  to_depth: number
+  cause_fact_id: number | null
+  recorded_at: Date
+  superseded_at: Date | null
+}
+
+export interface RelationshipOccasions {
+  person_id: number
+  occasion_key: number
+  from_at: Date
+  to_at: Date | null
+  occasion_at: Date | null
+  order_id: number | null
+  order_count: number | null
+  net_minor: number | null
+  opened_by: number | null
+  closed_by: number | null
+}
+
+export interface RelationshipPublishedDepthChanges {
+  person_id: number
+  changed_at: Date
+  from_depth: number
+  to_depth: number
+  cause_fact_id: number | null
+  recorded_at: Date
+}
+
+export interface RelationshipPublishedOccasions {
+  person_id: number
+  occasion_key: number
+  from_at: Date
+  to_at: Date | null
+  occasion_at: Date | null
+  order_count: number | null
+  net_minor: number | null
+}
+
+export interface RelationshipPublishedStanding {
+  person_id: number
+  depth: number | null
+  since: Date | null
+  lapses_at: Date | null
+  lapses_to: number | null
+  evidence: number[] | null
+  depth_if_connected: number | null
+  last_occasion_at: Date | null
+  occasions: number | null
+  net_paid_minor: number | null
+}
+
+export interface RelationshipRfmCuts {
+  in_force_from: Date
+  recency_unit: string
+  occasion_unit: string
+  buyers: number
+  recency_days: number[]
+  frequency: number[]
+  monetary_minor: number[]
+}
+
+export interface RelationshipStanding {
+  person_id: number
+  depth: number | null
+  since: Date | null
+  lapses_at: Date | null
+  lapses_to: number | null
+  evidence: number[] | null
+  depth_if_connected: number | null
+  last_occasion_at: Date | null
+  occasions: number | null
+  net_paid_minor: number | null
+}
+
+/** Tables and views of a brand database. */
+export interface DB {
+  'brand.published_settings': BrandPublishedSettings
+  'brand.settings': BrandSettings
+  'commerce.order_lines': CommerceOrderLines
+  'commerce.orders': CommerceOrders
+  'commerce.published_allocations': CommercePublishedAllocations
+  'commerce.published_orders': CommercePublishedOrders
+  'commerce.published_refunds': CommercePublishedRefunds
+  'commerce.published_unmatched': CommercePublishedUnmatched
+  'commerce.refund_allocations': CommerceRefundAllocations
+  'commerce.refund_lines': CommerceRefundLines
+  'commerce.refunds': CommerceRefunds
+  'customers.canonical': CustomersCanonical
+  'customers.connections': CustomersConnections
+  'customers.identities': CustomersIdentities
+  'customers.published_connections': CustomersPublishedConnections
+  'customers.published_people': CustomersPublishedPeople
+  'intake.imports': IntakeImports
+  'intake.inbox': IntakeInbox
+  'intake.pending_people': IntakePendingPeople
+  'intake.published_imports': IntakePublishedImports
+  'intake.published_inbox': IntakePublishedInbox
+  'intake.subscribers': IntakeSubscribers
+  'intake.superseded': IntakeSuperseded
+  'relationship.depth_changes': RelationshipDepthChanges
+  'relationship.occasions': RelationshipOccasions
+  'relationship.published_depth_changes': RelationshipPublishedDepthChanges
+  'relationship.published_occasions': RelationshipPublishedOccasions
+  'relationship.published_standing': RelationshipPublishedStanding
+  'relationship.rfm_cuts': RelationshipRfmCuts
+  'relationship.standing': RelationshipStanding
+}

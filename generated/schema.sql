@@ -1,0 +1,385 @@
+-- Made by `npm run gen` from the catalog of a database with all of migrations/brand; do not edit.
+
+-- brand --------------------------------------------------------------------------------------------------------------
+create schema brand;
+
+-- Its columns:
+--   zone text
+--   currency text
+--   period_days integer
+--   occasion_unit text
+--   recency_unit text
+--   member_by_purchase boolean
+create view brand.published_settings as
+  select zone, currency, period_days, occasion_unit, recency_unit, member_by_purchase from brand.settings;
+
+create table brand.settings (
+  only_row boolean default true not null,
+  zone text default 'Asia/Shanghai'::text not null,
+  currency text,
+  period_days integer default 365 not null,
+  occasion_unit text default 'day'::text not null,
+  recency_unit text default 'day'::text not null,
+  member_by_purchase boolean default true not null,
+  constraint settings_pkey PRIMARY KEY (only_row),
+  constraint settings_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+  constraint settings_occasion_unit_check CHECK ((occasion_unit = ANY (ARRAY['day'::text, 'order'::text]))),
+  constraint settings_only_row_check CHECK (only_row),
+  constraint settings_period_days_check CHECK (((period_days >= 1) AND (period_days <= 3660))),
+  constraint settings_recency_unit_check CHECK ((recency_unit = ANY (ARRAY['day'::text, '24h'::text])))
+);
+
+-- commerce -----------------------------------------------------------------------------------------------------------
+create schema commerce;
+
+create table commerce.order_lines (
+  person_id bigint not null,
+  order_id bigint not null,
+  line_no integer not null,
+  item text not null,
+  item_name text,
+  quantity numeric not null,
+  unit_price numeric not null,
+  amount_minor bigint not null,
+  constraint order_lines_pkey PRIMARY KEY (person_id, order_id, line_no)
+);
+
+create table commerce.orders (
+  person_id bigint not null,
+  order_id bigint not null,
+  identity_id bigint,
+  source text not null,
+  external_id text not null,
+  paid_at timestamp with time zone not null,
+  amount_minor bigint not null,
+  line_count integer not null,
+  recorded_at timestamp with time zone not null,
+  constraint orders_pkey PRIMARY KEY (person_id, order_id),
+  constraint orders_amount_minor_check CHECK ((amount_minor >= 0)),
+  constraint orders_check CHECK (((identity_id IS NULL) = (person_id = 0)))
+);
+CREATE INDEX orders_by_id ON commerce.orders USING btree (order_id);
+CREATE INDEX orders_by_recorded ON commerce.orders USING brin (recorded_at);
+
+-- Its columns:
+--   person_id bigint
+--   refund_id bigint
+--   order_id bigint
+--   refunded_at timestamp with time zone
+--   amount_minor bigint
+create view commerce.published_allocations as
+  select person_id, refund_id, order_id, refunded_at, amount_minor from commerce.refund_allocations;
+
+-- Its columns:
+--   person_id bigint
+--   order_id bigint
+--   source text
+--   external_id text
+--   paid_at timestamp with time zone
+--   amount_minor bigint
+--   recorded_at timestamp with time zone
+create view commerce.published_orders as
+  select person_id, order_id, source, external_id, paid_at, amount_minor, recorded_at from commerce.orders;
+
+-- Its columns:
+--   person_id bigint
+--   refund_id bigint
+--   source text
+--   external_id text
+--   refunded_at timestamp with time zone
+--   amount_minor bigint
+--   recorded_at timestamp with time zone
+create view commerce.published_refunds as
+  select person_id, refund_id, source, external_id, refunded_at, amount_minor, recorded_at from commerce.refunds;
+
+-- Its columns:
+--   person_id bigint
+--   refund_id bigint
+--   refunded_at timestamp with time zone
+--   unmatched_minor bigint
+create view commerce.published_unmatched as
+  select r.person_id, r.refund_id, r.refunded_at, r.amount_minor - coalesce(a.amount_minor, 0) as unmatched_minor
+  from commerce.refunds r
+  left join (
+    select refund_id, sum(amount_minor)::bigint as amount_minor from commerce.refund_allocations group by refund_id
+  ) a using (refund_id)
+  where r.amount_minor > coalesce(a.amount_minor, 0);
+
+create table commerce.refund_allocations (
+  person_id bigint not null,
+  refund_id bigint not null,
+  refund_line_no integer not null,
+  order_id bigint not null,
+  order_line_no integer not null,
+  refunded_at timestamp with time zone not null,
+  amount_minor bigint not null,
+  constraint refund_allocations_pkey PRIMARY KEY (person_id, refund_id, refund_line_no, order_id, order_line_no),
+  constraint refund_allocations_amount_minor_check CHECK ((amount_minor > 0))
+);
+CREATE INDEX allocations_by_order ON commerce.refund_allocations USING btree (person_id, order_id);
+
+create table commerce.refund_lines (
+  person_id bigint not null,
+  refund_id bigint not null,
+  line_no integer not null,
+  item text not null,
+  item_name text,
+  quantity numeric not null,
+  unit_price numeric not null,
+  amount_minor bigint not null,
+  constraint refund_lines_pkey PRIMARY KEY (person_id, refund_id, line_no),
+  constraint refund_lines_amount_minor_check CHECK ((amount_minor >= 0))
+);
+
+create table commerce.refunds (
+  person_id bigint not null,
+  refund_id bigint not null,
+  identity_id bigint,
+  source text not null,
+  external_id text not null,
+  refunded_at timestamp with time zone not null,
+  of_external_id text,
+  amount_minor bigint not null,
+  recorded_at timestamp with time zone not null,
+  constraint refunds_pkey PRIMARY KEY (person_id, refund_id),
+  constraint refunds_amount_minor_check CHECK ((amount_minor >= 0)),
+  constraint refunds_check CHECK (((identity_id IS NULL) = (person_id = 0)))
+);
+CREATE INDEX refunds_by_id ON commerce.refunds USING btree (refund_id);
+CREATE INDEX refunds_by_order ON commerce.refunds USING btree (source, of_external_id) WHERE (of_external_id IS NOT NULL);
+CREATE INDEX refunds_by_recorded ON commerce.refunds USING brin (recorded_at);
+
+-- customers ----------------------------------------------------------------------------------------------------------
+create schema customers;
+
+create table customers.canonical (
+  identity_id bigint not null,
+  person_id bigint not null,
+  constraint canonical_pkey PRIMARY KEY (identity_id),
+  constraint canonical_identity_id_fkey FOREIGN KEY (identity_id) REFERENCES customers.identities(identity_id),
+  constraint canonical_person_id_check CHECK ((person_id > 0))
+);
+CREATE INDEX canonical_by_person ON customers.canonical USING btree (person_id);
+
+create table customers.connections (
+  person_id bigint not null,
+  connection_id bigint not null,
+  identity_id bigint not null,
+  source text not null,
+  channel text not null,
+  begun_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  recorded_at timestamp with time zone not null,
+  constraint connections_pkey PRIMARY KEY (person_id, connection_id),
+  constraint connections_check CHECK ((ended_at >= begun_at))
+);
+CREATE INDEX connections_by_identity ON customers.connections USING btree (identity_id, channel);
+
+create table customers.identities (
+  identity_id bigint generated always as identity not null,
+  kind text not null,
+  namespace text not null,
+  value text not null,
+  recorded_at timestamp with time zone not null,
+  constraint identities_pkey PRIMARY KEY (identity_id),
+  constraint identities_kind_namespace_value_key UNIQUE (kind, namespace, value),
+  constraint identities_kind_check CHECK ((kind = 'own_id'::text)),
+  constraint identities_value_check CHECK ((value <> ''::text))
+);
+
+-- Its columns:
+--   person_id bigint
+--   connection_id bigint
+--   identity_id bigint
+--   source text
+--   channel text
+--   begun_at timestamp with time zone
+--   ended_at timestamp with time zone
+create view customers.published_connections as
+  select person_id, connection_id, identity_id, source, channel, begun_at, ended_at from customers.connections;
+
+-- Its columns:
+--   person_id bigint
+--   identity_id bigint
+--   kind text
+--   namespace text
+--   value text
+create view customers.published_people as
+  select c.person_id, i.identity_id, i.kind, i.namespace, i.value
+  from customers.canonical c join customers.identities i using (identity_id);
+
+-- intake -------------------------------------------------------------------------------------------------------------
+create schema intake;
+
+CREATE SEQUENCE intake.fact_id AS bigint INCREMENT 1 START 1;
+
+create table intake.imports (
+  import_id bigint generated always as identity not null,
+  file_name text not null,
+  mapping_name text not null,
+  source text not null,
+  options jsonb not null,
+  started_at timestamp with time zone not null,
+  finished_at timestamp with time zone not null,
+  rows_in bigint not null,
+  rows_stored bigint not null,
+  rows_merged bigint not null,
+  rows_rejected bigint not null,
+  constraint imports_pkey PRIMARY KEY (import_id),
+  constraint imports_check CHECK ((rows_in = ((rows_stored + rows_merged) + rows_rejected)))
+);
+
+create table intake.inbox (
+  source text not null,
+  kind text not null,
+  external_id text not null,
+  fact_id bigint not null,
+  body_hash bytea not null,
+  import_id bigint not null,
+  recorded_at timestamp with time zone not null,
+  constraint inbox_pkey PRIMARY KEY (source, kind, external_id),
+  constraint inbox_kind_check CHECK ((kind = ANY (ARRAY['order'::text, 'connection'::text])))
+);
+CREATE INDEX inbox_by_fact ON intake.inbox USING btree (fact_id);
+
+create table intake.pending_people (
+  subscriber text not null,
+  person_id bigint not null,
+  constraint pending_people_pkey PRIMARY KEY (subscriber, person_id),
+  constraint pending_people_subscriber_fkey FOREIGN KEY (subscriber) REFERENCES intake.subscribers(subscriber)
+);
+
+-- Its columns:
+--   import_id bigint
+--   file_name text
+--   mapping_name text
+--   finished_at timestamp with time zone
+--   rows_in bigint
+--   rows_stored bigint
+--   rows_merged bigint
+--   rows_rejected bigint
+create view intake.published_imports as
+  select import_id, file_name, mapping_name, finished_at, rows_in, rows_stored, rows_merged, rows_rejected from intake.imports;
+
+-- Its columns:
+--   source text
+--   kind text
+--   external_id text
+--   fact_id bigint
+--   recorded_at timestamp with time zone
+create view intake.published_inbox as
+  select source, kind, external_id, fact_id, recorded_at from intake.inbox;
+
+create table intake.subscribers (
+  subscriber text not null,
+  constraint subscribers_pkey PRIMARY KEY (subscriber)
+);
+
+create table intake.superseded (
+  fact_id bigint not null,
+  body_hash bytea not null,
+  body jsonb not null,
+  import_id bigint not null,
+  recorded_at timestamp with time zone not null,
+  superseded_at timestamp with time zone not null,
+  constraint superseded_pkey PRIMARY KEY (fact_id, body_hash)
+);
+
+-- relationship -------------------------------------------------------------------------------------------------------
+create schema relationship;
+
+create table relationship.depth_changes (
+  person_id bigint not null,
+  changed_at timestamp with time zone not null,
+  from_depth smallint not null,
+  to_depth smallint not null,
+  cause_fact_id bigint,
+  recorded_at timestamp with time zone not null,
+  superseded_at timestamp with time zone,
+  constraint depth_changes_pkey PRIMARY KEY (person_id, changed_at, recorded_at)
+);
+CREATE INDEX depth_changes_by_time ON relationship.depth_changes USING btree (changed_at) WHERE (superseded_at IS NULL);
+
+create table relationship.occasions (
+  person_id bigint not null,
+  occasion_key bigint not null,
+  from_at timestamp with time zone not null,
+  to_at timestamp with time zone,
+  occasion_at timestamp with time zone,
+  order_id bigint,
+  order_count integer,
+  net_minor bigint,
+  opened_by bigint,
+  closed_by bigint,
+  constraint occasions_pkey PRIMARY KEY (person_id, occasion_key, from_at)
+) partition by RANGE (person_id);
+
+create table relationship.occasions_a partition of relationship.occasions DEFAULT;
+
+-- Its columns:
+--   person_id bigint
+--   changed_at timestamp with time zone
+--   from_depth smallint
+--   to_depth smallint
+--   cause_fact_id bigint
+--   recorded_at timestamp with time zone
+create view relationship.published_depth_changes as
+  select person_id, changed_at, from_depth, to_depth, cause_fact_id, recorded_at
+  from relationship.depth_changes where superseded_at is null;
+
+-- Its columns:
+--   person_id bigint
+--   occasion_key bigint
+--   from_at timestamp with time zone
+--   to_at timestamp with time zone
+--   occasion_at timestamp with time zone
+--   order_count integer
+--   net_minor bigint
+create view relationship.published_occasions as
+  select person_id, occasion_key, from_at, to_at, occasion_at, order_count, net_minor from relationship.occasions;
+
+-- Its columns:
+--   person_id bigint
+--   depth smallint
+--   since timestamp with time zone
+--   lapses_at timestamp with time zone
+--   lapses_to smallint
+--   evidence bigint[]
+--   depth_if_connected smallint
+--   last_occasion_at timestamp with time zone
+--   occasions integer
+--   net_paid_minor bigint
+create view relationship.published_standing as
+  select person_id, depth, since, lapses_at, lapses_to, evidence, depth_if_connected, last_occasion_at, occasions, net_paid_minor
+  from relationship.standing;
+
+create table relationship.rfm_cuts (
+  in_force_from timestamp with time zone not null,
+  recency_unit text not null,
+  occasion_unit text not null,
+  buyers bigint not null,
+  recency_days integer[] not null,
+  frequency bigint[] not null,
+  monetary_minor bigint[] not null,
+  constraint rfm_cuts_pkey PRIMARY KEY (in_force_from)
+);
+
+create table relationship.standing (
+  person_id bigint not null,
+  depth smallint,
+  since timestamp with time zone,
+  lapses_at timestamp with time zone,
+  lapses_to smallint,
+  evidence bigint[],
+  depth_if_connected smallint,
+  last_occasion_at timestamp with time zone,
+  occasions integer,
+  net_paid_minor bigint,
+  constraint standing_pkey PRIMARY KEY (person_id)
+) partition by RANGE (person_id);
+CREATE INDEX standing_by_depth ON ONLY relationship.standing USING btree (depth, person_id);
+CREATE INDEX standing_by_lapse ON ONLY relationship.standing USING btree (lapses_at) WHERE (lapses_at IS NOT NULL);
+
+create table relationship.standing_a partition of relationship.standing DEFAULT;
+CREATE INDEX standing_a_depth_person_id_idx ON relationship.standing_a USING btree (depth, person_id);
+CREATE INDEX standing_a_lapses_at_idx ON relationship.standing_a USING btree (lapses_at) WHERE (lapses_at IS NOT NULL);

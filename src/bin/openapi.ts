@@ -1,0 +1,26 @@
+import manifest from '../../package.json' with { type: 'json' }
+import type { Auth } from '../platform/auth.ts'
+import { systemClock } from '../platform/clock.ts'
+import { readConfig } from '../platform/config.ts'
+import { createHttp } from '../platform/http.ts'
+import { registerRoutes } from './routes.ts'
+
+/** The server's OpenAPI 3.1 document, from its routes: nothing listens and nothing is asked, so there is no database. */
+export async function openApiDocument(): Promise<object> {
+  const absent = () => {
+    throw new Error('The routes are only described here, not called')
+  }
+  const app = await createHttp({
+    config: readConfig({}),
+    auth: new Proxy({} as Auth, { get: () => absent }),
+    version: manifest.version,
+    consoleFolder: import.meta.dirname,
+    brandOf: absent,
+    health: absent,
+  })
+  registerRoutes(app, { brandOf: absent, clock: systemClock })
+  await app.ready()
+  const document = app.swagger()
+  await app.close()
+  return document
+}

@@ -1,0 +1,165 @@
+import { compareKeys, scoreRfm } from '../modules/relationship/actions.ts'
+import {
+  RFM_SEGMENTS,
+  RFM_VALUE_GROUPS,
+  type ScoredCustomer,
+  type Transaction,
+} from '../modules/relationship/schema.ts'
+import { CsvError, type CsvFile, openCsv } from '../platform/csv.ts'
+import { columnsOf, readNumber, readTime } from '../platform/fields.ts'
+import { type Refusal, refuse } from '../platform/refusal.ts'
+import { type Answer, type Command, choice, EXIT, table, text, UsageError } from './command.ts'
+
+/** RFM of a plain file, no database: for analysts, by the same rules. */
+export const rfmFile: Command = {
+  name: 'rfm-file',
+  summary: 'RFM of a plain CSV with the columns customer, date, amount; no database.',
+  positionals: ['FILE'],
+  flags: {
+    'as-of': {
+      type: 'string',
+      value: 'TIME',
+      help: "the day recency is counted to, in the file's own time (required)",
+    },
+    ties: {
+      type: 'string',
+      value: 'group|first',
+      help: 'equal frequencies get equal scores, or are ranked by customer (default: group)',
+    },
+    recency: { type: 'string', value: 'day|24h', help: 'calendar days or floor of 24-hour periods (default: day)' },
+    occasion: {
+      type: 'string',
+      value: 'day|order',
+      help: 'what frequency counts: purchase days or rows (default: day)',
+    },
+  },
+  usesBrand: false,
+  run: async ({ values, positionals }) => {
+    const asOfText = text(values['as-of'])
+    if (!asOfText) throw new UsageError('rfm-file needs --as-of, e.g. --as-of 2011-12-10.')
+    const asOf = wallClock(asOfText)
+    if (asOf === undefined)
+      throw new UsageError(`--as-of ${asOfText} is no time: write 2011-12-10 or 2011-12-10T12:50.`)
+    const options = {
+      asOf,
+      ties: choice('ties', values.ties, ['group', 'first']) ?? 'group',
+      recencyUnit: choice('recency', values.recency, ['day', '24h']) ?? 'day',
+      occasionUnit: choice('occasion', values.occasion, ['day', 'order']) ?? 'day',
+    } as const
+    const read = await readTransactions(positionals[0] ?? '', asOf)
+    if ('refused' in read) return read
+    const { cuts, customers } = scoreRfm(read.transactions, options)
+    return answer(asOfText, options, read, cuts, customers)
+  },
+}
+
+interface FileRows {
+  readonly rowsIn: number
+  readonly transactions: Transaction[]
+  readonly rejected: { line: number; reason: string }[]
+  readonly later: number
+}
+
+async function readTransactions(path: string, asOf: number): Promise<FileRows | Refusal> {
+  let file: CsvFile
+  try {
+    file = await openCsv(path)
+  } catch (error) {
+    const reason =
+      error instanceof CsvError
+        ? error.message
+        : `it cannot be read (${(error as { code?: string }).code ?? 'unknown'}).`
+    return refuse(
+      'invalid',
+      'unreadable_csv',
+      `${path}: ${reason}`,
+      'Give a CSV with the columns customer, date, amount.',
+    )
+  }
+  const columns = columnsOf(file.header, { customer: ['customer', 'customer_id'], date: ['date'], amount: ['amount'] })
+  const missing = Object.entries(columns).filter(([, index]) => index < 0)
+  if (missing.length > 0) {
+    return refuse(
+      'invalid',
+      'wrong_columns',
+      `${path} has no column ${missing.map(([name]) => name).join(', ')}.`,
+      'It needs customer, date, amount.',
+    )
+  }
+  const transactions: Transaction[] = []
+  const rejected: { line: number; reason: string }[] = []
+  let [rowsIn, later] = [0, 0]
+  for await (const batch of file.batches) {
+    for (const { line, fields } of batch) {
+      rowsIn += 1
+      const customer = fields[columns.customer ?? -1]?.trim() ?? ''
+      const at = wallClock(fields[columns.date ?? -1]?.trim() ?? '')
+      const amount = readNumber(fields[columns.amount ?? -1]?.trim() ?? '')
+      if (!customer) rejected.push({ line, reason: 'missing_customer' })
+      else if (at === undefined) rejected.push({ line, reason: 'bad_time' })
+      else if (amount === undefined) rejected.push({ line, reason: 'bad_number' })
+      else if (at > asOf) later += 1
+      else transactions.push({ customer, at, amount: Number(amount) })
+    }
+  }
+  return { rowsIn, transactions, rejected, later }
+}
+
+/** Wall-clock milliseconds: a plain file has no zone, and days are counted as it writes them. */
+function wallClock(content: string): number | undefined {
+  const time = readTime(content, 'ymd')
+  if (!time) return undefined
+  return Date.parse('instant' in time ? time.instant.replace(' ', 'T') : `${time.local.replace(' ', 'T')}Z`)
+}
+
+function answer(
+  asOf: string,
+  options: { ties: string; recencyUnit: string; occasionUnit: string },
+  read: FileRows,
+  cuts: Record<string, number[]>,
+  customers: ScoredCustomer[],
+): Answer {
+  const mean = (list: number[]) => (list.length > 0 ? list.reduce((sum, value) => sum + value, 0) / list.length : null)
+  const segments = RFM_SEGMENTS.map(({ segment }) => {
+    const members = customers.filter((customer) => customer.segment === segment)
+    return {
+      segment,
+      buyers: members.length,
+      mean_recency_days: mean(members.map((member) => member.recency_days)),
+      mean_frequency: mean(members.map((member) => member.frequency)),
+      mean_monetary: mean(members.map((member) => member.monetary)),
+    }
+  })
+  const json = {
+    as_of: asOf,
+    ties: options.ties,
+    recency_unit: options.recencyUnit,
+    occasion_unit: options.occasionUnit,
+    rows_in: read.rowsIn,
+    rows_after_as_of: read.later,
+    rows_rejected: read.rejected.length,
+    rejected: read.rejected,
+    buyers: customers.length,
+    cuts,
+    segments,
+    value_groups: RFM_VALUE_GROUPS.map(({ group }) => ({
+      group,
+      buyers: customers.filter((customer) => customer.value_group === group).length,
+    })),
+    customers: [...customers].sort((a, b) => compareKeys(a.customer, b.customer)),
+  }
+  const rows = segments.map((row) => [
+    row.segment,
+    row.buyers,
+    row.mean_recency_days?.toFixed(1) ?? '',
+    row.mean_frequency?.toFixed(2) ?? '',
+    row.mean_monetary?.toFixed(2) ?? '',
+  ])
+  const body = table(['segment', 'buyers', 'mean recency', 'mean frequency', 'mean amount'], rows)
+  const rejects = read.rejected.map(({ line, reason }) => `line ${line}: ${reason}\n`).join('')
+  return {
+    json,
+    text: `${customers.length.toLocaleString('en-US')} buyers as of ${asOf}\n\n${body}${rejects}`,
+    exit: read.rejected.length > 0 ? EXIT.doneWithRejects : EXIT.done,
+  }
+}

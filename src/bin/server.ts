@@ -1,0 +1,149 @@
+// `npm start`: PostgreSQL, API and console in one process. Composition only.
+
+import { parseArgs } from 'node:util'
+import { makeDemoBrand } from '../../demo/make.ts'
+import manifest from '../../package.json' with { type: 'json' }
+import { ensureConsole } from '../../web/build.ts'
+import { refreshStanding } from '../modules/relationship/actions.ts'
+import { type Auth, createAuth, LINK_MINUTES } from '../platform/auth.ts'
+import { systemClock } from '../platform/clock.ts'
+import { readConfig } from '../platform/config.ts'
+import { type BrandOf, createHttp, type Health, type Http } from '../platform/http.ts'
+import { type Installation, openInstallation } from '../platform/installation.ts'
+import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
+import { type Stopping, stopOnSignals } from '../platform/stopping.ts'
+import { registerRoutes } from './routes.ts'
+
+const USAGE = `Starts Perennial: database, API and console, on 127.0.0.1.
+
+usage: npm start -- [--empty] [--help]
+
+  --empty   begin with an empty brand in place of the demo brand
+  --help    print this
+
+Settings are environment variables: PORT (8700), PERENNIAL_HOME (./data), DATABASE_URL, PUBLIC_URL.`
+
+async function start(isEmpty: boolean, stopping: Stopping): Promise<void> {
+  const config = readConfig()
+  const consoleFolder = await ensureConsole(config.root)
+  const installation = orThrow(await openInstallation(config, 'server'))
+  stopping.onStop(() => installation.close())
+  bringBackWhenLost(installation, stopping)
+  if (!(await installation.currentBrand())) await makeFirstBrand(installation, isEmpty)
+
+  await catchUp(installation)
+
+  let address = ''
+  const auth = await createAuth(installation, { baseUrl: () => address, clock: systemClock })
+  const brandOf = brandOfInstallation(installation)
+  const health = () => healthOf(installation)
+  const version = manifest.version
+  const app = await createHttp({ config, auth, version, consoleFolder, brandOf, health })
+  registerRoutes(app, { brandOf, clock: systemClock })
+
+  address = await listen(app, config.port)
+  stopping.onStop(() => app.close())
+  console.log(`Perennial is ready at ${address}`)
+  console.log(await invitation(auth, address))
+}
+
+async function listen(app: Http, port: number): Promise<string> {
+  try {
+    return await app.listen({ host: '127.0.0.1', port })
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EADDRINUSE') throw error
+    throw refuse(
+      'conflict',
+      'port_taken',
+      `Port ${port} is taken by another program.`,
+      `Stop that one, or name a free port: PORT=${port + 1} npm start`,
+    )
+  }
+}
+
+async function invitation(auth: Auth, address: string): Promise<string> {
+  if (await auth.ownerHasPassword()) return `Sign in at ${address}/ (new link: ./perennial sign-in)`
+  return `Sign in once with ${await auth.makeSignInLink()} (valid ${LINK_MINUTES} minutes)`
+}
+
+async function makeFirstBrand(installation: Installation, isEmpty: boolean): Promise<void> {
+  const now = systemClock.now()
+  if (!isEmpty) {
+    orThrow(await makeDemoBrand(installation, now))
+    return
+  }
+  const brand = orThrow(await installation.createBrand({ key: 'main', name: 'My brand', isDemo: false }, now))
+  await installation.makeCurrent(brand.key)
+}
+
+/** People whose facts changed while nothing worked them off: an import that was killed after its facts were in. */
+async function catchUp(installation: Installation): Promise<void> {
+  for (const brand of await installation.brands()) {
+    await refreshStanding(await installation.openBrand(brand), systemClock)
+  }
+}
+
+function brandOfInstallation(installation: Installation): BrandOf {
+  return async () => {
+    const brand = await installation.currentBrand()
+    if (!brand) throw refuse('missing', 'no_brand', 'There is no brand yet.', 'Restart the server: it makes one.')
+    return { brand, database: await installation.openBrand(brand) }
+  }
+}
+
+async function healthOf(installation: Installation): Promise<Health> {
+  const major = await installation.serverMajor()
+  const brand = await installation.currentBrand()
+  if (brand) await (await installation.openBrand(brand)).pool.query('select')
+  const database = { major, embedded: installation.cluster !== undefined }
+  return { database, brand: brand?.key ?? null }
+}
+
+/** PostgreSQL can be killed apart from us, by the kernel for one; requests fail until it is back. */
+function bringBackWhenLost({ cluster }: Installation, stopping: Stopping): void {
+  cluster?.onLost(async () => {
+    if (stopping.isStopping) return
+    console.error('PostgreSQL ended unexpectedly; bringing it back.')
+    try {
+      await cluster.recover()
+      console.error('PostgreSQL is back.')
+    } catch (error) {
+      report(error)
+      await stopping.stop(1)
+    }
+  })
+}
+
+function orThrow<T>(value: T | Refusal): T {
+  if (isRefusal(value)) throw value
+  return value
+}
+
+/** A sentence for what somebody can put right; the stack too for what only a programmer can. */
+function report(error: unknown): void {
+  if (isRefusal(error)) console.error(`${error.message} ${error.remedy}`)
+  else console.error(error instanceof Error && !(error instanceof TypeError) ? error.message : error)
+}
+
+function readArguments(args: string[]): { empty: boolean; help: boolean } {
+  const options = { empty: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const
+  try {
+    return parseArgs({ args, options }).values
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`)
+    process.exit(2)
+  }
+}
+
+const { empty, help } = readArguments(process.argv.slice(2))
+if (help) {
+  console.log(USAGE)
+} else {
+  const stopping = stopOnSignals()
+  start(empty, stopping).catch((error) => {
+    // Stopped while starting: what failed then failed because its database was closed.
+    if (stopping.isStopping) return
+    report(error)
+    void stopping.stop(1)
+  })
+}

@@ -1,0 +1,173 @@
+import type { Sql } from '../../platform/db.ts'
+import { type Refusal, refuse } from '../../platform/refusal.ts'
+import { readSettings } from '../brand/actions.ts'
+import { DEFAULT_CURRENCY } from '../brand/schema.ts'
+import { scorePerson, standingAt, standingOf } from '../relationship/actions.ts'
+import { DEPTHS, type DepthKey, nextStepAt } from '../relationship/schema.ts'
+import * as queries from './queries.ts'
+import type { Brief, ListedPerson, PeopleFilter, PeoplePage, Person } from './schema.ts'
+
+/** The brand as the installation lists it. */
+export interface BrandName {
+  readonly key: string
+  readonly name: string
+  readonly isDemo: boolean
+}
+
+const LAPSES_NEXT_MAX = 10
+
+/**
+ * The brief (M1). Without `asOf` it is of now; with it, of the facts up to that instant by all that is known now.
+ */
+export async function readBrief(db: Sql, brand: BrandName, now: Date, asOf: Date | undefined): Promise<Brief> {
+  const at = asOf ?? now
+  const settings = await readSettings(db)
+  const standing = standingAt(now, asOf, settings)
+  const figures = await queries.selectBrief(db, standing, at)
+  const next = await queries.selectPeople(db, standing, { at, lapsingDays: 366 * 10, limit: LAPSES_NEXT_MAX })
+  const lastImport = await queries.selectLastImport(db, at)
+  return {
+    brand: {
+      key: brand.key,
+      name: brand.name,
+      is_demo: brand.isDemo,
+      zone: settings.zone,
+      currency: settings.currency ?? DEFAULT_CURRENCY,
+      period_days: settings.period_days,
+    },
+    as_of: at.toISOString(),
+    people: figures.people,
+    buyers: figures.buyers,
+    orders: figures.orders,
+    anonymous_orders: figures.anonymous_orders,
+    net_revenue_minor: figures.paid_minor - figures.refunded_minor,
+    anonymous_net_revenue_minor: figures.anonymous_paid_minor - figures.anonymous_refunded_minor,
+    unmatched_refunds: figures.unmatched_refunds,
+    unmatched_refunds_minor: figures.unmatched_refunds_minor,
+    depths: DEPTHS.map(({ depth, key }) => ({
+      depth,
+      key,
+      people: figures.depths.find((row) => row.depth === depth)?.people ?? 0,
+    })),
+    lapsing_7_days: figures.lapsing_7_days,
+    lapsing_30_days: figures.lapsing_30_days,
+    lapses_next: next.rows.map(listed),
+    since_yesterday: {
+      orders_recorded: figures.orders_recorded,
+      refunds_recorded: figures.refunds_recorded,
+      net_revenue_recorded_minor: figures.net_revenue_recorded_minor,
+      people_deepened: figures.people_deepened,
+      people_lapsed: figures.people_lapsed,
+    },
+    last_import: lastImport ? { ...lastImport, finished_at: lastImport.finished_at.toISOString() } : null,
+  }
+}
+
+/** The people that a figure counts: the same filter gives the same number as the brief. */
+export async function listPeople(db: Sql, now: Date, filter: PeopleFilter): Promise<PeoplePage | Refusal> {
+  const asOf = filter.as_of ? new Date(filter.as_of) : undefined
+  const after = filter.after ? readCursor(filter.after) : undefined
+  if (filter.after && !after) {
+    return refuse('invalid', 'bad_cursor', '`after` is not the `next` of a page.', 'Begin again without it.')
+  }
+  const settings = await readSettings(db)
+  const { total, rows } = await queries.selectPeople(db, standingAt(now, asOf, settings), {
+    at: asOf ?? now,
+    depth: filter.depth,
+    lapsingDays: filter.lapsing_days,
+    buyers: filter.buyers === undefined ? undefined : filter.buyers === 'true',
+    after,
+    limit: filter.limit,
+  })
+  const last = rows.length === filter.limit ? rows.at(-1) : undefined
+  return { total, people: rows.map(listed), next: last ? writeCursor(last.sort, last.person_id) : null }
+}
+
+/** One person by id, as of an instant, with the facts behind. */
+export async function readPerson(
+  db: Sql,
+  personId: number,
+  now: Date,
+  asOf: Date | undefined,
+): Promise<Person | Refusal> {
+  const at = asOf ?? now
+  const settings = await readSettings(db)
+  const row = await queries.selectPerson(db, standingOf(personId, at, settings), personId)
+  if (!row) return refuse('missing', 'no_such_person', `There is no person ${personId}.`, 'Look the person up by key.')
+  const [facts, rfm] = await Promise.all([
+    queries.selectPersonFacts(db, personId, row.evidence, at),
+    scorePerson(db, personId, at),
+  ])
+  return {
+    ...listed(row),
+    as_of: at.toISOString(),
+    currency: settings.currency ?? DEFAULT_CURRENCY,
+    depth_if_connected: row.depth_if_connected,
+    is_lost: row.depth === 0 && facts.connections.length > 0,
+    next_step: nextStepAt(row.depth),
+    identities: facts.identities,
+    connections: facts.connections.map((connection) => ({
+      ...connection,
+      begun_at: connection.begun_at.toISOString(),
+      ended_at: connection.ended_at?.toISOString() ?? null,
+    })),
+    evidence: facts.evidence.map((fact) => ({ ...fact, occurred_at: fact.occurred_at.toISOString() })),
+    rfm,
+    occasions_list: facts.occasions.map((occasion) => ({
+      ...occasion,
+      occasion_at: occasion.occasion_at.toISOString(),
+    })),
+    changes: facts.changes.map((change) => ({ ...change, changed_at: change.changed_at.toISOString() })),
+  }
+}
+
+/** The person that a key names (`12347`, or `online-retail:12347` where two sources use the same key). */
+export async function findPerson(db: Sql, key: string): Promise<number | Refusal> {
+  const found = await queries.selectPeopleByKey(db, key)
+  const people = new Set(found.map((row) => row.person_id))
+  const [only] = people
+  if (only === undefined) {
+    return refuse(
+      'missing',
+      'no_such_person',
+      `Nobody is known as "${key}".`,
+      "Use a customer's id as the imported file has it.",
+    )
+  }
+  if (people.size > 1) {
+    const keys = found.map((row) => `${row.namespace}:${row.value}`).join(', ')
+    return refuse('conflict', 'ambiguous_key', `"${key}" names ${people.size} people.`, `Say which: ${keys}.`)
+  }
+  return only
+}
+
+function listed(row: queries.PersonRow): ListedPerson {
+  return {
+    person_id: row.person_id,
+    key: row.key,
+    source: row.source,
+    depth: row.depth,
+    depth_key: depthKeyOf(row.depth),
+    since: row.since?.toISOString() ?? null,
+    lapses_at: row.lapses_at?.toISOString() ?? null,
+    lapses_to: row.lapses_to,
+    last_occasion_at: row.last_occasion_at?.toISOString() ?? null,
+    occasions: row.occasions,
+    net_paid_minor: row.net_paid_minor,
+  }
+}
+
+function depthKeyOf(depth: number): DepthKey {
+  const found = DEPTHS.find((entry) => entry.depth === depth)
+  if (!found) throw new RangeError(`There is no depth ${depth}`)
+  return found.key
+}
+
+function writeCursor(sort: string, personId: number): string {
+  return Buffer.from(`${personId} ${sort}`).toString('base64url')
+}
+
+function readCursor(text: string): { sort: string; personId: number } | undefined {
+  const match = /^(\d{1,15}) ([-+:. \d]{1,40})$/.exec(Buffer.from(text, 'base64url').toString())
+  return match ? { personId: Number(match[1]), sort: match[2] ?? '' } : undefined
+}

@@ -1,0 +1,231 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Sql } from '../../platform/db.ts'
+
+/** One row of a list of people, as the database has it. */
+export interface PersonRow {
+  readonly person_id: number
+  readonly key: string
+  readonly source: string
+  readonly depth: number
+  readonly since: Date | null
+  readonly lapses_at: Date | null
+  readonly lapses_to: number | null
+  readonly last_occasion_at: Date | null
+  readonly occasions: number
+  readonly net_paid_minor: number
+}
+
+/** What a source calls a person: the identity known longest. Looked up for the rows shown only. */
+const WITH_KEY = sql`
+  cross join lateral (
+    select p.value as key, p.namespace as source from customers.published_people p
+    where p.person_id = s.person_id order by p.identity_id limit 1
+  ) k`
+
+export interface BriefRow {
+  readonly people: number
+  readonly buyers: number
+  readonly depths: { depth: number; people: number }[]
+  readonly lapsing_7_days: number
+  readonly lapsing_30_days: number
+  readonly orders: number
+  readonly anonymous_orders: number
+  readonly paid_minor: number
+  readonly anonymous_paid_minor: number
+  readonly refunded_minor: number
+  readonly anonymous_refunded_minor: number
+  readonly unmatched_refunds: number
+  readonly unmatched_refunds_minor: number
+  readonly orders_recorded: number
+  readonly refunds_recorded: number
+  readonly net_revenue_recorded_minor: number
+  readonly people_deepened: number
+  readonly people_lapsed: number
+}
+
+/** Every figure of the brief in one statement, so that they are of one moment. */
+export async function selectBrief(db: Sql, standing: RawBuilder<unknown>, at: Date): Promise<BriefRow> {
+  const yesterday = sql`${at}::timestamptz - interval '24 hours'`
+  const { rows } = await sql<BriefRow>`
+    with standing as materialized (${standing}),
+    by_depth as (
+      select depth, count(*) as people, count(*) filter (where occasions > 0) as buyers,
+        count(*) filter (where lapses_at <= ${at}::timestamptz + interval '168 hours') as lapsing_7_days,
+        count(*) filter (where lapses_at <= ${at}::timestamptz + interval '720 hours') as lapsing_30_days
+      from standing group by depth
+    ), void_orders as (
+      -- Fully refunded by then: a few beside all orders, so they are counted off.
+      select o.person_id, o.order_id
+      from commerce.published_orders o
+      join commerce.published_allocations a on a.person_id = o.person_id and a.order_id = o.order_id and a.refunded_at <= ${at}
+      where o.paid_at <= ${at}
+      group by o.person_id, o.order_id, o.amount_minor having sum(a.amount_minor) >= o.amount_minor
+    )
+    select p.*, o.*, v.orders - w.orders as orders, v.anonymous_orders - w.anonymous_orders as anonymous_orders, r.*, u.*, n.*, c.*
+    from (
+      select coalesce(sum(people), 0)::bigint as people, coalesce(sum(buyers), 0)::bigint as buyers,
+        coalesce(sum(lapsing_7_days), 0)::bigint as lapsing_7_days, coalesce(sum(lapsing_30_days), 0)::bigint as lapsing_30_days,
+        coalesce(jsonb_agg(jsonb_build_object('depth', depth, 'people', people)), '[]') as depths
+      from by_depth
+    ) p,
+    (select coalesce(sum(amount_minor), 0)::bigint as paid_minor,
+      coalesce(sum(amount_minor) filter (where person_id = 0), 0)::bigint as anonymous_paid_minor
+      from commerce.published_orders where paid_at <= ${at}) o,
+    (select count(*) as orders, count(*) filter (where person_id = 0) as anonymous_orders
+      from commerce.published_orders where paid_at <= ${at}) v,
+    (select count(*) as orders, count(*) filter (where person_id = 0) as anonymous_orders from void_orders) w,
+    (select coalesce(sum(amount_minor), 0)::bigint as refunded_minor,
+      coalesce(sum(amount_minor) filter (where person_id = 0), 0)::bigint as anonymous_refunded_minor
+      from commerce.published_refunds where refunded_at <= ${at}) r,
+    (select count(*) as unmatched_refunds, coalesce(sum(unmatched_minor), 0)::bigint as unmatched_refunds_minor
+      from commerce.published_unmatched where refunded_at <= ${at}) u,
+    (select
+      (select count(*) from commerce.published_orders where recorded_at > ${yesterday} and recorded_at <= ${at}) as orders_recorded,
+      (select count(*) from commerce.published_refunds where recorded_at > ${yesterday} and recorded_at <= ${at}) as refunds_recorded,
+      (select coalesce(sum(amount_minor), 0)::bigint from commerce.published_orders where recorded_at > ${yesterday} and recorded_at <= ${at})
+        - (select coalesce(sum(amount_minor), 0)::bigint from commerce.published_refunds where recorded_at > ${yesterday} and recorded_at <= ${at})
+        as net_revenue_recorded_minor) n,
+    (select count(distinct person_id) filter (where to_depth > from_depth) as people_deepened,
+      count(distinct person_id) filter (where to_depth < from_depth) as people_lapsed
+      from relationship.published_depth_changes where changed_at > ${yesterday} and changed_at <= ${at}) c`.execute(db)
+  const [row] = rows
+  if (!row) throw new Error('The brief came back empty')
+  return row
+}
+
+export interface LastImportRow {
+  readonly import_id: number
+  readonly file_name: string
+  readonly finished_at: Date
+  readonly rows_in: number
+  readonly rows_stored: number
+  readonly rows_merged: number
+  readonly rows_rejected: number
+}
+
+export async function selectLastImport(db: Sql, at: Date): Promise<LastImportRow | undefined> {
+  const { rows } = await sql<LastImportRow>`
+    select import_id, file_name, finished_at, rows_in, rows_stored, rows_merged, rows_rejected
+    from intake.published_imports where finished_at <= ${at} order by import_id desc limit 1`.execute(db)
+  return rows[0]
+}
+
+export interface PeopleQuery {
+  readonly at: Date
+  readonly depth?: number | undefined
+  readonly lapsingDays?: number | undefined
+  readonly buyers?: boolean | undefined
+  readonly after?: { readonly sort: string; readonly personId: number } | undefined
+  readonly limit: number
+}
+
+/**
+ * One page of the people that a figure counts, and how many there are. Who lapses comes soonest first, everybody else
+ * by what they paid; the key of a page is (sort value, person), so pages stay whole while people move.
+ */
+export async function selectPeople(
+  db: Sql,
+  standing: RawBuilder<unknown>,
+  query: PeopleQuery,
+): Promise<{ total: number; rows: (PersonRow & { sort: string })[] }> {
+  const lapsing = query.lapsingDays !== undefined
+  const filter = sql`
+    (${query.depth ?? null}::int is null or depth = ${query.depth ?? null}::int)
+    and (${query.buyers ?? null}::boolean is null or (occasions > 0) = ${query.buyers ?? null}::boolean)
+    and (${query.lapsingDays ?? null}::int is null or lapses_at <= ${query.at}::timestamptz + make_interval(hours => 24 * ${query.lapsingDays ?? null}::int))`
+  const sort = lapsing ? sql`lapses_at` : sql`-net_paid_minor`
+  const type = lapsing ? sql`timestamptz` : sql`bigint`
+  const after = query.after
+    ? sql`(sort, person_id) > (${query.after.sort}::${type}, ${query.after.personId}::bigint)`
+    : sql`true`
+  const { rows } = await sql<PersonRow & { sort: string; total: number }>`
+    with matching as materialized (select *, ${sort} as sort from (${standing}) s where ${filter})
+    select s.person_id, k.key, k.source, s.depth, s.since, s.lapses_at, s.lapses_to, s.last_occasion_at, s.occasions, s.net_paid_minor,
+      s.sort::text as sort, t.total
+    from (select count(*) as total from matching) t
+    left join (select * from matching where ${after} order by sort, person_id limit ${query.limit}) s on true
+    left join lateral (
+      select p.value as key, p.namespace as source from customers.published_people p
+      where p.person_id = s.person_id order by p.identity_id limit 1
+    ) k on true
+    order by s.sort, s.person_id`.execute(db)
+  return { total: rows[0]?.total ?? 0, rows: rows.filter((row) => row.person_id !== null) }
+}
+
+/** People that a key names: an identity's value in any source, or `source:value`. */
+export async function selectPeopleByKey(
+  db: Sql,
+  key: string,
+): Promise<{ person_id: number; namespace: string; value: string }[]> {
+  const { rows } = await sql<{ person_id: number; namespace: string; value: string }>`
+    select person_id, namespace, value from customers.published_people
+    where value = ${key} or namespace || ':' || value = ${key} order by identity_id limit 10`.execute(db)
+  return rows
+}
+
+export async function selectPerson(
+  db: Sql,
+  standing: RawBuilder<unknown>,
+  personId: number,
+): Promise<(PersonRow & { evidence: number[]; depth_if_connected: number }) | undefined> {
+  const { rows } = await sql<PersonRow & { evidence: number[]; depth_if_connected: number }>`
+    select s.person_id, k.key, k.source, s.depth, s.since, s.lapses_at, s.lapses_to, s.last_occasion_at, s.occasions,
+      s.net_paid_minor, s.evidence, s.depth_if_connected
+    from (${standing}) s ${WITH_KEY} where s.person_id = ${personId}`.execute(db)
+  return rows[0]
+}
+
+export interface PersonFacts {
+  readonly identities: { kind: string; namespace: string; value: string }[]
+  readonly connections: { channel: string; source: string; begun_at: Date; ended_at: Date | null }[]
+  readonly evidence: {
+    fact_id: number
+    kind: 'order' | 'refund' | 'connection'
+    external_id: string
+    source: string
+    occurred_at: Date
+  }[]
+  readonly occasions: { occasion_at: Date; orders: number; net_minor: number }[]
+  readonly changes: { changed_at: Date; from_depth: number; to_depth: number; cause_fact_id: number | null }[]
+}
+
+const LIST_MAX = 50
+
+/** What stands behind one person as of an instant. */
+export async function selectPersonFacts(
+  db: Sql,
+  personId: number,
+  evidence: readonly number[],
+  at: Date,
+): Promise<PersonFacts> {
+  const [identities, connections, facts, occasions, changes] = await Promise.all([
+    sql<PersonFacts['identities'][number]>`
+      select kind, namespace, value from customers.published_people where person_id = ${personId} order by identity_id`.execute(
+      db,
+    ),
+    sql<PersonFacts['connections'][number]>`
+      select channel, source, begun_at, ended_at from customers.published_connections
+      where person_id = ${personId} and begun_at <= ${at} order by begun_at`.execute(db),
+    sql<PersonFacts['evidence'][number]>`
+      select order_id as fact_id, 'order' as kind, external_id, source, paid_at as occurred_at from commerce.published_orders
+      where person_id = ${personId} and order_id = any(${evidence}::bigint[])
+      union all
+      select connection_id, 'connection', channel, source, begun_at from customers.published_connections
+      where person_id = ${personId} and connection_id = any(${evidence}::bigint[])
+      order by occurred_at desc`.execute(db),
+    sql<PersonFacts['occasions'][number]>`
+      select occasion_at, order_count as orders, net_minor from relationship.published_occasions
+      where person_id = ${personId} and from_at <= ${at} and to_at > ${at}
+      order by occasion_at desc limit ${LIST_MAX}`.execute(db),
+    sql<PersonFacts['changes'][number]>`
+      select changed_at, from_depth, to_depth, cause_fact_id from relationship.published_depth_changes
+      where person_id = ${personId} and changed_at <= ${at} order by changed_at desc limit ${LIST_MAX}`.execute(db),
+  ])
+  return {
+    identities: identities.rows,
+    connections: connections.rows,
+    evidence: facts.rows,
+    occasions: occasions.rows,
+    changes: changes.rows,
+  }
+}

@@ -1,0 +1,63 @@
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import type { Clock } from '../../platform/clock.ts'
+import type { Database } from '../../platform/db.ts'
+import { type BrandName, listPeople, readBrief, readPerson } from './actions.ts'
+import { brief, peopleFilter, peoplePage, person } from './schema.ts'
+
+export interface AnalyticsDeps {
+  readonly clock: Clock
+  /** The brand that the console shows, and its database. */
+  readonly brandOf: () => Promise<{ brand: BrandName; database: Database }>
+}
+
+const asOfQuery = z.object({ as_of: z.iso.datetime({ offset: true }).optional() })
+
+export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }: AnalyticsDeps): void {
+  const routes = app.withTypeProvider<ZodTypeProvider>()
+  const instant = (text: string | undefined) => (text ? new Date(text) : undefined)
+
+  routes.get(
+    '/api/v1/brief',
+    {
+      config: { policy: 'signed_in' },
+      schema: { operationId: 'brief', querystring: asOfQuery, response: { 200: brief } },
+    },
+    async (request) => {
+      const { brand, database } = await brandOf()
+      return readBrief(database.db, brand, clock.now(), instant(request.query.as_of))
+    },
+  )
+
+  routes.get(
+    '/api/v1/people',
+    {
+      config: { policy: 'signed_in' },
+      schema: { operationId: 'people', querystring: peopleFilter, response: { 200: peoplePage } },
+    },
+    async (request, reply) => {
+      const { database } = await brandOf()
+      return reply.answer(await listPeople(database.db, clock.now(), request.query))
+    },
+  )
+
+  routes.get(
+    '/api/v1/people/:person_id',
+    {
+      config: { policy: 'signed_in' },
+      schema: {
+        operationId: 'person',
+        params: z.object({ person_id: z.coerce.number().int().positive() }),
+        querystring: asOfQuery,
+        response: { 200: person },
+      },
+    },
+    async (request, reply) => {
+      const { database } = await brandOf()
+      return reply.answer(
+        await readPerson(database.db, request.params.person_id, clock.now(), instant(request.query.as_of)),
+      )
+    },
+  )
+}

@@ -1,0 +1,143 @@
+import { z } from 'zod'
+import { depthKey, evidence, nextStep } from '../relationship/schema.ts'
+
+/** One person in a list: enough to recognise them and to see why they are in it. */
+export const listedPerson = z.object({
+  person_id: z.number().int(),
+  /** What the source calls them: the argument of `person KEY`. */
+  key: z.string(),
+  source: z.string(),
+  depth: z.number().int().min(0).max(5),
+  depth_key: depthKey,
+  since: z.iso.datetime().nullable(),
+  /** First instant at which time alone changes the depth; null when nothing is dated. */
+  lapses_at: z.iso.datetime().nullable(),
+  /** The depth they fall to then. */
+  lapses_to: z.number().int().nullable(),
+  last_occasion_at: z.iso.datetime().nullable(),
+  occasions: z.number().int(),
+  /** Net paid, minor units of the brand's currency. */
+  net_paid_minor: z.number().int(),
+})
+export type ListedPerson = z.infer<typeof listedPerson>
+
+/** The brief (M1): what the Today page and `./perennial brief` show; one query, one answer. */
+export const brief = z.object({
+  brand: z.object({
+    key: z.string(),
+    name: z.string(),
+    is_demo: z.boolean(),
+    zone: z.string(),
+    currency: z.string(),
+    period_days: z.number().int(),
+  }),
+  as_of: z.iso.datetime(),
+  /** People known by anything at all. */
+  people: z.number().int(),
+  /** People with at least one countable purchase occasion, ever. */
+  buyers: z.number().int(),
+  /** Paid orders that are not fully refunded, anonymous ones included. */
+  orders: z.number().int(),
+  /** Of these, orders without a customer: in revenue, not in people. */
+  anonymous_orders: z.number().int(),
+  /** Everything paid less everything refunded, minor units of `brand.currency`. */
+  net_revenue_minor: z.number().int(),
+  /** The part of it from orders without a customer. */
+  anonymous_net_revenue_minor: z.number().int(),
+  /** Refunds that found no earlier line to reduce: already taken off net_revenue_minor. */
+  unmatched_refunds: z.number().int(),
+  unmatched_refunds_minor: z.number().int(),
+  depths: z.array(z.object({ depth: z.number().int(), key: depthKey, people: z.number().int() })),
+  /** People whose depth lapses by time alone within 7 and 30 days. */
+  lapsing_7_days: z.number().int(),
+  lapsing_30_days: z.number().int(),
+  /** Who lapses next, soonest first, at most 10. */
+  lapses_next: z.array(listedPerson),
+  /** What became known in the 24 hours before as_of (by recorded_at), and who moved (by when it took effect). */
+  since_yesterday: z.object({
+    orders_recorded: z.number().int(),
+    refunds_recorded: z.number().int(),
+    net_revenue_recorded_minor: z.number().int(),
+    people_deepened: z.number().int(),
+    people_lapsed: z.number().int(),
+  }),
+  last_import: z
+    .object({
+      import_id: z.number().int(),
+      file_name: z.string(),
+      finished_at: z.iso.datetime(),
+      rows_in: z.number().int(),
+      rows_stored: z.number().int(),
+      rows_merged: z.number().int(),
+      rows_rejected: z.number().int(),
+    })
+    .nullable(),
+})
+export type Brief = z.infer<typeof brief>
+
+/** Which people a figure counts: the same words in the URL, the API and the command line. */
+export const peopleFilter = z.object({
+  depth: z.coerce.number().int().min(0).max(5).optional(),
+  /** Lapsing by time alone within so many days. */
+  lapsing_days: z.coerce.number().int().min(1).max(366).optional(),
+  buyers: z.enum(['true', 'false']).optional(),
+  as_of: z.iso.datetime({ offset: true }).optional(),
+  /** Keyset: the `next` of the page before. */
+  after: z.string().max(100).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+})
+export type PeopleFilter = z.infer<typeof peopleFilter>
+
+export const peoplePage = z.object({
+  total: z.number().int(),
+  people: z.array(listedPerson),
+  next: z.string().nullable(),
+})
+export type PeoplePage = z.infer<typeof peoplePage>
+
+/** One person whole: what `./perennial person KEY` and the person drawer show. */
+export const person = listedPerson.extend({
+  as_of: z.iso.datetime(),
+  currency: z.string(),
+  /** What a disconnected person would be were they connected. */
+  depth_if_connected: z.number().int(),
+  /** Disconnected now, connected before. */
+  is_lost: z.boolean(),
+  next_step: nextStep.nullable(),
+  identities: z.array(z.object({ kind: z.string(), namespace: z.string(), value: z.string() })),
+  connections: z.array(
+    z.object({
+      channel: z.string(),
+      source: z.string(),
+      begun_at: z.iso.datetime(),
+      ended_at: z.iso.datetime().nullable(),
+    }),
+  ),
+  /** The facts that decide the depth. */
+  evidence: z.array(evidence),
+  rfm: z
+    .object({
+      recency_days: z.number().int(),
+      frequency: z.number().int(),
+      monetary_minor: z.number().int(),
+      r: z.number().int(),
+      f: z.number().int(),
+      m: z.number().int(),
+      segment: z.string(),
+    })
+    .nullable(),
+  /** Newest first, at most 50. */
+  occasions_list: z.array(
+    z.object({ occasion_at: z.iso.datetime(), orders: z.number().int(), net_minor: z.number().int() }),
+  ),
+  /** Newest first, at most 50; cause null: time alone. */
+  changes: z.array(
+    z.object({
+      changed_at: z.iso.datetime(),
+      from_depth: z.number().int(),
+      to_depth: z.number().int(),
+      cause_fact_id: z.number().int().nullable(),
+    }),
+  ),
+})
+export type Person = z.infer<typeof person>

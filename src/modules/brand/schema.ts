@@ -1,0 +1,18 @@
+import { z } from 'zod'
+
+/** What holds for the whole brand; defaults are domain.md's. */
+export const settings = z.object({
+  /** IANA zone of the brand's calendar; a naive time in a file is in it. */
+  zone: z.string(),
+  /** ISO 4217; null until the first import says it. */
+  currency: z.string().length(3).nullable(),
+  /** Current period P, in units of 24 hours. */
+  period_days: z.number().int().positive(),
+  occasion_unit: z.enum(['day', 'order']),
+  recency_unit: z.enum(['day', '24h']),
+  member_by_purchase: z.boolean(),
+})
+export type Settings = z.infer<typeof settings>
+
+/** The currency of a brand that has not been told one. */
+export const DEFAULT_CURRENCY = 'CNY'

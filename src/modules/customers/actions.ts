@@ -1,0 +1,1 @@
+export { connect, identifyOwnIds } from './queries.ts'

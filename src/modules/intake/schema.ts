@@ -1,0 +1,85 @@
+import { z } from 'zod'
+
+/**
+ * How a file's columns become facts. Written as YAML, shipped or by the user; what is not in it is not read.
+ * The kind's module says which fields there are (commerce: orders).
+ */
+export const mapping = z
+  .object({
+    name: z.string().min(1).max(60),
+    kind: z.enum(['orders']),
+    /** Names the system the file comes from: ids of different sources never meet by chance. */
+    source: z.string().min(1).max(60),
+    /** ISO 4217 of the amounts, when the file has no currency column. */
+    currency: z
+      .string()
+      .regex(/^[A-Z]{3}$/)
+      .optional(),
+    /** IANA zone of naive times; the brand's when absent. */
+    zone: z.string().optional(),
+    /** How 1/2/2010 is read; dates that begin with the year need none. */
+    date_order: z.enum(['ymd', 'mdy', 'dmy']).default('ymd'),
+    /** Documents whose id begins so are cancellations. */
+    cancel_prefix: z.string().min(1).max(20).optional(),
+    /** field -> the names its column may have; the first that the file has is taken. */
+    columns: z.record(z.string(), z.array(z.string().min(1)).min(1)),
+    options: z.record(z.string(), z.string()).default({}),
+  })
+  .strict()
+export type Mapping = z.infer<typeof mapping>
+
+/** Why a row was not stored. The text people read is in REJECT_TEXTS. */
+export const REJECT_TEXTS = {
+  column_count: 'has another number of fields than the header',
+  nul_byte: 'has a NUL byte',
+  field_too_long: 'has a field longer than 2,000 characters',
+  missing_order_id: 'has no order id',
+  missing_paid_at: 'has no time of payment',
+  bad_time: 'has a time that is none',
+  bad_number: 'has a quantity, price or amount that is not a number',
+  missing_amount: 'has neither an amount nor a quantity and a price',
+  mixed_refund:
+    'belongs to a document whose total is negative but that has positive lines: it cannot be told what was refunded',
+  other_currency: "has another currency than the brand's",
+  future_time: 'is paid in the future',
+  conflicting_customer: 'belongs to an order with two customers',
+  order_has_bad_row: 'belongs to an order another row of which was rejected: an order is stored whole or not at all',
+  cancel_dropped: 'is a cancellation, left out by cancels=drop',
+  zero_price_dropped: 'has no price, left out by zero_price=drop',
+} as const
+export type RejectReason = keyof typeof REJECT_TEXTS
+
+/** What an import did. rows_in = rows_stored + rows_merged + rows_rejected, always. */
+export const importReport = z.object({
+  import_id: z.number().int().nullable(),
+  dry_run: z.boolean(),
+  file_name: z.string(),
+  mapping: z.string(),
+  source: z.string(),
+  options: z.record(z.string(), z.string()),
+  rows_in: z.number().int(),
+  /** Rows that became part of a new or corrected document. */
+  rows_stored: z.number().int(),
+  /** Rows that said nothing new: exact repeats (duplicates=merge) and documents known with the same body. */
+  rows_merged: z.number().int(),
+  rows_rejected: z.number().int(),
+  rejected_by_reason: z.record(z.string(), z.number().int()),
+  /** Path of the CSV with every rejected row, its line and reason; null when there is none. */
+  rejects_file: z.string().nullable(),
+  /** People that the file's rows belong to. */
+  people: z.number().int(),
+  /** Orders in the file that are stored (new, corrected or known before). */
+  orders: z.number().int(),
+  /** Refund and cancel documents in the file that are stored. */
+  refunds: z.number().int(),
+  /** Refund documents of the file of which a part found no earlier line to reduce. */
+  unmatched_refunds: z.number().int(),
+  unmatched_refunds_minor: z.number().int(),
+  currency: z.string(),
+  /** Orders and refunds by what happened to them. */
+  documents_new: z.number().int(),
+  documents_corrected: z.number().int(),
+  documents_known: z.number().int(),
+  seconds: z.number(),
+})
+export type ImportReport = z.infer<typeof importReport>

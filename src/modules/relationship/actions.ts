@@ -1,0 +1,191 @@
+import type { RawBuilder } from 'kysely'
+import type { Clock } from '../../platform/clock.ts'
+import type { Database, Sql } from '../../platform/db.ts'
+import { readSettings } from '../brand/actions.ts'
+import { DEFAULT_CURRENCY, type Settings } from '../brand/schema.ts'
+import { claimPending, countPending, deletePending } from '../intake/actions.ts'
+import {
+  CLAIMED,
+  computeCuts,
+  EVERYONE,
+  insertCuts,
+  occasionsOf,
+  onePerson,
+  presentStanding,
+  type RfmQuery,
+  type RfmValues,
+  rebuildStanding,
+  rewriteStanding,
+  selectCutsInForce,
+  selectDepthReport,
+  selectRfm,
+  selectRfmValues,
+  standingBody,
+  type Ties,
+  writeDepthChanges,
+} from './queries.ts'
+import { segmentOf } from './rules.ts'
+import { DEPTHS, type DepthReport, RFM_SEGMENTS, RFM_VALUE_GROUPS, type RfmReport } from './schema.ts'
+
+export { compareKeys, scoreRfm } from './rules.ts'
+
+const SUBSCRIBER = 'relationship'
+/** People recomputed in one transaction: 12k took 0.7 s, so a batch stays short beside live traffic. */
+const BATCH_PEOPLE = 20_000
+/** From so many pending people on, build and swap is cheaper than rewriting rows in place. */
+const REBUILD_FROM_PEOPLE = 50_000
+
+/**
+ * Works off the people whose facts changed: their occasions, standing and change log are current afterwards. Claim
+ * and work are one transaction, so a crash leaves them pending.
+ *
+ * @returns how many people were recomputed.
+ */
+export async function refreshStanding(database: Database, clock: Clock): Promise<number> {
+  const pending = await countPending(database.db, SUBSCRIBER)
+  if (pending >= REBUILD_FROM_PEOPLE) return rebuild(database, clock).then(() => pending)
+  let refreshed = 0
+  for (let claimed = BATCH_PEOPLE; claimed === BATCH_PEOPLE; refreshed += claimed) {
+    claimed = await database.transaction(async (tx) => {
+      const count = await claimPending(tx, SUBSCRIBER, BATCH_PEOPLE)
+      if (count > 0) {
+        const settings = await readSettings(tx)
+        await rewriteStanding(tx, CLAIMED, clock.now(), settings)
+      }
+      return count
+    })
+  }
+  if (refreshed > 0) await database.transaction(async (tx) => insertCuts(tx, clock.now(), await readSettings(tx)))
+  return refreshed
+}
+
+/** Everyone from the facts, into new tables that replace the old ones in one transaction; readers never see half. */
+export async function rebuild(database: Database, clock: Clock): Promise<void> {
+  await database.transaction(async (tx) => {
+    const settings = await readSettings(tx)
+    const now = clock.now()
+    await deletePending(tx, SUBSCRIBER)
+    await rebuildStanding(tx, now, settings)
+    await writeDepthChanges(tx, EVERYONE, now, settings)
+    await insertCuts(tx, now, settings)
+  })
+}
+
+/**
+ * Standing as a select body, for the queries of modules above: with `asOf` from the facts up to that instant, without
+ * it as it is now (stored rows; whoever has lapsed since, computed on the spot).
+ */
+export function standingAt(now: Date, asOf: Date | undefined, settings: Settings): RawBuilder<unknown> {
+  return asOf ? standingBody(EVERYONE, asOf, settings) : presentStanding(now, settings)
+}
+
+/** The same for one person, always from the facts: a lookup by key costs nothing beside the walk over everyone. */
+export function standingOf(personId: number, at: Date, settings: Settings): RawBuilder<unknown> {
+  return standingBody(onePerson(personId), at, settings)
+}
+
+/** One buyer's RFM by the cut table in force then; by cuts made now where none was. Null: not a buyer then. */
+export async function scorePerson(db: Sql, personId: number, at: Date): Promise<PersonScores | null> {
+  const settings = await readSettings(db)
+  const values = await selectRfmValues(db, onePerson(personId), at, settings)
+  if (!values) return null
+  const cuts =
+    (await selectCutsInForce(db, at, settings)) ?? (await computeCuts(db, { now: at, settings, ties: 'group' }))
+  const below = (list: readonly number[], value: number) => list.filter((cut) => cut < value).length
+  const r = 5 - below(cuts.recency_days, values.recency_days)
+  const f = 1 + below(cuts.frequency, values.frequency)
+  const m = 1 + below(cuts.monetary_minor, values.monetary_minor)
+  return { ...values, r, f, m, segment: segmentOf(r, f) }
+}
+
+export interface PersonScores extends RfmValues {
+  readonly r: number
+  readonly f: number
+  readonly m: number
+  readonly segment: string
+}
+
+/** People at each depth as of an instant, and how many of them time alone will move. */
+export async function reportDepth(db: Sql, now: Date, asOf: Date | undefined): Promise<DepthReport> {
+  const settings = await readSettings(db)
+  const rows = await selectDepthReport(db, standingAt(now, asOf, settings))
+  const depths = DEPTHS.map(({ depth, key }) => {
+    const row = rows.find((other) => other.depth === depth)
+    return {
+      depth,
+      key,
+      people: row?.people ?? 0,
+      lapsing: row?.lapsing ?? 0,
+      first_lapses_at: row?.first_lapses_at?.toISOString() ?? null,
+    }
+  })
+  return {
+    as_of: (asOf ?? now).toISOString(),
+    period_days: settings.period_days,
+    people: depths.reduce((sum, { people }) => sum + people, 0),
+    depths,
+  }
+}
+
+export interface RfmCommand {
+  readonly asOf: Date
+  readonly ties: Ties
+  /** The brand's settings when not given. */
+  readonly recencyUnit: Settings['recency_unit'] | undefined
+  readonly occasionUnit: Settings['occasion_unit'] | undefined
+}
+
+/**
+ * R, F, M, scores and segments of every buyer as of an instant (domain.md §2). Scores come from the cut table in force
+ * then; where none was, or another unit or tie rule is asked for, from cuts made now, and the answer says which.
+ */
+export async function reportRfm(db: Sql, command: RfmCommand): Promise<RfmReport> {
+  const stored = await readSettings(db)
+  const settings: Settings = {
+    ...stored,
+    recency_unit: command.recencyUnit ?? stored.recency_unit,
+    occasion_unit: command.occasionUnit ?? stored.occasion_unit,
+  }
+  const query: RfmQuery = {
+    now: command.asOf,
+    settings,
+    ties: command.ties,
+    ...(settings.occasion_unit === stored.occasion_unit ? {} : { occasions: occasionsOf(settings) }),
+  }
+  const inForce = command.ties === 'group' ? await selectCutsInForce(db, command.asOf, settings) : undefined
+  const cuts = inForce ?? (await computeCuts(db, query))
+  const people = await selectRfm(db, query, cuts, { segments: RFM_SEGMENTS, groups: RFM_VALUE_GROUPS })
+  const mean = (values: number[]) =>
+    values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : null
+  return {
+    as_of: command.asOf.toISOString(),
+    currency: stored.currency ?? DEFAULT_CURRENCY,
+    recency_unit: settings.recency_unit,
+    occasion_unit: settings.occasion_unit,
+    ties: command.ties,
+    buyers: people.length,
+    cuts: {
+      origin: inForce ? 'in_force' : 'computed',
+      in_force_from: cuts.in_force_from?.toISOString() ?? null,
+      buyers: cuts.buyers,
+      recency_days: cuts.recency_days,
+      frequency: cuts.frequency,
+      monetary_minor: cuts.monetary_minor,
+    },
+    segments: RFM_SEGMENTS.map(({ segment }) => {
+      const members = people.filter((person) => person.segment === segment)
+      return {
+        segment,
+        buyers: members.length,
+        mean_recency_days: mean(members.map((person) => person.recency_days)),
+        mean_frequency: mean(members.map((person) => person.frequency)),
+        mean_monetary_minor: mean(members.map((person) => person.monetary_minor)),
+      }
+    }),
+    value_groups: RFM_VALUE_GROUPS.map(({ group }) => ({
+      group,
+      buyers: people.filter((person) => person.value_group === group).length,
+    })),
+    people,
+  }
+}

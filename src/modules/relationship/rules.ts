@@ -1,0 +1,109 @@
+import { RFM_SEGMENTS, RFM_VALUE_GROUPS, type ScoredCustomer, type Transaction } from './schema.ts'
+
+export interface RfmOptions {
+  readonly asOf: number
+  readonly ties: 'group' | 'first'
+  readonly recencyUnit: 'day' | '24h'
+  readonly occasionUnit: 'day' | 'order'
+}
+
+const DAY_MS = 86_400_000
+const SHARES = [0.2, 0.4, 0.6, 0.8]
+
+/**
+ * RFM of a plain list of transactions, for files that are in no brand: the same rules as the set form in queries.ts
+ * (a test holds the two together). A transaction is a payment: with `day` the payments of a calendar day are one
+ * occasion, with `order` each is one.
+ */
+export function scoreRfm(
+  transactions: readonly Transaction[],
+  options: RfmOptions,
+): { cuts: Record<'recency_days' | 'frequency' | 'monetary', number[]>; customers: ScoredCustomer[] } {
+  const values = [...groupByCustomer(transactions, options)].map(([customer, { firstOfDay, last, total }]) => ({
+    customer,
+    frequency: firstOfDay.size,
+    recency_days: recencyDays(last, options),
+    // Sums of decimal amounts in binary: rounded to a millionth, far below any currency's unit.
+    monetary: Math.round(total * 1e6) / 1e6,
+  }))
+  values.sort((a, b) => compareKeys(a.customer, b.customer))
+  const byFrequency = values
+    .map((_, index) => index)
+    .sort((a, b) => (values[a]?.frequency ?? 0) - (values[b]?.frequency ?? 0) || a - b)
+  const ranks = new Map(byFrequency.map((index, rank) => [index, rank + 1]))
+  const rankOf = (index: number) =>
+    options.ties === 'first' ? (ranks.get(index) ?? 0) : (values[index]?.frequency ?? 0)
+  const cuts = {
+    recency_days: cutsOf(values.map((value) => value.recency_days)),
+    frequency: cutsOf(values.map((_, index) => rankOf(index))),
+    monetary: cutsOf(values.map((value) => value.monetary)),
+  }
+  const mean = (pick: (value: (typeof values)[number]) => number) =>
+    values.reduce((sum, value) => sum + pick(value), 0) / values.length
+  const means = { r: mean((v) => v.recency_days), f: mean((v) => v.frequency), m: mean((v) => v.monetary) }
+  const customers = values.map((value, index) => {
+    const r = 5 - cutsBelow(cuts.recency_days, value.recency_days)
+    const f = 1 + cutsBelow(cuts.frequency, rankOf(index))
+    const m = 1 + cutsBelow(cuts.monetary, value.monetary)
+    return {
+      ...value,
+      r,
+      f,
+      m,
+      segment: segmentOf(r, f),
+      value_group: valueGroupOf(value.recency_days < means.r, value.frequency > means.f, value.monetary > means.m),
+    }
+  })
+  return { cuts, customers }
+}
+
+function groupByCustomer(transactions: readonly Transaction[], options: RfmOptions) {
+  const customers = new Map<string, { firstOfDay: Map<number, number>; last: number; total: number }>()
+  transactions.forEach((transaction, index) => {
+    const known = customers.get(transaction.customer) ?? { firstOfDay: new Map<number, number>(), last: 0, total: 0 }
+    const key = options.occasionUnit === 'order' ? index : Math.floor(transaction.at / DAY_MS)
+    known.firstOfDay.set(key, Math.min(known.firstOfDay.get(key) ?? Number.POSITIVE_INFINITY, transaction.at))
+    known.total += transaction.amount
+    customers.set(transaction.customer, known)
+  })
+  for (const known of customers.values()) known.last = Math.max(...known.firstOfDay.values())
+  return customers
+}
+
+function recencyDays(last: number, options: RfmOptions): number {
+  return options.recencyUnit === '24h'
+    ? Math.floor((options.asOf - last) / DAY_MS)
+    : Math.floor(options.asOf / DAY_MS) - Math.floor(last / DAY_MS)
+}
+
+/** Like PostgreSQL's percentile_disc: the first value whose cumulative share reaches the fraction. */
+function cutsOf(values: readonly number[]): number[] {
+  const sorted = [...values].sort((a, b) => a - b)
+  return SHARES.map((share) => sorted[Math.max(0, Math.ceil(share * sorted.length - 1e-9) - 1)] ?? 0)
+}
+
+function cutsBelow(cuts: readonly number[], value: number): number {
+  return cuts.filter((cut) => cut < value).length
+}
+
+export function segmentOf(r: number, f: number): string {
+  const found = RFM_SEGMENTS.find(
+    (entry) => (entry.r as readonly number[]).includes(r) && (entry.f as readonly number[]).includes(f),
+  )
+  if (!found) throw new RangeError(`There is no segment for R ${r}, F ${f}`)
+  return found.segment
+}
+
+export function valueGroupOf(r: boolean, f: boolean, m: boolean): string {
+  const found = RFM_VALUE_GROUPS.find((entry) => entry.r === r && entry.f === f && entry.m === m)
+  if (!found) throw new RangeError('There is no such value group')
+  return found.group
+}
+
+/** Ascending person key: numbers by value before text, text by code point; the same order as in queries.ts. */
+export function compareKeys(a: string, b: string): number {
+  const [aNumber, bNumber] = [/^\d{1,15}$/.test(a), /^\d{1,15}$/.test(b)]
+  if (aNumber !== bNumber) return aNumber ? -1 : 1
+  if (aNumber && Number(a) !== Number(b)) return Number(a) - Number(b)
+  return a < b ? -1 : a > b ? 1 : 0
+}

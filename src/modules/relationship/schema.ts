@@ -1,0 +1,156 @@
+import { z } from 'zod'
+
+/** Relationship depth (K1), domain.md §1: number, key, and the two names people see. */
+export const DEPTHS = [
+  { depth: 0, key: 'unconnected', zh: '未连接', en: 'Unconnected' },
+  { depth: 1, key: 'connected', zh: '基础用户', en: 'Connected' },
+  { depth: 2, key: 'member', zh: '未购会员', en: 'Member' },
+  { depth: 3, key: 'buyer', zh: '已购会员', en: 'Buyer' },
+  { depth: 4, key: 'repeat_buyer', zh: '复购会员', en: 'Repeat buyer' },
+  { depth: 5, key: 'advocate', zh: '品牌KOC', en: 'Advocate' },
+] as const
+
+export const depthKey = z.enum(['unconnected', 'connected', 'member', 'buyer', 'repeat_buyer', 'advocate'])
+export type DepthKey = z.infer<typeof depthKey>
+
+/** The one missing fact that would deepen a relationship; null at the deepest. */
+export const nextStep = z.enum(['connect', 'enrol', 'purchase', 'repurchase', 'spread'])
+
+/** By depth (domain.md §1): what a relationship of that depth still lacks. */
+const NEXT_STEPS: readonly (z.infer<typeof nextStep> | null)[] = [
+  'connect',
+  'enrol',
+  'purchase',
+  'repurchase',
+  'spread',
+  null,
+]
+
+export function nextStepAt(depth: number): z.infer<typeof nextStep> | null {
+  return NEXT_STEPS[depth] ?? null
+}
+
+/** One fact that decides something: `kind` says in which table it stands, `fact_id` which one. */
+export const evidence = z.object({
+  fact_id: z.number().int(),
+  kind: z.enum(['order', 'refund', 'connection']),
+  /** The source's own id, e.g. the order number. */
+  external_id: z.string(),
+  source: z.string(),
+  occurred_at: z.iso.datetime(),
+})
+
+/** The usual ten segments over R × F, as data: `r` and `f` are the scores that a segment covers (domain.md §2). */
+export const RFM_SEGMENTS = [
+  { segment: 'champions', zh: '冠军客户', r: [5], f: [4, 5] },
+  { segment: 'loyal_customers', zh: '忠诚客户', r: [3, 4], f: [4, 5] },
+  { segment: 'potential_loyalists', zh: '潜力客户', r: [4, 5], f: [2, 3] },
+  { segment: 'new_customers', zh: '新客户', r: [5], f: [1] },
+  { segment: 'promising', zh: '有望客户', r: [4], f: [1] },
+  { segment: 'need_attention', zh: '需要关注', r: [3], f: [3] },
+  { segment: 'about_to_sleep', zh: '即将沉睡', r: [3], f: [1, 2] },
+  { segment: 'at_risk', zh: '有流失风险', r: [1, 2], f: [3, 4] },
+  { segment: 'cant_lose', zh: '不能失去', r: [1, 2], f: [5] },
+  { segment: 'hibernating', zh: '沉睡客户', r: [1, 2], f: [1, 2] },
+] as const
+
+/** The eight value groups: is R, F, M better than the mean of all buyers? */
+export const RFM_VALUE_GROUPS = [
+  { group: 'key_value', zh: '重要价值', r: true, f: true, m: true },
+  { group: 'key_develop', zh: '重要发展', r: true, f: false, m: true },
+  { group: 'key_keep', zh: '重要保持', r: false, f: true, m: true },
+  { group: 'key_win_back', zh: '重要挽留', r: false, f: false, m: true },
+  { group: 'general_value', zh: '一般价值', r: true, f: true, m: false },
+  { group: 'general_develop', zh: '一般发展', r: true, f: false, m: false },
+  { group: 'general_keep', zh: '一般保持', r: false, f: true, m: false },
+  { group: 'general_win_back', zh: '一般挽留', r: false, f: false, m: false },
+] as const
+
+const score = z.number().int().min(1).max(5)
+
+/** One buyer's RFM. */
+export const rfmPerson = z.object({
+  person_id: z.number().int(),
+  key: z.string(),
+  recency_days: z.number().int(),
+  frequency: z.number().int(),
+  monetary_minor: z.number().int(),
+  r: score,
+  f: score,
+  m: score,
+  segment: z.string(),
+  value_group: z.string(),
+})
+
+export const rfmCuts = z.object({
+  /** in_force: the dated cut table that held then. computed: made now from the facts up to as_of. */
+  origin: z.enum(['in_force', 'computed']),
+  in_force_from: z.iso.datetime().nullable(),
+  buyers: z.number().int(),
+  recency_days: z.array(z.number()),
+  frequency: z.array(z.number()),
+  monetary_minor: z.array(z.number()),
+})
+
+/** What `./perennial rfm` answers. Means are over the buyers of the segment. */
+export const rfmReport = z.object({
+  as_of: z.iso.datetime(),
+  currency: z.string(),
+  recency_unit: z.enum(['day', '24h']),
+  occasion_unit: z.enum(['day', 'order']),
+  ties: z.enum(['group', 'first']),
+  buyers: z.number().int(),
+  cuts: rfmCuts,
+  segments: z.array(
+    z.object({
+      segment: z.string(),
+      buyers: z.number().int(),
+      mean_recency_days: z.number().nullable(),
+      mean_frequency: z.number().nullable(),
+      mean_monetary_minor: z.number().nullable(),
+    }),
+  ),
+  value_groups: z.array(z.object({ group: z.string(), buyers: z.number().int() })),
+  people: z.array(rfmPerson),
+})
+export type RfmReport = z.infer<typeof rfmReport>
+export type RfmPerson = z.infer<typeof rfmPerson>
+
+/** What `./perennial depth --as-of` answers. */
+export const depthReport = z.object({
+  as_of: z.iso.datetime(),
+  period_days: z.number().int(),
+  people: z.number().int(),
+  depths: z.array(
+    z.object({
+      depth: z.number().int(),
+      key: depthKey,
+      people: z.number().int(),
+      /** People of this depth for whom time alone will change it, and when first. */
+      lapsing: z.number().int(),
+      first_lapses_at: z.iso.datetime().nullable(),
+    }),
+  ),
+})
+export type DepthReport = z.infer<typeof depthReport>
+
+/** A payment of a plain file, for RFM without a brand. */
+export interface Transaction {
+  readonly customer: string
+  /** Milliseconds since 1970 of the wall clock of the file: days and 24-hour periods are counted on it. */
+  readonly at: number
+  readonly amount: number
+}
+
+/** One customer of such a file. */
+export interface ScoredCustomer {
+  readonly customer: string
+  readonly recency_days: number
+  readonly frequency: number
+  readonly monetary: number
+  readonly r: number
+  readonly f: number
+  readonly m: number
+  readonly segment: string
+  readonly value_group: string
+}

@@ -1,0 +1,79 @@
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import type { DB } from '../../generated/db.ts'
+
+/** Typed access to a brand database, inside or outside a transaction. */
+export type Sql = Kysely<DB>
+
+const CONNECTIONS_MAX = 12
+const CONNECT_TIMEOUT_MS = 10_000
+
+/**
+ * bigint (int8) and sum(bigint) (numeric with scale 0) arrive as text. Ids and money in minor units stay far
+ * below 2^53; a value above it would be silently rounded, so it is refused here, the one place of conversion.
+ */
+function parseInt8(text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value)) throw new RangeError(`bigint ${text} does not fit a JavaScript number`)
+  return value
+}
+
+const typeParsers = new pg.TypeOverrides()
+typeParsers.setTypeParser(pg.types.builtins.INT8, parseInt8)
+typeParsers.setTypeParser(pg.types.builtins.DATE, (text) => text)
+// bigint[] (1016) shares the element rule above.
+typeParsers.setTypeParser(1016 as never, (text: string) =>
+  text === '{}' ? [] : text.slice(1, -1).split(',').map(parseInt8),
+)
+
+export interface Database {
+  readonly pool: pg.Pool
+  readonly db: Sql
+  /** One transaction on one connection; `client` is that connection, for COPY. Rolls back when `work` throws. */
+  transaction<T>(work: (tx: Sql, client: pg.PoolClient) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+/** Opens a pool; connects only on first use. The session zone is UTC: brand days are made explicitly in SQL. */
+export function openDatabase(url: string): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: CONNECTIONS_MAX,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    types: typeParsers,
+    options: '-c timezone=UTC -c jit=off',
+    application_name: 'perennial',
+  })
+  // An idle connection lost to a server restart must not end the process; the next query reports it.
+  pool.on('error', () => {})
+  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })
+  return {
+    pool,
+    db,
+    transaction: (work) => inTransaction(pool, work),
+    close: () => pool.end(),
+  }
+}
+
+async function inTransaction<T>(pool: pg.Pool, work: (tx: Sql, client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  // Kysely's own transactions hide the connection, and COPY needs it: bind a Kysely to this one client instead.
+  const bound = { query: client.query.bind(client), release: () => {} } as unknown as pg.PoolClient
+  const tx = new Kysely<DB>({
+    dialect: new PostgresDialect({ pool: { connect: async () => bound, end: async () => {} } as unknown as pg.Pool }),
+  })
+  let broken: Error | undefined
+  try {
+    await client.query('begin')
+    const result = await work(tx, client)
+    await client.query('commit')
+    return result
+  } catch (error) {
+    await client.query('rollback').catch((lost: Error) => {
+      broken = lost
+    })
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}

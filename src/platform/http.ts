@@ -1,0 +1,452 @@
+import { randomUUID } from 'node:crypto'
+import fastifyStatic from '@fastify/static'
+import swagger from '@fastify/swagger'
+import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import {
+  hasZodFastifySchemaValidationErrors,
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import {
+  type Auth,
+  type Caller,
+  notSignedIn,
+  PASSWORD_CHARACTERS_MAX,
+  readPublicOrigin,
+  type SignedIn,
+} from './auth.ts'
+import type { Config } from './config.ts'
+import type { Database } from './db.ts'
+import type { Brand } from './installation.ts'
+import { isRefusal, type Refusal, refuse } from './refusal.ts'
+
+/** Who may call a route. Every route names one; a route that names none ends the start with an error. */
+export type Policy = 'public' | 'signed_in'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    policy?: Policy
+  }
+  interface FastifyRequest {
+    /** Set on routes with policy `signed_in`. */
+    user: SignedIn | undefined
+  }
+  interface FastifyReply {
+    /**
+     * What an action decided, as the handler's return value: `return reply.answer(await doIt(…))`. A value leaves as it
+     * is; a Refusal leaves as `{ error }` with the status of its kind.
+     */
+    answer<Value>(decided: Value | Refusal): Exclude<Value, Refusal>
+  }
+}
+
+/** The current brand and its database, asked anew for each request, because the first import switches it. */
+export type BrandOf = () => Promise<{ brand: Brand; database: Database }>
+
+export interface Health {
+  readonly database: { readonly major: number; readonly embedded: boolean }
+  /** Key of the current brand. */
+  readonly brand: string | null
+}
+
+export interface HttpParts {
+  readonly config: Pick<Config, 'publicUrl'>
+  readonly auth: Auth
+  /** Of this program. */
+  readonly version: string
+  /** The built console: index.html, and hashed files in assets/. */
+  readonly consoleFolder: string
+  readonly brandOf: BrandOf
+  /** Throws when something that every request needs does not answer. */
+  readonly health: () => Promise<Health>
+  /** Where log lines (JSON) go; standard error when left out. */
+  readonly logTo?: { write(line: string): void }
+}
+
+/** What routes are registered on: `registerXRoutes(app: Http, deps)`. */
+export type Http = Awaited<ReturnType<typeof createHttp>>
+
+const BODY_BYTES_MAX = 1024 * 1024
+const PATH_PARAMETER_CHARACTERS_MAX = 200
+const REQUEST_TIMEOUT_MS = 30_000
+const HEALTH_TIMEOUT_MS = 5_000
+/** Findings named in one answer to a request that does not fit its schema. */
+const FINDINGS_MAX = 5
+/** HTTP 421: the right server for the connection, the wrong one for the name. */
+const MISDIRECTED = 421
+
+const STATUS_BY_KIND = { invalid: 400, forbidden: 403, missing: 404, conflict: 409, over_limit: 429 } as const
+/** Forbidden because nobody has said who they are: HTTP tells these apart. */
+const UNAUTHENTICATED_CODES = ['not_signed_in', 'wrong_email_or_password']
+
+const errorBody = z.object({
+  error: z.object({
+    code: z.string(),
+    kind: z.enum(['invalid', 'forbidden', 'missing', 'conflict', 'over_limit', 'failure']),
+    message: z.string(),
+    remedy: z.string(),
+  }),
+})
+
+const wireUser = z.object({ name: z.string(), email: z.string(), role: z.string(), has_password: z.boolean() })
+
+const wireSession = z.object({
+  signed_in: z.boolean(),
+  user: wireUser.optional(),
+  brand: z.object({ key: z.string(), name: z.string(), is_demo: z.boolean() }).optional(),
+})
+
+/**
+ * API, sign-in and console in one server; module routes are registered on the result, then it is made to listen.
+ *
+ * Every request passes one gate (`onRequest`): host, origin, policy. Every error leaves by one handler.
+ * @throws ConfigError when PUBLIC_URL is no address.
+ */
+export async function createHttp(parts: HttpParts) {
+  const app = Fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: PATH_PARAMETER_CHARACTERS_MAX },
+    genReqId: () => randomUUID(),
+    // Fastify's own lines quote the address, and an address may be a sign-in link.
+    logController: new LogController({ disableRequestLogging: true }),
+    logger: {
+      level: 'warn',
+      stream: parts.logTo ?? process.stderr,
+      serializers: { req: nameOfRoute, err: describeError },
+    },
+    frameworkErrors: (error, request, reply) => answerError(error, request, reply),
+    // With PUBLIC_URL a proxy on this machine says who called; without it nobody may.
+    trustProxy: parts.config.publicUrl ? 'loopback' : false,
+  }).withTypeProvider<ZodTypeProvider>()
+
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  // Bodies are JSON: a form on a foreign page can send text/plain, and nothing here needs it.
+  app.removeContentTypeParser('text/plain')
+  app.decorateRequest('user', undefined)
+  // To the compiler only: a handler promises what its schema says, and preSerialization below knows a Refusal when it
+  // sees one.
+  app.decorateReply('answer', <Value>(decided: Value | Refusal) => decided as Exclude<Value, Refusal>)
+
+  await app.register(swagger, {
+    openapi: { openapi: '3.1.0', info: { title: 'Perennial', version: parts.version } },
+    transform: jsonSchemaTransform,
+  })
+  // Before the rule below: its one route serves files and knows no policy.
+  await app.register(fastifyStatic, {
+    root: parts.consoleFolder,
+    cacheControl: false,
+    dotfiles: 'ignore',
+    setHeaders: (reply, path) => reply.header('cache-control', cachingOf(path)),
+  })
+
+  app.addHook('onRoute', (route) => {
+    if (!route.config?.policy) {
+      throw new Error(`${route.method} ${route.url} declares no policy: add config: { policy: … } to it`)
+    }
+    const responses = route.schema?.response as Record<string, unknown> | undefined
+    if (responses) responses['4xx'] ??= errorBody
+  })
+  app.addHook('onRequest', gate(parts))
+  app.addHook('preSerialization', async (_request, reply, payload) => {
+    if (!isRefusal(payload)) return payload
+    reply.code(statusOf(payload))
+    return toErrorBody(payload)
+  })
+  app.setErrorHandler(answerError)
+  app.setNotFoundHandler((request, reply) => {
+    const isNavigation = request.method === 'GET' && request.headers.accept?.includes('text/html')
+    // The console finds its own page by the address; a missing page of the API or a missing file stays missing.
+    if (isNavigation && !/^\/(api|assets)(\/|$)/.test(pathOf(request))) return reply.code(200).sendFile('index.html')
+    return refuseWith(reply, refuse('missing', 'no_such_address', 'There is nothing at this address.', 'Check it.'))
+  })
+
+  app.get(
+    '/healthz',
+    { config: { policy: 'public' }, schema: { response: { 200: wireHealth, 503: wireUnhealthy } } },
+    async (_request, reply) => {
+      try {
+        const health = await within(parts.health(), HEALTH_TIMEOUT_MS)
+        return { status: 'ok' as const, version: parts.version, ...health }
+      } catch (error) {
+        reply.code(503)
+        return { status: 'unavailable' as const, version: parts.version, problem: problemOf(error) }
+      }
+    },
+  )
+  registerAccountRoutes(app, parts)
+  return app
+}
+
+const wireHealth = z.object({
+  status: z.literal('ok'),
+  version: z.string(),
+  database: z.object({ major: z.number().int(), embedded: z.boolean() }),
+  brand: z.string().nullable(),
+})
+const wireUnhealthy = z.object({ status: z.literal('unavailable'), version: z.string(), problem: z.string() })
+
+function registerAccountRoutes(app: Pick<Http, 'get' | 'post'>, { auth, brandOf }: HttpParts): void {
+  // HEAD would use the link up as well: some programs send it before they open a link.
+  app.get(
+    '/sign-in/:token',
+    {
+      config: { policy: 'public' },
+      exposeHeadRoute: false,
+      schema: { hide: true, params: z.object({ token: z.string() }) },
+    },
+    async (request, reply) => {
+      const opened = await auth.openLink(request.params.token, callerOf(request))
+      reply.header('cache-control', 'no-store').header('referrer-policy', 'no-referrer')
+      if (!isRefusal(opened)) return reply.header('set-cookie', [...opened.cookies]).redirect('/', 303)
+      // Opened a second time in the browser that it signed in: there is nothing to complain about.
+      if (await auth.sessionOf(headersOf(request))) return reply.redirect('/', 303)
+      return reply.code(statusOf(opened)).type('text/html; charset=utf-8').send(voidLinkPage(opened))
+    },
+  )
+
+  app.post(
+    '/api/auth/sign-in/email',
+    {
+      config: { policy: 'public' },
+      schema: {
+        body: z.object({ email: z.string().max(320), password: z.string().max(PASSWORD_CHARACTERS_MAX) }),
+        response: { 200: z.object({ signed_in: z.literal(true) }) },
+      },
+    },
+    async (request, reply) => {
+      const opened = await auth.signIn(request.body, callerOf(request))
+      if (isRefusal(opened)) return reply.answer(opened)
+      reply.header('set-cookie', [...opened.cookies])
+      return { signed_in: true as const }
+    },
+  )
+
+  app.post(
+    '/api/auth/sign-out',
+    { config: { policy: 'public' }, schema: { response: { 200: z.object({ signed_in: z.literal(false) }) } } },
+    async (request, reply) => {
+      const { cookies } = await auth.signOut(callerOf(request))
+      reply.header('set-cookie', [...cookies])
+      return { signed_in: false as const }
+    },
+  )
+
+  app.get(
+    '/api/v1/session',
+    { config: { policy: 'public' }, schema: { response: { 200: wireSession } } },
+    async (request) => {
+      const user = await auth.sessionOf(headersOf(request))
+      // Who is not signed in does not learn whose installation this is.
+      if (!user) return { signed_in: false }
+      const { brand } = await brandOf()
+      return {
+        signed_in: true,
+        user: toWireUser(user),
+        brand: { key: brand.key, name: brand.name, is_demo: brand.isDemo },
+      }
+    },
+  )
+
+  app.post(
+    '/api/v1/account',
+    {
+      config: { policy: 'signed_in' },
+      schema: {
+        body: z.object({ name: z.string().max(1000), email: z.string().max(320), password: z.string().max(1000) }),
+        response: { 200: wireUser },
+      },
+    },
+    async (request, reply) => {
+      const saved = await auth.setAccount(headersOf(request), request.body)
+      return reply.answer(isRefusal(saved) ? saved : toWireUser(saved))
+    },
+  )
+}
+
+const SECURITY_HEADERS = {
+  'content-security-policy': [
+    `default-src 'self'`,
+    `script-src 'self'`,
+    // antd writes its styles into the page.
+    `style-src 'self' 'unsafe-inline'`,
+    `img-src 'self' data:`,
+    `connect-src 'self'`,
+    `frame-ancestors 'none'`,
+    `base-uri 'none'`,
+    `object-src 'none'`,
+    `form-action 'self'`,
+  ].join('; '),
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+}
+
+/** The one place that decides whether a request may go on: by host, by origin, by the policy of its route. */
+function gate({ auth, config }: HttpParts) {
+  const publicOrigin = readPublicOrigin(config)
+  const hosts = new Set(['127.0.0.1', 'localhost', '[::1]'])
+  if (publicOrigin) hosts.add(new URL(publicOrigin).hostname)
+
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    reply.headers(SECURITY_HEADERS).header('x-request-id', request.id)
+    if (pathOf(request).startsWith('/api/')) reply.header('cache-control', 'no-store')
+
+    // A foreign page can point its own name at 127.0.0.1 (DNS rebinding); the name still stands in the header.
+    // Any port will do: behind `ssh -L 9000:127.0.0.1:8700` the browser names another one than we listen on.
+    const host = URL.parse(`http://${request.headers.host}`)?.hostname
+    if (!host || !hosts.has(host)) return refuseWith(reply, unknownHost(), MISDIRECTED)
+    if (changesState(request) && !comesFromOurPages(request, auth.trustedOrigins())) {
+      return refuseWith(reply, foreignOrigin())
+    }
+    if (request.routeOptions.config.policy !== 'signed_in') return undefined
+    request.user = await auth.sessionOf(headersOf(request))
+    return request.user ? undefined : refuseWith(reply, notSignedIn())
+  }
+}
+
+function unknownHost(): Refusal {
+  return refuse(
+    'forbidden',
+    'unknown_host',
+    'This server does not answer under that name.',
+    'Open it as 127.0.0.1 or localhost, or set PUBLIC_URL to the address people type.',
+  )
+}
+
+function foreignOrigin(): Refusal {
+  return refuse(
+    'forbidden',
+    'foreign_origin',
+    'The request does not come from a page of this server.',
+    'Open the console itself; a program sends the header Origin with the address of this server.',
+  )
+}
+
+function changesState(request: FastifyRequest): boolean {
+  return !['GET', 'HEAD', 'OPTIONS'].includes(request.method)
+}
+
+function comesFromOurPages(request: FastifyRequest, trusted: string[]): boolean {
+  // The browser writes this header and no page can; it is missing over plain http to a name other than localhost.
+  if (request.headers['sec-fetch-site'] === 'same-origin') return true
+  return request.headers.origin !== undefined && trusted.includes(request.headers.origin)
+}
+
+/** What is thrown, and what Fastify itself refuses (a body too long, no JSON). */
+function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (isRefusal(error)) return refuseWith(reply, error)
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const found = error.validation.map(({ instancePath, message }) => `${instancePath.slice(1) || 'body'}: ${message}`)
+    const message = found.slice(0, FINDINGS_MAX).join('; ')
+    return refuseWith(reply, refuse('invalid', 'invalid_request', message, 'Correct these and send it again.'))
+  }
+  if (isFastifyRefusal(error)) {
+    const kind = error.statusCode === 413 ? 'over_limit' : 'invalid'
+    const code = error.code.toLowerCase().replace(/^fst_(err_)?/, '')
+    return refuseWith(reply, refuse(kind, code, error.message, 'Correct it and send it again.'), error.statusCode)
+  }
+  // Neither address nor headers nor body: they may carry a link, a cookie, a password.
+  request.log.error({ err: error, req: request }, 'request failed')
+  const body: z.infer<typeof errorBody> = {
+    error: {
+      code: 'internal_error',
+      kind: 'failure',
+      message: `The server failed at this request (${request.id}).`,
+      remedy: 'Try again; the log of the server has the reason under this number.',
+    },
+  }
+  return reply.code(500).send(body)
+}
+
+/** Only Fastify's own: any other error may bring a statusCode too, with a message that is nobody's business. */
+function isFastifyRefusal(error: unknown): error is FastifyError & { statusCode: number } {
+  const { code, statusCode } = (error ?? {}) as Partial<FastifyError>
+  return code?.startsWith('FST_') === true && statusCode !== undefined && statusCode >= 400 && statusCode < 500
+}
+
+function statusOf({ kind, code }: Refusal): number {
+  return UNAUTHENTICATED_CODES.includes(code) ? 401 : STATUS_BY_KIND[kind]
+}
+
+function refuseWith(reply: FastifyReply, refusal: Refusal, status = statusOf(refusal)): FastifyReply {
+  return reply.code(status).send(toErrorBody(refusal))
+}
+
+function toErrorBody({ code, kind, message, remedy }: Refusal): z.infer<typeof errorBody> {
+  return { error: { code, kind, message, remedy } }
+}
+
+function toWireUser(user: SignedIn): z.infer<typeof wireUser> {
+  return { name: user.name, email: user.email, role: user.role, has_password: user.hasPassword }
+}
+
+function nameOfRoute(request: FastifyRequest): { method: string; route: string | undefined } {
+  return { method: request.method, route: request.routeOptions?.url }
+}
+
+/** Named fields only: PostgreSQL's errors carry the row (`detail`), better-auth's the request. */
+function describeError(error: FastifyError): { type: string; message: string; stack: string; code: string } {
+  const cause = error.cause instanceof Error ? ` (cause: ${error.cause.message})` : ''
+  return { type: error.name, message: error.message + cause, stack: error.stack ?? '', code: error.code }
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] ?? '/'
+}
+
+function headersOf(request: FastifyRequest): Headers {
+  return new Headers(request.headers.cookie ? { cookie: request.headers.cookie } : {})
+}
+
+function callerOf(request: FastifyRequest): Caller {
+  return {
+    address: request.ip,
+    userAgent: request.headers['user-agent']?.slice(0, 500),
+    cookie: request.headers.cookie,
+  }
+}
+
+/** Vite puts a hash of the content into the names in assets/: what changes gets another name. */
+function cachingOf(path: string): string {
+  return /[\\/]assets[\\/]/.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache'
+}
+
+async function within<T>(work: Promise<T>, limitMs: number): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs)
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** For anybody's eyes: no sentence of the database, which may quote what is in it. */
+function problemOf(error: unknown): string {
+  const code = (error as { code?: unknown })?.code
+  return `The database does not answer${typeof code === 'string' ? ` (${code})` : ''}.`
+}
+
+/** In both languages: nobody is signed in, so nobody has chosen one. */
+function voidLinkPage(refusal: Refusal): string {
+  const zh =
+    refusal.code === 'too_many_attempts'
+      ? '尝试次数太多，请一分钟后再试。'
+      : '这个登录链接已经用过，或者已经过期。请在服务器上运行 <code>./perennial sign-in</code> 生成新的链接。'
+  return `<!doctype html>
+<html lang="zh-CN">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>长青 Perennial</title></head>
+<body style="font: 16px/1.6 system-ui; max-width: 34em; margin: 15vh auto; padding: 0 1em">
+<p>${zh}</p>
+<p lang="en">${refusal.message} ${refusal.remedy}</p>
+<p><a href="/">/</a></p>
+</body>
+</html>
+`
+}

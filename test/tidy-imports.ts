@@ -1,0 +1,152 @@
+import { MODULES, type ModuleDeclaration } from '../src/modules/dependencies.ts'
+import { type Finding, type Import, isTest, lineOf, type Source } from './tidy-source.ts'
+
+/** What of a module others may import, and what the composition in src/bin may take besides. */
+const PUBLIC_FILES = ['schema.ts', 'actions.ts']
+const COMPOSED_FILES = [...PUBLIC_FILES, 'routes.ts', 'jobs.ts']
+
+/** Platform files that rules.ts may import: functions of their arguments, themselves held to the rule. */
+const PURE_PLATFORM = ['refusal', 'money', 'fields'].map((name) => `src/platform/${name}.ts`)
+const PURE_PACKAGES = ['zod', 'temporal-polyfill']
+
+/**
+ * Files of a module that are none of schema, rules, queries, actions, routes, jobs, each with the reason why it
+ * stands. A name that begins with `queries` may hold SQL.
+ */
+export const FURTHER_FILES: Readonly<Record<string, string>> = {}
+
+const declarations: readonly ModuleDeclaration[] = MODULES
+
+export function moduleOf(file: string): string | undefined {
+  return /^src\/modules\/([^/]+)\//.exec(file)?.[1]
+}
+
+export function knownBy(module: string | undefined): readonly string[] {
+  return declarations.find((declaration) => declaration.name === module)?.knows ?? []
+}
+
+export const moduleNames: readonly string[] = declarations.map((declaration) => declaration.name)
+
+/** One rule over each import of each file: `object` returns what is wrong with it. */
+function importRule(rule: string, object: (source: Source, imported: Import) => string | undefined) {
+  return (sources: readonly Source[]): Finding[] =>
+    sources.flatMap((source) =>
+      source.imports.flatMap((imported) => {
+        const message = object(source, imported)
+        return message ? [{ rule, file: source.file, line: lineOf(source.text, imported.offset), message }] : []
+      }),
+    )
+}
+
+export const moduleImports = importRule('module-imports', (source, { target = '' }) => {
+  const from = moduleOf(source.file)
+  const to = moduleOf(target)
+  if (isTest(source.file) || !to || from === to) return undefined
+  const part = target.slice(`src/modules/${to}/`.length)
+  if (source.file.startsWith('src/bin/')) {
+    return COMPOSED_FILES.includes(part) ? undefined : `takes ${target}: composition takes ${COMPOSED_FILES.join(', ')}`
+  }
+  if (!from) return undefined
+  if (!knownBy(from).includes(to)) return `${from} may not know ${to} (src/modules/dependencies.ts)`
+  return PUBLIC_FILES.includes(part) ? undefined : `${target} is private: take ${PUBLIC_FILES.join(' or ')}`
+})
+
+export const platformImports = importRule('platform-imports', (source, { target = '' }) => {
+  if (!source.file.startsWith('src/platform/') || isTest(source.file)) return undefined
+  return /^src\/(modules|bin)\//.test(target) ? `the platform knows no ${target}` : undefined
+})
+
+export const webImports = importRule('web-imports', (source, { target = '' }) => {
+  if (!source.file.startsWith('web/') || isTest(source.file)) return undefined
+  return target.startsWith('src/') ? `the console is a client: take generated/openapi.ts, not ${target}` : undefined
+})
+
+export const demoImports = importRule('demo-imports', (source, { target = '' }) => {
+  if (!source.file.startsWith('demo/') || isTest(source.file)) return undefined
+  const isPrivate = moduleOf(target) && !PUBLIC_FILES.some((part) => target.endsWith(`/${part}`))
+  return isPrivate ? `a demo speaks through the actions a user has, not ${target}` : undefined
+})
+
+export const importExtension = importRule('import-extension', (_source, { specifier, target }) =>
+  target && !/\.(ts|tsx|css|json|svg|mjs|js)$/.test(specifier) ? `"${specifier}" needs its extension` : undefined,
+)
+
+export const barrel = (sources: readonly Source[]): Finding[] =>
+  importRule('barrel', (source, imported) => {
+    if (!imported.isReExport) return undefined
+    const isIndex = /(^|\/)index\.tsx?$/.test(source.file)
+    return imported.isStar || isIndex ? 'names things where they do not stand: import them from their file' : undefined
+  })(sources)
+
+export function defaultExport(sources: readonly Source[]): Finding[] {
+  return sources
+    .filter(({ file }) => /^(src|demo|test|tools)\//.test(file))
+    .flatMap(({ file, text, defaultExports }) =>
+      defaultExports.map(({ offset }) => ({
+        rule: 'default-export',
+        file,
+        line: lineOf(text, offset),
+        message: 'has no name to search for: export it by name',
+      })),
+    )
+}
+
+/** rules.ts and what it may import decide from their arguments alone. */
+export function pureRules(sources: readonly Source[]): Finding[] {
+  const impure = importRule('pure-rules', (source, { specifier, target }) => {
+    if (!isPure(source.file)) return undefined
+    const allowed = target
+      ? PURE_PLATFORM.includes(target) || /\/(rules|schema)\.ts$/.test(target)
+      : PURE_PACKAGES.includes(specifier)
+    return allowed ? undefined : `a rule decides from its arguments and may not import ${specifier}`
+  })
+  const touching = sources
+    .filter(({ file }) => isPure(file))
+    .flatMap(({ file, text, members }) =>
+      members
+        .filter(({ path }) => path.startsWith('process.'))
+        .map(({ offset, path }) => ({
+          rule: 'pure-rules',
+          file,
+          line: lineOf(text, offset),
+          message: `a rule decides from its arguments and may not ask ${path}`,
+        })),
+    )
+  return [...impure(sources), ...touching]
+}
+
+function isPure(file: string): boolean {
+  return /^src\/modules\/[^/]+\/rules\.ts$/.test(file) || PURE_PLATFORM.includes(file)
+}
+
+export function moduleFiles(files: readonly string[]): Finding[] {
+  return files.flatMap((file) => {
+    const module = moduleOf(file)
+    if (!module) return []
+    const finding = (message: string) => [{ rule: 'module-files', file, line: 1, message }]
+    if (!moduleNames.includes(module)) return finding(`${module} is not in src/modules/dependencies.ts`)
+    const name = file.slice(`src/modules/${module}/`.length)
+    const isKnown =
+      /^(schema|rules|queries|actions|routes|jobs)\.ts$/.test(name) ||
+      /^[^/]+\.test\.ts$/.test(name) ||
+      /^mappings\/[^/]+\.yaml$/.test(name) ||
+      FURTHER_FILES[file] !== undefined
+    return isKnown ? [] : finding('is none of the files a module has; see FURTHER_FILES in test/tidy-imports.ts')
+  })
+}
+
+/** Files of src that nothing composes, tests or builds. */
+export function deadFiles(sources: readonly Source[]): Finding[] {
+  const byFile = new Map(sources.map((source) => [source.file, source]))
+  const isRoot = (file: string) => !file.startsWith('src/') || file.startsWith('src/bin/') || isTest(file)
+  const reached = new Set<string>()
+  const due = [...byFile.keys()].filter(isRoot)
+  for (let file = due.pop(); file !== undefined; file = due.pop()) {
+    if (reached.has(file)) continue
+    reached.add(file)
+    for (const { target } of byFile.get(file)?.imports ?? []) if (target) due.push(target)
+  }
+  return [...byFile.keys()]
+    .filter((file) => !reached.has(file))
+    .map((file) => ({ rule: 'dead-file', file, line: 1, message: 'nothing imports it' }))
+}

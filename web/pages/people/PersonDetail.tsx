@@ -1,0 +1,343 @@
+import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import { useTranslation } from 'react-i18next'
+import { type Person, personQuery } from '../../api/queries.ts'
+import { useBrandFormat } from '../../ui/brand-format.tsx'
+import { DepthMark, DepthName, depthLevel, depthNameKey } from '../../ui/Depth.tsx'
+import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
+import { SkeletonRows } from '../../ui/Skeleton.tsx'
+import { When } from '../../ui/When.tsx'
+
+const DAY_MS = 86_400_000
+
+interface PersonDetailProps {
+  personId: number
+  asOf: string | undefined
+  header: (title: string) => ReactNode
+}
+
+/** One person, each statement with the facts and the rule it rests on. */
+export function PersonDetail({ personId, asOf, header }: PersonDetailProps) {
+  const { t } = useTranslation()
+  const { data: person, error, isFetching, refetch } = useQuery(personQuery(personId, asOf))
+  if (!person) {
+    return (
+      <>
+        {header(t('person.loading'))}
+        <div className="pane-body">
+          {error ? (
+            <ProblemPanel
+              title={t('problem.person')}
+              error={error}
+              kept={t('problem.kept')}
+              onRetry={() => void refetch()}
+              retrying={isFetching}
+            />
+          ) : (
+            <div role="status" aria-label={t('list.loading')}>
+              <SkeletonRows lines={[30, 62, 48, 44, 52, 36]} />
+            </div>
+          )}
+        </div>
+      </>
+    )
+  }
+  return (
+    <>
+      {header(t('person.title', { key: person.key }))}
+      <div className="pane-body person">
+        <p className="person-head">
+          <span className="person-depth">
+            <DepthMark depth={person.depth} />
+            <strong>
+              {person.depth} {t(depthNameKey(person.depth))}
+            </strong>
+          </span>
+          {person.since !== null && <Since at={person.since} />}
+          <span className="soft">{t('people.source', { source: person.source })}</span>
+        </p>
+        <Why person={person} />
+        <div className="person-pair">
+          <Lapse person={person} />
+          <NextStep person={person} />
+        </div>
+        <Value person={person} />
+        <Occasions person={person} />
+        <Changes person={person} />
+        <Identities person={person} />
+      </div>
+    </>
+  )
+}
+
+function Since({ at }: { at: string }) {
+  const { t } = useTranslation()
+  const { day } = useBrandFormat()
+  return <span className="soft">{t('person.since', { at: day(at) })}</span>
+}
+
+/** The API sends the newest 50 purchase days; a count that fills them may be larger. */
+const OCCASIONS_SENT_MAX = 50
+
+/** The rule in words, with this person's own numbers in it. */
+function useReason(person: Person): string {
+  const { t } = useTranslation()
+  const { asOf, periodDays: days } = useBrandFormat()
+  const periodBegins = Date.parse(asOf) - days * DAY_MS
+  const ever = person.occasions.length
+  const inPeriod = person.occasions.filter((occasion) => Date.parse(occasion.occasion_at) > periodBegins).length
+  const said = (count: number) => ({ occasions: count === OCCASIONS_SENT_MAX ? `${count}+` : count, count, days })
+
+  switch (depthLevel(person.depth)) {
+    case 0:
+      if (person.connections.length > 0 && ever > 0) return t('person.why_0_lost', said(ever))
+      return ever > 0 ? t('person.why_0_bought', said(ever)) : t('person.why_0_never')
+    case 1:
+      return t('person.why_1')
+    case 2:
+      return ever > 0 ? t('person.why_2_bought', said(ever)) : t('person.why_2', { days })
+    case 3:
+      return t('person.why_3', said(inPeriod))
+    case 4:
+      return t('person.why_4', said(inPeriod))
+    case 5:
+      return t('person.why_5', said(inPeriod))
+  }
+}
+
+function Why({ person }: { person: Person }) {
+  const { t } = useTranslation()
+  const reason = useReason(person)
+  return (
+    <section>
+      <h3>{t('person.why', { depth: person.depth })}</h3>
+      <p>{reason}</p>
+      {person.evidence.length === 0 ? (
+        <p className="soft">{t('person.evidence_none')}</p>
+      ) : (
+        <table className="plain" aria-label={t('person.evidence')}>
+          <thead>
+            <tr>
+              <th scope="col">{t('person.evidence')}</th>
+              <th scope="col">{t('person.fact_id')}</th>
+              <th scope="col" className="number">
+                {t('person.fact_at')}
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {person.evidence.map((fact) => (
+              <tr key={`${fact.kind} ${fact.fact_id}`}>
+                <td>{t(`person.fact_${fact.kind}`)}</td>
+                <td className="id">
+                  {fact.external_id} <span className="faint">{fact.source}</span>
+                </td>
+                <td className="number">
+                  <When at={fact.occurred_at} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  )
+}
+
+function Lapse({ person }: { person: Person }) {
+  const { t } = useTranslation()
+  const { when } = useBrandFormat()
+  return (
+    <section>
+      <h3>{t('person.lapse')}</h3>
+      <p>
+        {person.lapses_at === null || person.lapses_to === null
+          ? t('person.lapse_never')
+          : t('person.lapse_text', {
+              at: when(person.lapses_at),
+              to: person.lapses_to,
+              name: t(depthNameKey(person.lapses_to)),
+            })}
+      </p>
+    </section>
+  )
+}
+
+function NextStep({ person }: { person: Person }) {
+  const { t } = useTranslation()
+  return (
+    <section>
+      <h3>{t('person.next')}</h3>
+      <p>{t(`person.next_${person.next_step ?? 'none'}`)}</p>
+    </section>
+  )
+}
+
+function Value({ person }: { person: Person }) {
+  const { t } = useTranslation()
+  const { money, count } = useBrandFormat()
+  const rfm = person.rfm
+  if (!rfm) {
+    return (
+      <section>
+        <h3>{t('person.value')}</h3>
+        <p className="soft">{t('person.rfm_none')}</p>
+      </section>
+    )
+  }
+  const rows = [
+    {
+      name: t('person.recency'),
+      value: t('person.recency_value', { days: count(rfm.recency_days), count: rfm.recency_days }),
+      score: rfm.r,
+    },
+    { name: t('person.frequency'), value: t('person.frequency_value', { count: rfm.frequency }), score: rfm.f },
+    { name: t('person.monetary'), value: money(rfm.monetary_minor), score: rfm.m },
+  ]
+  return (
+    <section>
+      <h3>
+        {t('person.value')} <span className="aside">{t('person.score_scale')}</span>
+      </h3>
+      <dl className="rfm">
+        {rows.map((row) => (
+          <div key={row.name}>
+            <dt>{row.name}</dt>
+            <dd>
+              {row.value} <span className="soft">{t('person.score', { score: row.score })}</span>
+            </dd>
+          </div>
+        ))}
+        <div>
+          <dt>{t('person.segment')}</dt>
+          <dd>{rfm.segment}</dd>
+        </div>
+      </dl>
+    </section>
+  )
+}
+
+function Occasions({ person }: { person: Person }) {
+  const { t } = useTranslation()
+  const { amount, count, currency } = useBrandFormat()
+  return (
+    <section>
+      <h3>
+        {t('person.occasions')}{' '}
+        {person.occasions.length === OCCASIONS_SENT_MAX && <span className="aside">{t('person.occasions_last')}</span>}
+      </h3>
+      {person.occasions.length === 0 ? (
+        <p className="soft">{t('person.occasions_none')}</p>
+      ) : (
+        <table className="plain" aria-label={t('person.occasions')}>
+          <thead>
+            <tr>
+              <th scope="col">{t('person.day')}</th>
+              <th scope="col" className="number">
+                {t('person.orders')}
+              </th>
+              <th scope="col" className="number">
+                {t('person.net', { currency })}
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {person.occasions.map((occasion) => (
+              <tr key={occasion.occasion_at}>
+                <td>{occasion.day}</td>
+                <td className="number">{count(occasion.orders)}</td>
+                <td className="number value">{amount(occasion.net_minor)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  )
+}
+
+function Changes({ person }: { person: Person }) {
+  const { t } = useTranslation()
+  return (
+    <section>
+      <h3>{t('person.changes')}</h3>
+      {person.changes.length === 0 ? (
+        <p className="soft">{t('person.changes_none')}</p>
+      ) : (
+        <table className="plain" aria-label={t('person.changes')}>
+          <thead>
+            <tr>
+              <th scope="col">{t('person.day')}</th>
+              <th scope="col">{t('person.change')}</th>
+              <th scope="col">{t('person.cause')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {person.changes.map((change) => (
+              <tr key={`${change.changed_at} ${change.to_depth}`}>
+                <td>
+                  <When at={change.changed_at} />
+                </td>
+                <td>
+                  <span className="change">
+                    <span>{change.from_depth}</span>
+                    <span aria-hidden="true">→</span>
+                    <DepthName depth={change.to_depth} />
+                  </span>
+                </td>
+                <td>
+                  <Cause person={person} cause={change.cause} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  )
+}
+
+/** The fact in the source's own words where the evidence has it, else its number. */
+function Cause({ person, cause }: { person: Person; cause: number | null }) {
+  const { t } = useTranslation()
+  if (cause === null) return t('person.cause_time')
+  const fact = person.evidence.find((known) => known.fact_id === cause)
+  return fact ? `${t(`person.fact_${fact.kind}`)} ${fact.external_id}` : t('person.cause_fact', { id: cause })
+}
+
+function Identities({ person }: { person: Person }) {
+  const { t } = useTranslation()
+  const { day } = useBrandFormat()
+  const isNothing = person.identities.length === 0 && person.connections.length === 0
+  return (
+    <section>
+      <h3>{t('person.identities')}</h3>
+      {isNothing ? (
+        <p className="soft">{t('person.identities_none')}</p>
+      ) : (
+        <dl className="identities">
+          {person.identities.map((identity) => (
+            <div key={`${identity.kind} ${identity.namespace} ${identity.value}`}>
+              <dt>
+                {identity.kind} <span className="faint">{identity.channel ?? identity.namespace}</span>
+              </dt>
+              <dd className="id">{identity.value}</dd>
+            </div>
+          ))}
+          {person.connections.map((connection) => (
+            <div key={`${connection.channel} ${connection.begun_at}`}>
+              <dt>
+                {t('person.fact_connection')} <span className="faint">{connection.channel}</span>
+              </dt>
+              <dd>
+                {connection.ended_at === null
+                  ? t('person.live', { at: day(connection.begun_at) })
+                  : t('person.ended', { at: day(connection.ended_at) })}
+              </dd>
+            </div>
+          ))}
+        </dl>
+      )}
+    </section>
+  )
+}

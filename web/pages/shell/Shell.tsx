@@ -1,0 +1,104 @@
+import './shell.css'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { Link, Navigate, Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
+import { Button } from 'antd'
+import { useTranslation } from 'react-i18next'
+import { api } from '../../api/client.ts'
+import { answered } from '../../api/errors.ts'
+import { sessionQuery } from '../../api/queries.ts'
+import { BrandMark, SignOutIcon, TodayIcon } from '../../ui/icons.tsx'
+import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
+import { AccountBanner } from './AccountBanner.tsx'
+import { useGoKeys } from './keys.ts'
+import { LanguageSwitch, ThemeSwitch } from './Switches.tsx'
+
+/** Rail and page. Asks who is there; without an answer nobody sees a page. */
+export function Shell() {
+  const { t } = useTranslation()
+  const { data: session, error, isFetching, refetch } = useQuery(sessionQuery)
+  const href = useRouterState({ select: (state) => state.location.href })
+  useGoKeys()
+
+  if (session && !session.signed_in) {
+    return <Navigate to="/sign-in" search={href === '/' ? {} : { from: href }} replace />
+  }
+  return (
+    <div className="shell">
+      <a className="skip" href="#page">
+        {t('app.skip')}
+      </a>
+      <Rail userName={session?.user?.name} />
+      <main id="page" className="page" tabIndex={-1}>
+        {session?.user?.role === 'owner' && !session.user.has_password && <AccountBanner user={session.user} />}
+        {error && !session ? (
+          <ProblemPanel
+            title={t('problem.session')}
+            error={error}
+            kept={t('problem.kept')}
+            onRetry={() => void refetch()}
+            retrying={isFetching}
+          />
+        ) : (
+          <Outlet />
+        )}
+      </main>
+    </div>
+  )
+}
+
+function Rail({ userName }: { userName: string | undefined }) {
+  const { t } = useTranslation()
+  return (
+    <header className="rail">
+      <p className="rail-brand">
+        <BrandMark />
+        <span>{t('app.name')}</span>
+      </p>
+      <nav aria-label={t('nav.label')}>
+        <ul>
+          <li>
+            <Link
+              to="/"
+              search={{}}
+              className="rail-link"
+              activeProps={{ 'aria-current': 'page' }}
+              activeOptions={{ includeSearch: false }}
+              title={t('nav.today_key')}
+            >
+              <TodayIcon />
+              {t('nav.today')}
+            </Link>
+          </li>
+        </ul>
+      </nav>
+      <div className="rail-foot">
+        <LanguageSwitch />
+        <ThemeSwitch />
+        {userName !== undefined && <SignOut userName={userName} />}
+      </div>
+    </header>
+  )
+}
+
+function SignOut({ userName }: { userName: string }) {
+  const { t } = useTranslation()
+  const client = useQueryClient()
+  const navigate = useNavigate()
+  const signOut = async () => {
+    await answered(api.POST('/api/auth/sign-out', { body: {} }))
+    // Nothing that was read may be left for the next person at this screen.
+    client.clear()
+    client.setQueryData(sessionQuery.queryKey, { signed_in: false })
+    await navigate({ to: '/sign-in', search: {} })
+  }
+  return (
+    <div className="rail-user">
+      <span className="rail-name" title={userName}>
+        {userName}
+      </span>
+      <Button type="text" size="small" icon={<SignOutIcon />} onClick={() => void signOut()}>
+        {t('foot.sign_out')}
+      </Button>
+    </div>
+  )
+}

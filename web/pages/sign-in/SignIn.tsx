@@ -1,0 +1,96 @@
+import './sign-in.css'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useRouter } from '@tanstack/react-router'
+import { Button, Form, Input } from 'antd'
+import { useEffect } from 'react'
+import { useTranslation } from 'react-i18next'
+import { api } from '../../api/client.ts'
+import { answered, isProblem } from '../../api/errors.ts'
+import { sessionQuery } from '../../api/queries.ts'
+import { COMMANDS, safeReturn } from '../../paths.ts'
+import { Command } from '../../ui/Command.tsx'
+import { BrandMark } from '../../ui/icons.tsx'
+import { useProblemWords } from '../../ui/ProblemPanel.tsx'
+import { LanguageSwitch, ThemeSwitch } from '../shell/Switches.tsx'
+
+interface Credentials {
+  email: string
+  password: string
+}
+
+export function SignIn({ from }: { from: string | undefined }) {
+  const { t } = useTranslation()
+  const client = useQueryClient()
+  const router = useRouter()
+  const { data: session } = useQuery(sessionQuery)
+  const isSignedIn = session?.signed_in === true
+
+  useEffect(() => {
+    if (isSignedIn) router.history.replace(safeReturn(from))
+  }, [isSignedIn, from, router])
+
+  const signIn = useMutation({
+    mutationFn: (credentials: Credentials) => answered(api.POST('/api/auth/sign-in/email', { body: credentials })),
+    onSuccess: () => client.invalidateQueries({ queryKey: sessionQuery.queryKey }),
+  })
+
+  return (
+    <main className="alone">
+      <div className="alone-box">
+        <p className="rail-brand">
+          <BrandMark />
+          <span>{t('app.name')}</span>
+        </p>
+        <h1>{t('signin.title')}</h1>
+        <Form<Credentials>
+          layout="vertical"
+          requiredMark={false}
+          validateTrigger="onSubmit"
+          onFinish={(credentials) => signIn.mutate(credentials)}
+        >
+          <Form.Item
+            name="email"
+            label={t('signin.email')}
+            rules={[
+              { required: true, message: t('signin.email_missing') },
+              { type: 'email', message: t('signin.email_invalid') },
+            ]}
+          >
+            <Input type="email" autoComplete="username" />
+          </Form.Item>
+          <Form.Item
+            name="password"
+            label={t('signin.password')}
+            rules={[{ required: true, message: t('signin.password_missing') }]}
+          >
+            <Input.Password autoComplete="current-password" />
+          </Form.Item>
+          {signIn.error && <SignInProblem error={signIn.error} />}
+          <Button type="primary" htmlType="submit" block loading={signIn.isPending}>
+            {t('signin.submit')}
+          </Button>
+        </Form>
+        <section className="sign-in-link">
+          <h2>{t('signin.link_title')}</h2>
+          <p>{t('signin.link_text')}</p>
+          <Command text={COMMANDS.signIn} />
+        </section>
+        <div className="sign-in-foot">
+          <LanguageSwitch />
+          <ThemeSwitch />
+        </div>
+      </div>
+    </main>
+  )
+}
+
+function SignInProblem({ error }: { error: Error }) {
+  const { t } = useTranslation()
+  const words = useProblemWords(error)
+  const isWrong = isProblem(error) && error.status === 401
+  return (
+    <p className="form-problem" role="alert">
+      {isWrong ? t('signin.wrong') : words.message} {isWrong ? t('signin.wrong_remedy') : words.remedy}
+    </p>
+  )
+}

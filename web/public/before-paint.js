@@ -1,0 +1,9 @@
+// The same keys and meanings as ui/preferences.ts, which takes over as soon as the console runs.
+try {
+  const theme = localStorage.getItem('perennial.theme')
+  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme
+  const language = localStorage.getItem('perennial.language')
+  if (language === 'en') document.documentElement.lang = 'en'
+} catch {
+  // A browser that forbids storage still gets the default theme and language.
+}

@@ -1,0 +1,64 @@
+import { Button } from 'antd'
+import { useTranslation } from 'react-i18next'
+import { isProblem } from '../api/errors.ts'
+
+interface Words {
+  message: string
+  remedy: string
+  code: string
+}
+
+/** What happened and what to try, in words, for anything that was thrown. */
+export function useProblemWords(error: unknown): Words {
+  const { t } = useTranslation()
+  if (!isProblem(error)) {
+    return { message: t('problem.generic'), remedy: t('problem.server_remedy'), code: '' }
+  }
+  if (error.code === 'unreachable') {
+    return { message: t('problem.unreachable'), remedy: t('problem.unreachable_remedy'), code: error.code }
+  }
+  if (error.code === 'timeout') {
+    return { message: t('problem.timeout'), remedy: t('problem.timeout_remedy'), code: error.code }
+  }
+  if (error.status >= 500) {
+    return {
+      message: error.message || t('problem.server'),
+      remedy: error.remedy || t('problem.server_remedy'),
+      code: error.code,
+    }
+  }
+  return { message: error.message || t('problem.generic'), remedy: error.remedy, code: error.code }
+}
+
+interface ProblemPanelProps {
+  title: string
+  error: unknown
+  /** What is still there, in one sentence. */
+  kept: string
+  onRetry: () => void
+  retrying: boolean
+}
+
+/** What happened, what was kept, what to try. */
+export function ProblemPanel({ title, error, kept, onRetry, retrying }: ProblemPanelProps) {
+  const { t } = useTranslation()
+  const words = useProblemWords(error)
+  return (
+    <section className="problem" role="alert">
+      <h2>{title}</h2>
+      <p>{words.message}</p>
+      <p>{kept}</p>
+      {words.remedy && <p>{words.remedy}</p>}
+      <p className="problem-actions">
+        <Button type="primary" onClick={onRetry} loading={retrying}>
+          {t('problem.retry')}
+        </Button>
+        {words.code && (
+          <span className="faint">
+            {t('problem.code')} <code>{words.code}</code>
+          </span>
+        )}
+      </p>
+    </section>
+  )
+}

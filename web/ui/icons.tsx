@@ -1,0 +1,68 @@
+import type { ReactNode } from 'react'
+
+function Icon({ children }: { children: ReactNode }) {
+  return (
+    <svg
+      viewBox="0 0 20 20"
+      width="18"
+      height="18"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.6"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+    >
+      {children}
+    </svg>
+  )
+}
+
+export function TodayIcon() {
+  return (
+    <Icon>
+      <path d="M4 4.500h12v12H4zM4 8.500h12M7 2.500v3.500M13 2.500v3.500M7.500 12.500l1.800 1.800 3.400-3.600" />
+    </Icon>
+  )
+}
+
+export function BackIcon() {
+  return (
+    <Icon>
+      <path d="M12 4.500 6.500 10l5.500 5.500" />
+    </Icon>
+  )
+}
+
+export function CloseIcon() {
+  return (
+    <Icon>
+      <path d="m5 5 10 10M15 5 5 15" />
+    </Icon>
+  )
+}
+
+export function SignOutIcon() {
+  return (
+    <Icon>
+      <path d="M8 3.500H4v13h4M8 10h8.500M13.500 7l3 3-3 3" />
+    </Icon>
+  )
+}
+
+/** The evergreen: two leaves that stay. */
+export function BrandMark() {
+  return (
+    <svg viewBox="0 0 32 32" width="24" height="24" aria-hidden="true">
+      <rect width="32" height="32" rx="7" fill="var(--accent)" />
+      <path
+        d="M16 25V13M16 18c-5 0-7.500-2.500-7.500-7 5 0 7.500 2.500 7.500 7Zm0-3c0-4.500 2.500-7 7.500-7 0 4.500-2.500 7-7.500 7Z"
+        fill="none"
+        stroke="var(--on-accent)"
+        strokeWidth="2.200"
+        strokeLinecap="round"
+        strokeLinejoin="round"
+      />
+    </svg>
+  )
+}
