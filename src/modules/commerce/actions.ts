@@ -14,6 +14,7 @@ import {
   insertPending,
   insertSuperseded,
   loadMapping,
+  lockIntake,
   nextImportId,
   numberConnections,
   openRejects,
@@ -70,6 +71,7 @@ export async function importOrders(
   )
   try {
     const report = await database.transaction(async (tx, client) => {
+      await lockIntake(tx)
       const currency = await settleCurrency(tx, mapping.currency)
       if (isRefusal(currency)) throw new RefusedImport(currency)
       const rule = lineRule(file, mapping, options, currency)

@@ -14,6 +14,7 @@ export {
   insertImport,
   insertPending,
   insertSuperseded,
+  lockIntake,
   nextImportId,
   numberConnections,
   upsertInbox,

@@ -6,6 +6,14 @@ import type { Sql } from '../../platform/db.ts'
  * `arriving (external_id text, body_hash bytea, fact_id bigint, status text)`.
  */
 
+/**
+ * One import of a brand at a time, until the transaction ends. Two at once that bring the same document would both
+ * take it for new, and its revenue would count twice.
+ */
+export async function lockIntake(tx: Sql): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext('perennial intake'))`.execute(tx)
+}
+
 /** Fills fact_id and status (new | known | corrected) of `arriving`, and gives the new ones their ids. */
 export async function admitArriving(tx: Sql, source: string, kind: string): Promise<void> {
   await sql`

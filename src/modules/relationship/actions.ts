@@ -9,6 +9,7 @@ import {
   computeCuts,
   EVERYONE,
   insertCuts,
+  lockStanding,
   occasionsOf,
   onePerson,
   presentStanding,
@@ -47,6 +48,7 @@ export async function refreshStanding(database: Database, clock: Clock): Promise
   let refreshed = 0
   for (let claimed = BATCH_PEOPLE; claimed === BATCH_PEOPLE; refreshed += claimed) {
     claimed = await database.transaction(async (tx) => {
+      await lockStanding(tx, 'shared')
       const count = await claimPending(tx, SUBSCRIBER, BATCH_PEOPLE)
       if (count > 0) {
         const settings = await readSettings(tx)
@@ -62,6 +64,7 @@ export async function refreshStanding(database: Database, clock: Clock): Promise
 /** Everyone from the facts, into new tables that replace the old ones in one transaction; readers never see half. */
 export async function rebuild(database: Database, clock: Clock): Promise<void> {
   await database.transaction(async (tx) => {
+    await lockStanding(tx, 'exclusive')
     const settings = await readSettings(tx)
     const now = clock.now()
     await deletePending(tx, SUBSCRIBER)

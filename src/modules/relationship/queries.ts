@@ -36,6 +36,15 @@ function depthCase(connections: RawBuilder<unknown>, memberByPurchase: boolean):
     end)::smallint`
 }
 
+/**
+ * Refreshes go side by side, each with its own people; a rebuild waits for them and they for it. Otherwise a rebuild
+ * that had read before a refresh wrote would hang its older row in place of the newer one.
+ */
+export async function lockStanding(tx: Sql, mode: 'shared' | 'exclusive'): Promise<void> {
+  const lock = mode === 'shared' ? sql`pg_advisory_xact_lock_shared` : sql`pg_advisory_xact_lock`
+  await sql`select ${lock}(hashtext('perennial standing'))`.execute(tx)
+}
+
 /** The key of an order's purchase occasion: its calendar day in the brand's zone, or the order itself. */
 function occasionKey(unit: Settings['occasion_unit'], zone: string): RawBuilder<unknown> {
   return unit === 'order' ? sql`order_id` : sql`((paid_at at time zone ${zone})::date - date '1970-01-01')::bigint`

@@ -1,0 +1,242 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { root } from './server.ts'
+
+/** A first start makes a cluster and the demo brand, and may have to build the console. */
+const START_MS_MAX = 120_000
+/** The server gives requests and database 10 s each to finish. */
+const STOP_MS_MAX = 25_000
+const COMMAND_MS_MAX = 120_000
+
+export interface Output {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Product {
+  /** `http://127.0.0.1:<port>`, without a slash at its end. */
+  readonly url: string
+  /** Signs the owner in, once. */
+  readonly signInUrl: string
+  readonly home: string
+  /** Runs ./perennial on the same data folder. */
+  cli(...args: string[]): Promise<Output>
+  /** Stops the server and removes the data folder; happens at the test's end by itself. Idempotent. */
+  stop(): Promise<void>
+}
+
+export interface ProductOptions {
+  /** Begins with the demo brand in place of an empty one. */
+  readonly demo?: boolean
+  /** An order file for the mapping `orders`, imported as a user would. */
+  readonly ordersFile?: string
+}
+
+/** The whole product as `npm start` starts it, on a free port and a data folder of its own. */
+export async function startProduct(t: TestContext, options: ProductOptions = {}): Promise<Product> {
+  const home = await makeHome(t)
+  const { url, signInUrl } = await home.start(options.demo ? [] : ['--empty'])
+  if (!signInUrl) throw new Error('The server of a new data folder printed no sign-in link')
+  const cli = (...args: string[]) => home.cli(args, { PORT: new URL(url).port })
+  if (options.ordersFile) {
+    const imported = await cli('import', options.ordersFile)
+    if (imported.code !== 0) throw new Error(`The import ended with ${imported.code}:\n${wordsOf(imported)}`)
+  }
+  return { url, signInUrl, home: home.folder, cli, stop: home.remove }
+}
+
+export interface Home {
+  /** The data folder (PERENNIAL_HOME). */
+  readonly folder: string
+  /**
+   * Starts the server and waits until it is ready.
+   * @throws Error with what it said, when it ends before it is.
+   */
+  start(args?: readonly string[], env?: Record<string, string>): Promise<Server>
+  /** Starts the server to see it end. */
+  startToEnd(args?: readonly string[], env?: Record<string, string>): Promise<Output>
+  cli(args: readonly string[], env?: Record<string, string>): Promise<Output>
+  /** Ends every server of this folder, its PostgreSQL too, and removes it. */
+  remove(): Promise<void>
+}
+
+export interface Server {
+  readonly url: string
+  /** Undefined once the owner has a password: the server then prints none. */
+  readonly signInUrl: string | undefined
+  /** Lines on standard output so far, npm's own excluded. */
+  readonly lines: readonly string[]
+  /** Tells it to end. @returns its exit code, when it has ended. */
+  signal(name: NodeJS.Signals): Promise<number>
+}
+
+/** A data folder that is gone at the end of the test, with all that runs in it, however the test ends. */
+export async function makeHome(t: TestContext): Promise<Home> {
+  const folder = await mkdtemp(join(tmpdir(), 'perennial-product-'))
+  // As root PostgreSQL runs under another account, which has to pass through this folder (mkdtemp makes it 0700).
+  await chmod(folder, 0o755)
+  const cleaner = startCleaner(folder)
+  const running = new Set<ChildProcess>()
+  let removing: Promise<void> | undefined
+
+  function launch(args: readonly string[], env: Record<string, string>): ChildProcess {
+    const server = spawn(process.execPath, ['with-node.mjs', 'src/bin/server.ts', ...args], {
+      cwd: root,
+      env: { ...environment(folder), PORT: '0', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own, so that the cleaner reaches with-node.mjs and the server behind it at once.
+      detached: true,
+    })
+    cleaner.alsoEnd(server)
+    running.add(server)
+    server.once('exit', () => running.delete(server))
+    return server
+  }
+
+  async function remove(): Promise<void> {
+    const refusing = (await Promise.all([...running].map(endOrKill))).filter((hasEnded) => !hasEnded)
+    await cleaner.clean()
+    if (refusing.length > 0) throw new Error(`A server did not end within ${STOP_MS_MAX / 1000} s of SIGTERM`)
+  }
+
+  const home: Home = {
+    folder,
+    start: (args = [], env = {}) => untilReady(launch(args, env)),
+    startToEnd: (args = [], env = {}) => outputOf(launch(args, env), START_MS_MAX),
+    cli: (args, env = {}) =>
+      outputOf(
+        spawn(join(root, 'perennial'), args, {
+          // Not the checkout: the program finds itself wherever it is called from.
+          cwd: tmpdir(),
+          env: { ...environment(folder), ...env },
+          stdio: ['ignore', 'pipe', 'pipe'],
+        }),
+        COMMAND_MS_MAX,
+      ),
+    remove: () => {
+      removing ??= remove()
+      return removing
+    },
+  }
+  t.after(home.remove)
+  return home
+}
+
+/** What the developer has set for a server of their own is not for this one. */
+function environment(folder: string): NodeJS.ProcessEnv {
+  const { DATABASE_URL, PUBLIC_URL, PORT, ...rest } = process.env
+  return { ...rest, PERENNIAL_HOME: folder }
+}
+
+async function untilReady(server: ChildProcess): Promise<Server> {
+  const lines: string[] = []
+  const stderr = collect(server.stderr)
+  const exited = once(server, 'exit')
+  const { promise: ready, resolve } = Promise.withResolvers<'ready'>()
+  if (server.stdout) {
+    createInterface(server.stdout).on('line', (line) => {
+      lines.push(line)
+      // The line after "Perennial is ready at …" is the last one of a start.
+      if (line.startsWith('Sign in ')) resolve('ready')
+    })
+  }
+  const first = await within(START_MS_MAX, Promise.race([ready, exited]))
+  const url = firstGroup(lines, /^Perennial is ready at (http:\/\/127\.0\.0\.1:\d+)$/)
+  if (first !== 'ready' || !url) {
+    throw new Error(`The server did not get ready:\n${lines.join('\n')}\n${stderr.text}`)
+  }
+  return {
+    url,
+    signInUrl: firstGroup(lines, /^Sign in once with (\S+) \(valid \d+ minutes\)$/),
+    lines,
+    signal: async (name) => {
+      server.kill(name)
+      return codeOf(await within(STOP_MS_MAX, exited))
+    },
+  }
+}
+
+async function outputOf(child: ChildProcess, limitMs: number): Promise<Output> {
+  const stdout = collect(child.stdout)
+  const stderr = collect(child.stderr)
+  const closed = await within(limitMs, once(child, 'close'))
+  if (!closed) child.kill('SIGKILL')
+  return { code: codeOf(closed), stdout: stdout.text, stderr: stderr.text }
+}
+
+function collect(stream: Readable | null): { text: string } {
+  const collected = { text: '' }
+  stream?.setEncoding('utf8').on('data', (chunk: string) => {
+    collected.text += chunk
+  })
+  return collected
+}
+
+/** @throws Error when it was ended from outside, or did not end in time. */
+function codeOf(ended: unknown[] | undefined): number {
+  const [code, signal] = ended ?? []
+  if (typeof code === 'number') return code
+  throw new Error(signal ? `It was ended by ${signal}` : 'It did not end in time')
+}
+
+function firstGroup(lines: readonly string[], pattern: RegExp): string | undefined {
+  for (const line of lines) {
+    const found = pattern.exec(line)?.[1]
+    if (found) return found
+  }
+  return undefined
+}
+
+function wordsOf({ stdout, stderr }: Output): string {
+  return `${stdout}${stderr}`
+}
+
+async function endOrKill(server: ChildProcess): Promise<boolean> {
+  const exited = once(server, 'exit')
+  server.kill('SIGTERM')
+  return (await within(STOP_MS_MAX, exited)) !== undefined
+}
+
+async function within<T>(limitMs: number, work: Promise<T>): Promise<T | undefined> {
+  const timer = new AbortController()
+  const late = sleep(limitMs, undefined, { signal: timer.signal }).catch(() => undefined)
+  return await Promise.race([work, late]).finally(() => timer.abort())
+}
+
+/**
+ * Ends what is left when it is told to, or when this process is gone: the kernel closes the pipe however that dies.
+ * Servers first, because one whose PostgreSQL is stopped brings it back; watchdog.ts does the rest.
+ */
+const CLEANER = `
+while read -r pid; do pids="$pids $pid"; done
+for pid in $pids; do kill -9 -- "-$pid" 2>/dev/null; done
+exec "$1" "$2" "$3"`
+
+function startCleaner(folder: string) {
+  const watchdog = join(import.meta.dirname, 'watchdog.ts')
+  const cleaner = spawn('/bin/sh', ['-c', CLEANER, 'sh', process.execPath, watchdog, folder], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  cleaner.unref()
+  // Its end of the pipe may be gone first, and neither that nor an open pipe is a reason to fail or to wait.
+  cleaner.stdin.on('error', () => {})
+  if ('unref' in cleaner.stdin && typeof cleaner.stdin.unref === 'function') cleaner.stdin.unref()
+  const exited = once(cleaner, 'exit')
+  return {
+    alsoEnd: (server: ChildProcess) => cleaner.stdin.write(`${server.pid}\n`),
+    clean: async () => {
+      cleaner.ref()
+      cleaner.stdin.end()
+      await exited
+    },
+  }
+}
