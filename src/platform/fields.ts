@@ -63,15 +63,23 @@ export function readNumber(text: string): string | undefined {
   return NUMBER.test(text) ? text : undefined
 }
 
-/** One field's column in a file: -1 when the file does not have it. */
+/**
+ * One field's column in a file: -1 when the file does not have it. Names are compared without case, spaces, hyphens
+ * and underscores: `Order ID`, `order_id` and `OrderId` are one column to whoever named it.
+ */
 export function columnsOf(
   header: readonly string[],
   columns: Readonly<Record<string, readonly string[]>>,
 ): Record<string, number> {
+  const plain = header.map(plainName)
   return Object.fromEntries(
     Object.entries(columns).map(([field, names]) => [
       field,
-      names.map((name) => header.indexOf(name)).find((index) => index >= 0) ?? -1,
+      names.map((name) => plain.indexOf(plainName(name))).find((index) => index >= 0) ?? -1,
     ]),
   )
+}
+
+function plainName(name: string): string {
+  return name.toLowerCase().replace(/[\s_-]/g, '')
 }
