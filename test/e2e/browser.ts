@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { type Browser, chromium } from 'playwright-core'
@@ -21,7 +21,7 @@ const FLAGS = [
   '--disable-sync',
 ]
 
-/** Below it the console's CSS (nesting aside: `color-mix`, `content-visibility`) is not what users see. */
+/** The oldest Chromium the console is built for. */
 const CHROMIUM_MAJOR_MIN = 111
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
@@ -38,8 +38,6 @@ export async function launchBrowser(): Promise<Browser> {
   const browser = await chromium.launch({
     executablePath: path,
     args: FLAGS,
-    // Ours say `--headless`; playwright's own default set would ask for a build of Chromium that only it ships.
-    headless: true,
     env: { ...definedEnvironment(), ...env },
   })
   const version = browser.version()
@@ -77,6 +75,10 @@ async function unpackChromium(): Promise<Executable> {
     const unpacking = await mkdtemp(`${home}-`)
     try {
       await unpackInto(unpacking)
+      // It names the folder it expects to be unpacked in, and there would be no letters at all on a bare machine.
+      const fonts = join(unpacking, 'fonts', 'fonts.conf')
+      const settings = await readFile(fonts, 'utf8')
+      await writeFile(fonts, settings.replace('/tmp/fonts<', `${join(home, 'fonts')}<`))
       await rename(unpacking, home).catch((error: unknown) => {
         // Another test process was first; its copy is the same.
         if (!existsSync(home)) throw error
@@ -86,7 +88,7 @@ async function unpackChromium(): Promise<Executable> {
     }
   }
   const libraries = join(home, 'al2023', 'lib')
-  return { path: join(home, 'chromium'), env: { LD_LIBRARY_PATH: libraries, ...(await fontsOf(home)) } }
+  return { path: join(home, 'chromium'), env: { LD_LIBRARY_PATH: libraries, ...fontsOf(home) } }
 }
 
 /** The package reads both variables when it is imported or unpacks, and the tests need neither afterwards. */
@@ -107,10 +109,8 @@ async function unpackInto(folder: string): Promise<void> {
 }
 
 /** The package has no Chinese font; where the machine has fonts of its own they are used. */
-async function fontsOf(home: string): Promise<Record<string, string>> {
-  if (existsSync('/etc/fonts/fonts.conf')) return {}
-  await mkdir(join(home, 'fonts'), { recursive: true })
-  return { FONTCONFIG_PATH: join(home, 'fonts') }
+function fontsOf(home: string): Record<string, string> {
+  return existsSync('/etc/fonts/fonts.conf') ? {} : { FONTCONFIG_PATH: join(home, 'fonts') }
 }
 
 async function packagedVersion(): Promise<string> {

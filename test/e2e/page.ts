@@ -10,6 +10,9 @@ export type Size = keyof typeof SIZES
 export const THEMES = ['light', 'dark'] as const
 export type Theme = (typeof THEMES)[number]
 
+/** Everything is on this machine; what takes longer has failed. */
+const WAIT_MS_MAX = 10_000
+
 const SCREENSHOTS = join(import.meta.dirname, '__screenshots__')
 
 export interface OpenedPage {
@@ -19,8 +22,18 @@ export interface OpenedPage {
   complaints: string[]
 }
 
-export async function openPage(browser: Browser, url: string, size: Size, theme: Theme): Promise<OpenedPage> {
+export type StorageState = Awaited<ReturnType<BrowserContext['storageState']>>
+
+/** @param session cookies of somebody who signed in before; a stranger when left out. */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  size: Size,
+  theme: Theme,
+  session?: StorageState,
+): Promise<OpenedPage> {
   const context = await browser.newContext({
+    ...(session ? { storageState: session } : {}),
     baseURL: url,
     viewport: SIZES[size],
     colorScheme: theme,
@@ -28,6 +41,7 @@ export async function openPage(browser: Browser, url: string, size: Size, theme:
     reducedMotion: 'reduce',
     serviceWorkers: 'block',
   })
+  context.setDefaultTimeout(WAIT_MS_MAX)
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(error.message))

@@ -1,5 +1,5 @@
 import createClient from 'openapi-fetch'
-import type { paths } from './openapi-paths.ts'
+import type { paths } from '../../generated/openapi.ts'
 
 /** A request that has not answered by then is reported, with its retry button, instead of spinning for ever. */
 const ANSWER_MS_MAX = 20_000

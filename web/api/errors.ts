@@ -38,11 +38,9 @@ export async function answered<Body>(call: Promise<Answered<Body>>): Promise<Bod
   throw problemFrom(answer.error, answer.response.status)
 }
 
-/** Ours are `{error: {code, message, remedy}}`; the sign-in library's are `{code, message}`. */
-export function problemFrom(body: unknown, status: number): Problem {
-  const outer = asRecord(body)
-  const inner = asRecord(outer.error)
-  const source = Object.keys(inner).length > 0 ? inner : outer
+/** Read as unknown: a proxy between console and server answers in its own shape. */
+function problemFrom(body: unknown, status: number): Problem {
+  const source = asRecord(asRecord(body).error)
   return new Problem(text(source.code) || `http_${status}`, status, text(source.message), text(source.remedy))
 }
 

@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
+import type { paths } from '../../generated/openapi.ts'
 import { api } from './client.ts'
 import { answered } from './errors.ts'
-import type { paths } from './openapi-paths.ts'
 
 type Body<Path extends keyof paths> = paths[Path] extends {
   get: { responses: { 200: { content: { 'application/json': infer Answer } } } }

@@ -2,6 +2,17 @@ import { Button } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { isProblem } from '../api/errors.ts'
 
+/** Refusals that people meet here in their own language; any other shows the server's English sentence. */
+const REFUSALS = [
+  'wrong_email_or_password',
+  'too_many_attempts',
+  'email_taken',
+  'weak_password',
+  'bad_email',
+  'link_needed',
+  'no_such_person',
+] as const
+
 interface Words {
   message: string
   remedy: string
@@ -20,6 +31,8 @@ export function useProblemWords(error: unknown): Words {
   if (error.code === 'timeout') {
     return { message: t('problem.timeout'), remedy: t('problem.timeout_remedy'), code: error.code }
   }
+  const known = REFUSALS.find((code) => code === error.code)
+  if (known) return { message: t(`refusal.${known}`), remedy: t(`refusal.${known}_remedy`), code: known }
   if (error.status >= 500) {
     return {
       message: error.message || t('problem.server'),

@@ -108,8 +108,8 @@ export function tokensCss(): string {
     `:root{${shared};color-scheme:light;${variables(light)}}`,
     `@media (prefers-color-scheme:dark){:root:not([data-theme=light]){${darkRules}}}`,
     `:root[data-theme=dark]{${darkRules}}`,
-    // Paper is white whatever the screen is.
-    `@media print{:root,:root[data-theme=dark]{color-scheme:light;${variables(light)};--ground:#fff;--surface:#fff}}`,
+    // Paper is white whatever the screen is; as specific as the rules above, so that standing last it wins.
+    `@media print{:root,:root:not([data-theme=light]),:root[data-theme=dark]{color-scheme:light;${variables(light)};--ground:#fff;--surface:#fff}}`,
     'html{background:var(--ground);color:var(--ink)}',
   ].join('\n')
 }

@@ -82,7 +82,8 @@ function PersonRow({ person, showsDepth, opened }: PersonRowProps) {
             {person.lapses_to !== null && (
               <span className="people-lapse-to">
                 {' → '}
-                {person.lapses_to} {t(depthNameKey(person.lapses_to))}
+                {person.lapses_to}
+                <span className="people-lapse-name"> {t(depthNameKey(person.lapses_to))}</span>
               </span>
             )}
           </>

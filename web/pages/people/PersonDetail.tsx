@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
+import type { TFunction } from 'i18next'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type Person, personQuery } from '../../api/queries.ts'
@@ -9,6 +10,19 @@ import { SkeletonRows } from '../../ui/Skeleton.tsx'
 import { When } from '../../ui/When.tsx'
 
 const DAY_MS = 86_400_000
+
+const SEGMENTS = [
+  'champions',
+  'loyal_customers',
+  'potential_loyalists',
+  'new_customers',
+  'promising',
+  'need_attention',
+  'about_to_sleep',
+  'at_risk',
+  'cant_lose',
+  'hibernating',
+] as const
 
 interface PersonDetailProps {
   personId: number
@@ -76,32 +90,30 @@ function Since({ at }: { at: string }) {
   return <span className="soft">{t('person.since', { at: day(at) })}</span>
 }
 
-/** The API sends the newest 50 purchase days; a count that fills them may be larger. */
-const OCCASIONS_SENT_MAX = 50
-
 /** The rule in words, with this person's own numbers in it. */
 function useReason(person: Person): string {
   const { t } = useTranslation()
-  const { asOf, periodDays: days } = useBrandFormat()
+  const { asOf, periodDays: days, count } = useBrandFormat()
   const periodBegins = Date.parse(asOf) - days * DAY_MS
-  const ever = person.occasions.length
-  const inPeriod = person.occasions.filter((occasion) => Date.parse(occasion.occasion_at) > periodBegins).length
-  const said = (count: number) => ({ occasions: count === OCCASIONS_SENT_MAX ? `${count}+` : count, count, days })
+  const ever = { occasions: count(person.occasions), count: person.occasions, days }
+  const seen = person.occasions_list.filter((occasion) => Date.parse(occasion.occasion_at) > periodBegins).length
+  const isCut = seen === person.occasions_list.length && seen < person.occasions
+  const inPeriod = { occasions: isCut ? `${count(seen)}+` : count(seen), count: seen, days }
 
   switch (depthLevel(person.depth)) {
     case 0:
-      if (person.connections.length > 0 && ever > 0) return t('person.why_0_lost', said(ever))
-      return ever > 0 ? t('person.why_0_bought', said(ever)) : t('person.why_0_never')
+      if (person.is_lost) return t('person.why_0_lost', ever)
+      return person.occasions > 0 ? t('person.why_0_bought', ever) : t('person.why_0_never')
     case 1:
       return t('person.why_1')
     case 2:
-      return ever > 0 ? t('person.why_2_bought', said(ever)) : t('person.why_2', { days })
+      return person.occasions > 0 ? t('person.why_2_bought', ever) : t('person.why_2', { days })
     case 3:
-      return t('person.why_3', said(inPeriod))
+      return t('person.why_3', inPeriod)
     case 4:
-      return t('person.why_4', said(inPeriod))
+      return t('person.why_4', inPeriod)
     case 5:
-      return t('person.why_5', said(inPeriod))
+      return t('person.why_5', inPeriod)
   }
 }
 
@@ -112,6 +124,14 @@ function Why({ person }: { person: Person }) {
     <section>
       <h3>{t('person.why', { depth: person.depth })}</h3>
       <p>{reason}</p>
+      {person.depth === 0 && person.depth_if_connected > 1 && (
+        <p>
+          {t('person.if_connected', {
+            depth: person.depth_if_connected,
+            name: t(depthNameKey(person.depth_if_connected)),
+          })}
+        </p>
+      )}
       {person.evidence.length === 0 ? (
         <p className="soft">{t('person.evidence_none')}</p>
       ) : (
@@ -210,23 +230,33 @@ function Value({ person }: { person: Person }) {
         ))}
         <div>
           <dt>{t('person.segment')}</dt>
-          <dd>{rfm.segment}</dd>
+          <dd>{segmentName(t, rfm.segment)}</dd>
         </div>
       </dl>
     </section>
   )
 }
 
+/** A brand may define segments of its own; those have the name the brand gave them. */
+function segmentName(t: TFunction, segment: string): string {
+  const known = SEGMENTS.find((name) => name === segment)
+  return known ? t(`segment.${known}`) : segment
+}
+
 function Occasions({ person }: { person: Person }) {
   const { t } = useTranslation()
-  const { amount, count, currency } = useBrandFormat()
+  const { amount, count, day, currency } = useBrandFormat()
   return (
     <section>
       <h3>
         {t('person.occasions')}{' '}
-        {person.occasions.length === OCCASIONS_SENT_MAX && <span className="aside">{t('person.occasions_last')}</span>}
+        {person.occasions_list.length < person.occasions && (
+          <span className="aside">
+            {t('person.occasions_last', { shown: count(person.occasions_list.length), total: count(person.occasions) })}
+          </span>
+        )}
       </h3>
-      {person.occasions.length === 0 ? (
+      {person.occasions_list.length === 0 ? (
         <p className="soft">{t('person.occasions_none')}</p>
       ) : (
         <table className="plain" aria-label={t('person.occasions')}>
@@ -242,9 +272,9 @@ function Occasions({ person }: { person: Person }) {
             </tr>
           </thead>
           <tbody>
-            {person.occasions.map((occasion) => (
+            {person.occasions_list.map((occasion) => (
               <tr key={occasion.occasion_at}>
-                <td>{occasion.day}</td>
+                <td>{day(occasion.occasion_at)}</td>
                 <td className="number">{count(occasion.orders)}</td>
                 <td className="number value">{amount(occasion.net_minor)}</td>
               </tr>
@@ -286,7 +316,7 @@ function Changes({ person }: { person: Person }) {
                   </span>
                 </td>
                 <td>
-                  <Cause person={person} cause={change.cause} />
+                  <Cause person={person} cause={change.cause_fact_id} />
                 </td>
               </tr>
             ))}
@@ -319,15 +349,20 @@ function Identities({ person }: { person: Person }) {
           {person.identities.map((identity) => (
             <div key={`${identity.kind} ${identity.namespace} ${identity.value}`}>
               <dt>
-                {identity.kind} <span className="faint">{identity.channel ?? identity.namespace}</span>
+                {identity.kind === 'own_id' ? t('person.identity_own_id') : identity.kind}{' '}
+                <span className="faint">{identity.namespace}</span>
               </dt>
               <dd className="id">{identity.value}</dd>
             </div>
           ))}
           {person.connections.map((connection) => (
-            <div key={`${connection.channel} ${connection.begun_at}`}>
+            <div key={`${connection.channel} ${connection.source} ${connection.begun_at}`}>
               <dt>
-                {t('person.fact_connection')} <span className="faint">{connection.channel}</span>
+                {t('person.fact_connection')}{' '}
+                <span className="faint">
+                  {connection.channel === 'shop_account' ? t('person.channel_shop_account') : connection.channel}{' '}
+                  {connection.source}
+                </span>
               </dt>
               <dd>
                 {connection.ended_at === null

@@ -1,7 +1,8 @@
 import './shell.css'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { Link, Navigate, Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
+import { Link, Outlet, useNavigate, useRouter } from '@tanstack/react-router'
 import { Button } from 'antd'
+import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
 import { answered } from '../../api/errors.ts'
@@ -16,12 +17,18 @@ import { LanguageSwitch, ThemeSwitch } from './Switches.tsx'
 export function Shell() {
   const { t } = useTranslation()
   const { data: session, error, isFetching, refetch } = useQuery(sessionQuery)
-  const href = useRouterState({ select: (state) => state.location.href })
   useGoKeys()
 
-  if (session && !session.signed_in) {
-    return <Navigate to="/sign-in" search={href === '/' ? {} : { from: href }} replace />
-  }
+  const router = useRouter()
+  const isSignedOut = session?.signed_in === false
+  useEffect(() => {
+    if (!isSignedOut) return
+    // Read once, here: the address changes under us on the way to the sign-in page.
+    const from = router.history.location.href
+    void router.navigate({ to: '/sign-in', search: from === '/' ? {} : { from }, replace: true })
+  }, [isSignedOut, router])
+
+  if (isSignedOut) return null
   return (
     <div className="shell">
       <a className="skip" href="#page">
@@ -85,11 +92,11 @@ function SignOut({ userName }: { userName: string }) {
   const client = useQueryClient()
   const navigate = useNavigate()
   const signOut = async () => {
-    await answered(api.POST('/api/auth/sign-out', { body: {} }))
+    await answered(api.POST('/api/auth/sign-out'))
     // Nothing that was read may be left for the next person at this screen.
     client.clear()
     client.setQueryData(sessionQuery.queryKey, { signed_in: false })
-    await navigate({ to: '/sign-in', search: {} })
+    await navigate({ to: '/sign-in', search: {}, replace: true })
   }
   return (
     <div className="rail-user">

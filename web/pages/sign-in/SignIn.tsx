@@ -5,7 +5,7 @@ import { Button, Form, Input } from 'antd'
 import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
-import { answered, isProblem } from '../../api/errors.ts'
+import { answered } from '../../api/errors.ts'
 import { sessionQuery } from '../../api/queries.ts'
 import { COMMANDS, safeReturn } from '../../paths.ts'
 import { Command } from '../../ui/Command.tsx'
@@ -85,12 +85,10 @@ export function SignIn({ from }: { from: string | undefined }) {
 }
 
 function SignInProblem({ error }: { error: Error }) {
-  const { t } = useTranslation()
-  const words = useProblemWords(error)
-  const isWrong = isProblem(error) && error.status === 401
+  const { message, remedy } = useProblemWords(error)
   return (
     <p className="form-problem" role="alert">
-      {isWrong ? t('signin.wrong') : words.message} {isWrong ? t('signin.wrong_remedy') : words.remedy}
+      {message} {remedy}
     </p>
   )
 }

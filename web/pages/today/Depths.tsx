@@ -33,6 +33,7 @@ export function Depths({ brief }: { brief: Brief }) {
               <Figure
                 opened={opens.depth(row.depth)}
                 className="depth-segment"
+                // Begins with what is seen, however much of it fits: who speaks to the screen says what they read.
                 label={t('depth.segment', {
                   depth: row.depth,
                   name: t(depthNameKey(row.depth)),
@@ -40,8 +41,8 @@ export function Depths({ brief }: { brief: Brief }) {
                   share: share(row.people, brief.people),
                 })}
               >
-                <span className="depth-segment-level">{row.depth}</span>
-                <span className="depth-segment-name">{t(depthNameKey(row.depth))}</span>
+                <span className="depth-segment-level">{row.depth}</span>{' '}
+                <span className="depth-segment-name">{t(depthNameKey(row.depth))}</span>{' '}
                 <span className="depth-segment-share">{share(row.people, brief.people)}</span>
               </Figure>
             </li>

@@ -55,10 +55,13 @@ export function KeyFigures({ brief }: { brief: Brief }) {
     {
       id: 'anonymous',
       name: t('figures.anonymous'),
-      meaning: t('figures.anonymous_meaning', {
-        orders: count(brief.anonymous_orders),
-        money: money(brief.anonymous_net_revenue_minor),
-      }),
+      meaning:
+        brief.anonymous_orders === 0
+          ? t('figures.anonymous_none')
+          : t('figures.anonymous_meaning', {
+              orders: count(brief.anonymous_orders),
+              money: money(brief.anonymous_net_revenue_minor),
+            }),
       value: share(brief.anonymous_orders, brief.orders),
       opened: brief.anonymous_orders > 0 ? opens.anonymous : undefined,
       explains: true,
@@ -66,7 +69,10 @@ export function KeyFigures({ brief }: { brief: Brief }) {
     {
       id: 'unmatched',
       name: t('figures.unmatched'),
-      meaning: t('figures.unmatched_meaning', { money: money(brief.unmatched_refunds_minor) }),
+      meaning:
+        brief.unmatched_refunds === 0
+          ? t('figures.unmatched_none')
+          : t('figures.unmatched_meaning', { money: money(brief.unmatched_refunds_minor) }),
       value: count(brief.unmatched_refunds),
       opened: brief.unmatched_refunds > 0 ? opens.unmatched : undefined,
       explains: true,
