@@ -491,6 +491,7 @@ export interface operations {
                 depth?: number;
                 lapsing_days?: number;
                 buyers?: "true" | "false";
+                since_yesterday?: "deepened" | "lapsed" | "ordered" | "refunded";
                 as_of?: string;
                 after?: string;
                 limit?: number;

@@ -5,13 +5,18 @@ import type { PeopleFilter } from './api/queries.ts'
  * back works and a link can be sent. Filters have the API's own names.
  */
 
-export const LISTS = ['people', 'buyers', 'depth', 'lapsing', 'anonymous', 'unmatched'] as const
+export const LISTS = ['people', 'buyers', 'depth', 'lapsing', 'since', 'anonymous', 'unmatched'] as const
 export type ListName = (typeof LISTS)[number]
+
+/** Figures of the last 24 hours that people stand behind. */
+export const SINCE_FIGURES = ['deepened', 'lapsed', 'ordered', 'refunded'] as const
+export type SinceFigure = (typeof SINCE_FIGURES)[number]
 
 export interface TodaySearch {
   list?: ListName
   depth?: number
   lapsing_days?: number
+  since_yesterday?: SinceFigure
   person?: number
   as_of?: string
 }
@@ -23,11 +28,16 @@ export function readTodaySearch(raw: Record<string, unknown>): TodaySearch {
   const lapsingDays = whole(raw.lapsing_days, 1, 366)
   const person = whole(raw.person, 1, Number.MAX_SAFE_INTEGER)
   const asOf = typeof raw.as_of === 'string' && !Number.isNaN(Date.parse(raw.as_of)) ? raw.as_of : undefined
-  const usable = (list !== 'depth' || depth !== undefined) && (list !== 'lapsing' || lapsingDays !== undefined)
+  const since = SINCE_FIGURES.find((figure) => figure === raw.since_yesterday)
+  const usable =
+    (list !== 'depth' || depth !== undefined) &&
+    (list !== 'lapsing' || lapsingDays !== undefined) &&
+    (list !== 'since' || since !== undefined)
   return {
     ...(list && usable ? { list } : {}),
     ...(list === 'depth' && depth !== undefined ? { depth } : {}),
     ...(list === 'lapsing' && lapsingDays !== undefined ? { lapsing_days: lapsingDays } : {}),
+    ...(list === 'since' && since !== undefined ? { since_yesterday: since } : {}),
     ...(person === undefined ? {} : { person }),
     ...(asOf === undefined ? {} : { as_of: asOf }),
   }
@@ -48,6 +58,7 @@ export const opens = {
   unmatched: { list: 'unmatched' },
   depth: (depth: number): Opened => ({ list: 'depth', depth }),
   lapsing: (days: number): Opened => ({ list: 'lapsing', lapsing_days: days }),
+  since: (figure: SinceFigure): Opened => ({ list: 'since', since_yesterday: figure }),
   person: (personId: number): Opened => ({ person: personId }),
 } as const
 
@@ -62,6 +73,8 @@ export function filterOf(search: TodaySearch): PeopleFilter | undefined {
       return search.depth === undefined ? undefined : { depth: search.depth }
     case 'lapsing':
       return search.lapsing_days === undefined ? undefined : { lapsing_days: search.lapsing_days }
+    case 'since':
+      return search.since_yesterday === undefined ? undefined : { since_yesterday: search.since_yesterday }
     case 'anonymous':
     case 'unmatched':
     case undefined:

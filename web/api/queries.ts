@@ -20,6 +20,7 @@ export interface PeopleFilter {
   depth?: number
   lapsing_days?: number
   buyers?: 'true' | 'false'
+  since_yesterday?: 'deepened' | 'lapsed' | 'ordered' | 'refunded'
 }
 
 const PAGE_ROWS = 50

@@ -76,6 +76,7 @@ export async function listPeople(db: Sql, now: Date, filter: PeopleFilter): Prom
     depth: filter.depth,
     lapsingDays: filter.lapsing_days,
     buyers: filter.buyers === undefined ? undefined : filter.buyers === 'true',
+    sinceYesterday: filter.since_yesterday,
     after,
     limit: filter.limit,
   })

@@ -110,11 +110,31 @@ export async function selectLastImport(db: Sql, at: Date): Promise<LastImportRow
   return rows[0]
 }
 
+export type SinceYesterday = 'deepened' | 'lapsed' | 'ordered' | 'refunded'
+
+/** The people whom a figure of the last 24 hours counts; the same words as in selectBrief. */
+function peopleSince(figure: SinceYesterday, at: Date): RawBuilder<unknown> {
+  const yesterday = sql`${at}::timestamptz - interval '24 hours'`
+  switch (figure) {
+    case 'deepened':
+      return sql`select person_id from relationship.published_depth_changes
+        where to_depth > from_depth and changed_at > ${yesterday} and changed_at <= ${at}`
+    case 'lapsed':
+      return sql`select person_id from relationship.published_depth_changes
+        where to_depth < from_depth and changed_at > ${yesterday} and changed_at <= ${at}`
+    case 'ordered':
+      return sql`select person_id from commerce.published_orders where recorded_at > ${yesterday} and recorded_at <= ${at}`
+    case 'refunded':
+      return sql`select person_id from commerce.published_refunds where recorded_at > ${yesterday} and recorded_at <= ${at}`
+  }
+}
+
 export interface PeopleQuery {
   readonly at: Date
   readonly depth?: number | undefined
   readonly lapsingDays?: number | undefined
   readonly buyers?: boolean | undefined
+  readonly sinceYesterday?: SinceYesterday | undefined
   readonly after?: { readonly sort: string; readonly personId: number } | undefined
   readonly limit: number
 }
@@ -133,13 +153,14 @@ export async function selectPeople(
     (${query.depth ?? null}::int is null or depth = ${query.depth ?? null}::int)
     and (${query.buyers ?? null}::boolean is null or (occasions > 0) = ${query.buyers ?? null}::boolean)
     and (${query.lapsingDays ?? null}::int is null or lapses_at <= ${query.at}::timestamptz + make_interval(hours => 24 * ${query.lapsingDays ?? null}::int))`
+  const since = query.sinceYesterday ? sql`and person_id in (${peopleSince(query.sinceYesterday, query.at)})` : sql``
   const sort = lapsing ? sql`lapses_at` : sql`-net_paid_minor`
   const type = lapsing ? sql`timestamptz` : sql`bigint`
   const after = query.after
     ? sql`(sort, person_id) > (${query.after.sort}::${type}, ${query.after.personId}::bigint)`
     : sql`true`
   const { rows } = await sql<PersonRow & { sort: string; total: number }>`
-    with matching as materialized (select *, ${sort} as sort from (${standing}) s where ${filter})
+    with matching as materialized (select *, ${sort} as sort from (${standing}) s where ${filter} ${since})
     select s.person_id, k.key, k.source, s.depth, s.since, s.lapses_at, s.lapses_to, s.last_occasion_at, s.occasions, s.net_paid_minor,
       s.sort::text as sort, t.total
     from (select count(*) as total from matching) t

@@ -81,6 +81,8 @@ export const peopleFilter = z.object({
   /** Lapsing by time alone within so many days. */
   lapsing_days: z.coerce.number().int().min(1).max(366).optional(),
   buyers: z.enum(['true', 'false']).optional(),
+  /** The people behind a figure of `since_yesterday`, in the 24 hours before as_of. */
+  since_yesterday: z.enum(['deepened', 'lapsed', 'ordered', 'refunded']).optional(),
   as_of: z.iso.datetime({ offset: true }).optional(),
   /** Keyset: the `next` of the page before. */
   after: z.string().max(100).optional(),

@@ -42,7 +42,10 @@ export function PeopleDrawer({ brief, search }: { brief: Brief; search: TodaySea
       aria-label={shown.person === undefined ? listTitle(t, shown) : t('person.loading')}
     >
       {shown.list !== undefined && (
-        <Pane key={`${shown.list} ${shown.depth} ${shown.lapsing_days}`} isBehind={shown.person !== undefined}>
+        <Pane
+          key={`${shown.list} ${shown.depth} ${shown.lapsing_days} ${shown.since_yesterday}`}
+          isBehind={shown.person !== undefined}
+        >
           <PaneHeader
             mark={shown.list === 'depth' && <DepthMark depth={shown.depth ?? 0} />}
             title={listTitle(t, shown)}
@@ -89,6 +92,8 @@ function listTitle(t: Translate, search: TodaySearch): string {
       return t('list.depth_title', { name: `${search.depth ?? 0} ${t(depthNameKey(search.depth ?? 0))}` })
     case 'lapsing':
       return t('list.lapsing_title', { days: search.lapsing_days ?? 0 })
+    case 'since':
+      return t(`list.since_${search.since_yesterday ?? 'ordered'}_title`)
     case 'anonymous':
       return t('list.anonymous_title')
     case 'unmatched':
@@ -103,6 +108,7 @@ function listRule(t: Translate, search: TodaySearch, periodDays: number): string
   if (search.list === 'buyers') return t('list.buyers_rule')
   if (search.list === 'depth') return t(depthRuleKey(search.depth ?? 0), { days: periodDays })
   if (search.list === 'lapsing') return t('list.lapsing_rule', { days: search.lapsing_days ?? 0 })
+  if (search.list === 'since') return t(`list.since_${search.since_yesterday ?? 'ordered'}_rule`)
   return t('list.people_rule')
 }
 
