@@ -1,0 +1,353 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, suite, test } from 'node:test'
+import { z } from 'zod'
+import { brief, person } from '../src/modules/analytics/schema.ts'
+import { importReport } from '../src/modules/intake/schema.ts'
+import { depthReport, rfmReport } from '../src/modules/relationship/schema.ts'
+import { type Home, makeHome, type Output } from './product.ts'
+import { root } from './server.ts'
+
+// The real ./perennial, as docs/guide describes it. PostgreSQL is started and stopped by the commands themselves.
+
+const count = z.number().int()
+const score = count.min(1).max(5)
+
+const imported = importReport.extend({ brand: z.string().nullable() })
+const rebuilt = z.object({ people: count, seconds: z.number() })
+const examined = z.object({
+  home: z.string(),
+  node: z.string(),
+  database: z.object({
+    kind: z.enum(['embedded', 'external']),
+    state: z.enum(['absent', 'stopped', 'running', 'crashed', 'unreachable']),
+    location: z.string().nullable(),
+    major: z.string().nullable(),
+    port: count.nullable(),
+    settings: z.record(z.string(), z.string()),
+  }),
+  brands: z.array(z.object({ key: z.string(), name: z.string(), is_demo: z.boolean(), is_current: z.boolean() })),
+  problems: z.array(z.string()),
+  orphans: z.array(z.string()),
+})
+const scoredFile = z.object({
+  as_of: z.string(),
+  ties: z.enum(['group', 'first']),
+  recency_unit: z.enum(['day', '24h']),
+  occasion_unit: z.enum(['day', 'order']),
+  rows_in: count,
+  rows_after_as_of: count,
+  rows_rejected: count,
+  rejected: z.array(z.object({ line: count, reason: z.string() })),
+  buyers: count,
+  cuts: z.object({
+    recency_days: z.array(z.number()),
+    frequency: z.array(z.number()),
+    monetary: z.array(z.number()),
+  }),
+  segments: z.array(
+    z.object({
+      segment: z.string(),
+      buyers: count,
+      mean_recency_days: z.number().nullable(),
+      mean_frequency: z.number().nullable(),
+      mean_monetary: z.number().nullable(),
+    }),
+  ),
+  value_groups: z.array(z.object({ group: z.string(), buyers: count })),
+  customers: z.array(
+    z.object({
+      customer: z.string(),
+      recency_days: count,
+      frequency: count,
+      monetary: z.number(),
+      r: score,
+      f: score,
+      m: score,
+      segment: z.string(),
+      value_group: z.string(),
+    }),
+  ),
+})
+const link = z.object({ url: z.url(), valid_minutes: count })
+const refused = z.object({
+  error: z.object({
+    code: z.string(),
+    kind: z.enum(['invalid', 'forbidden', 'missing', 'conflict', 'over_limit']),
+    message: z.string(),
+    remedy: z.string(),
+  }),
+})
+
+/** What each command answers with --json. */
+const ANSWERS: Readonly<Record<string, z.ZodType>> = {
+  import: imported,
+  brief,
+  person,
+  depth: depthReport,
+  rfm: rfmReport,
+  'rfm-file': scoredFile,
+  rebuild: rebuilt,
+  doctor: examined,
+  'sign-in': link,
+}
+
+const ORDERS = `order_id,customer_id,paid_at,item,quantity,unit_price,refund_of
+1001,C7,2026-03-03 10:20,tea-01,2,68.00,
+1001,C7,2026-03-03 10:20,cup-02,1,45.50,
+1002,C8,2026-04-12 19:05,tea-01,1,68.00,
+1003,,2026-04-13 11:00,cup-02,3,45.50,
+1004,C7,2026-05-20 09:15,tea-03,1,128.00,
+R1001,C7,2026-03-09 15:00,cup-02,-1,45.50,1001
+1005,C9,20 May,tea-01,1,68.00,
+`
+const OTHER_ORDERS = 'order_id,customer_id,paid_at,item,amount\nB1,C1,2026-05-01 09:00,tea,10.00\n'
+const PAYMENTS =
+  'customer,date,amount\nA,2026-01-05,10\nA,2026-02-05 12:00,30.5\nB,2026-02-01,20\n,2026-02-01,20\nC,2027-01-01,5\n'
+
+suite('the command line', () => {
+  let home: Home
+  const file = (name: string) => join(home.folder, name)
+  const cli = (...args: string[]) => home.cli(args)
+
+  before(async (t) => {
+    home = await makeHome(t)
+    await writeFile(file('orders.csv'), ORDERS)
+    await writeFile(file('other.csv'), OTHER_ORDERS)
+    await writeFile(file('payments.csv'), PAYMENTS)
+  })
+  after(() => home?.remove())
+
+  test('explains itself, and says how it was called wrongly, without making anything', async () => {
+    const overview = await cli('--help')
+    assert.equal(overview.code, 0)
+    const names = [...overview.stdout.matchAll(/^ {2}([\w-]+) {2,}\S/gm)].map(([, name = '']) => name)
+    assert.deepEqual(names, Object.keys(ANSWERS))
+
+    const guide = await readGuide('en')
+    await inPairs(names, async (name) => {
+      const help = await cli(name, '--help')
+      assert.equal(help.code, 0, name)
+      const flags = [...help.stdout.matchAll(/^ {2}--([\w-]+)/gm)].map(([, flag = '']) => flag)
+      const common = ['help', 'json', 'brand', 'as-of']
+      const said = guide.sections.get(name)?.text ?? ''
+      const unsaid = flags.filter((flag) => !common.includes(flag) && !said.includes(`\`--${flag}`))
+      assert.deepEqual(unsaid, [], `flags of ${name} that the guide leaves out`)
+    })
+
+    const wrong = [
+      [],
+      ['frobnicate'],
+      ['brief', '--frob'],
+      ['import'],
+      ['depth', 'C7'],
+      ['rfm-file', file('payments.csv')],
+    ]
+    await inPairs(wrong, async (args) => {
+      const said = await cli(...args)
+      assert.equal(said.code, 2, args.join(' '))
+      assert.equal(said.stdout === '', args.length > 0, 'an explanation is no answer')
+    })
+    assert.equal(existsSync(file('postgres')), false)
+  })
+
+  test('rfm-file needs no data folder and makes none', async () => {
+    const absent = file('absent')
+    const said = await home.cli(['rfm-file', file('payments.csv'), '--as-of', '2026-03-01', '--json'], {
+      PERENNIAL_HOME: absent,
+    })
+    assert.equal(said.code, 3, said.stderr)
+    const answer = answerOf(said, scoredFile)
+    assert.deepEqual(answer.rejected, [{ line: 5, reason: 'missing_customer' }])
+    assert.deepEqual([answer.rows_in, answer.rows_after_as_of, answer.buyers], [5, 1, 2])
+    assert.deepEqual(
+      answer.customers.map(({ customer, recency_days, frequency, monetary }) => [
+        customer,
+        recency_days,
+        frequency,
+        monetary,
+      ]),
+      [
+        ['A', 24, 2, 40.5],
+        ['B', 28, 1, 20],
+      ],
+    )
+    assert.equal(existsSync(absent), false)
+  })
+
+  test('without a brand: a question is refused, a dry run leaves nothing, the demo is not there', async () => {
+    // Both find no cluster, and one of them makes it.
+    const [asked, demo] = await inPairs([['brief'], ['import', file('orders.csv'), '--into-demo']], (args) =>
+      cli(...args, '--json'),
+    )
+    assert.equal(asked?.code, 1)
+    assert.equal(answerOf(asked, refused).error.code, 'no_brand')
+    assert.match(asked?.stderr ?? '', /^There is no brand yet\.\n.+\n$/)
+    assert.equal(demo?.code, 1)
+    assert.equal(answerOf(demo, refused).error.code, 'no_demo')
+
+    const tried = await cli('import', file('orders.csv'), '--dry-run', '--json')
+    assert.equal(tried.code, 3, tried.stderr)
+    const report = answerOf(tried, imported)
+    assert.deepEqual([report.dry_run, report.import_id, report.brand, report.rows_stored], [true, null, null, 6])
+
+    const lost = await cli('import', file('nowhere.csv'), '--json')
+    assert.equal(lost.code, 1)
+    assert.equal(answerOf(lost, refused).error.code, 'no_such_file')
+
+    const doctor = answerOf(await cli('doctor', '--json'), examined)
+    assert.deepEqual(doctor.brands, [])
+    assert.deepEqual([doctor.home, doctor.database.state], [home.folder, 'stopped'])
+  })
+
+  test('import stores what it can, gives the rest back, and knows the file the second time', async () => {
+    const first = await cli('import', file('orders.csv'), '--option', 'connected_by=shop_account', '--json')
+    assert.equal(first.code, 3, first.stderr)
+    const report = answerOf(first, imported)
+    assert.equal(report.brand, 'main')
+    assert.deepEqual(report.rejected_by_reason, { bad_time: 1 })
+    assert.equal(report.rows_in, report.rows_stored + report.rows_merged + report.rows_rejected)
+    assert.ok(report.rejects_file?.startsWith(file('rejects')), 'below PERENNIAL_HOME')
+    assert.match(await readFile(report.rejects_file ?? '', 'utf8'), /^1005,C9,20 May,.*,8,bad_time: /m)
+
+    const second = answerOf(await cli('import', file('orders.csv'), '--json'), imported)
+    assert.deepEqual([second.documents_new, second.documents_known, second.rows_merged], [0, 5, 6])
+    assert.ok((await readdir(home.folder)).includes('secrets'))
+  })
+
+  test('every answer has the documented shape, several commands at a time', async () => {
+    const asked: [name: string, ...args: string[]][] = [
+      ['brief'],
+      ['brief', '--as-of', '2026-04-01'],
+      ['person', 'C7'],
+      ['person', 'orders:C7', '--as-of', '2026-04-01T10:00+08:00'],
+      ['depth'],
+      ['rfm'],
+      ['rfm', '--ties', 'first', '--recency', '24h', '--occasion', 'order'],
+      ['doctor'],
+    ]
+    const answers = await inPairs(asked, async ([name, ...args]) => {
+      const said = await cli(name, ...args, '--json')
+      assert.equal(said.code, 0, `${name}: ${said.stderr}`)
+      return answerOf(said, ANSWERS[name] ?? z.never())
+    })
+    const [now, then] = answers.map((answer) => answer as z.infer<typeof brief>)
+    // 2 × 68.00 + 45.50 + 68.00 + 3 × 45.50 + 128.00 − 45.50
+    assert.deepEqual([now?.buyers, now?.orders, now?.net_revenue_minor], [2, 4, 46_850])
+    assert.deepEqual([then?.as_of, then?.orders], ['2026-03-31T16:00:00.000Z', 1])
+
+    const rebuilding = await cli('rebuild', '--json')
+    assert.equal(answerOf(rebuilding, rebuilt).people, 2)
+    const again = answerOf(await cli('brief', '--json'), brief)
+    assert.deepEqual({ ...again, as_of: '' }, { ...now, as_of: '' }, 'a rebuild changes no figure')
+  })
+
+  test('--brand makes and chooses a brand; an unknown one is refused by name', async () => {
+    const other = await cli('import', file('other.csv'), '--brand', 'second', '--json')
+    assert.equal(other.code, 0, other.stderr)
+    assert.equal(answerOf(other, imported).brand, 'second')
+    const [main, second, current, unknown] = await inPairs(
+      [['--brand', 'main'], ['--brand', 'second'], [], ['--brand', 'third']],
+      (args) => cli('brief', '--json', ...args),
+    )
+    assert.equal(answerOf(main, brief).orders, 4)
+    assert.equal(answerOf(second, brief).orders, 1)
+    assert.equal(answerOf(current, brief).brand.key, 'second', 'the last import chose it')
+    assert.equal(unknown?.code, 1)
+    assert.equal(answerOf(unknown, refused).error.code, 'no_such_brand')
+  })
+
+  test('sign-in says where the server is missing, and prints a link that works once', async () => {
+    // Port 1 is nobody's.
+    const nobody = await home.cli(['sign-in', '--json'], { PORT: '1' })
+    assert.equal(nobody.code, 1)
+    assert.equal(answerOf(nobody, refused).error.code, 'no_server')
+    const server = await home.start()
+    const printed = await home.cli(['sign-in', '--json'], { PORT: new URL(server.url).port })
+    assert.equal(printed.code, 0, printed.stderr)
+    const { url } = answerOf(printed, link)
+    assert.ok(url.startsWith(`${server.url}/sign-in/`))
+    const [first, second] = [await fetch(url, { redirect: 'manual' }), await fetch(url, { redirect: 'manual' })]
+    assert.deepEqual([first.status, second.status >= 400], [303, true])
+  })
+})
+
+suite('the guide to the command line', () => {
+  test('shows every answer with all its fields', async () => {
+    const { sections } = await readGuide('en')
+    for (const [name, schema] of Object.entries({ ...ANSWERS, 'For every command': refused })) {
+      const example = sections.get(name)?.json
+      assert.ok(example, `an example under ${name}`)
+      assert.deepEqual(schema.parse(example), example, `${name}: a field that is not in its answer`)
+      assert.deepEqual(undocumented(schema, example, name), [])
+    }
+  })
+
+  test('says the same in Chinese', async () => {
+    const [en, zh] = [await readGuide('en'), await readGuide('zh-CN')]
+    assert.deepEqual(zh.examples, en.examples)
+  })
+})
+
+/** Parses standard output; a field that the schema does not know is an error wherever it stands. */
+function answerOf<Schema extends z.ZodType>(said: Output | undefined, schema: Schema): z.infer<Schema> {
+  assert.ok(said)
+  const answer: unknown = JSON.parse(said.stdout)
+  const parsed = schema.parse(answer)
+  assert.deepEqual(parsed, answer)
+  return parsed
+}
+
+/** Two at a time, as many as the machines we promise have cores; results in order. */
+async function inPairs<T, R>(list: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (let index = 0; index < list.length; index += 2) {
+    results.push(...(await Promise.all(list.slice(index, index + 2).map(work))))
+  }
+  return results
+}
+
+interface Guide {
+  /** By heading without its backquotes: the text, and the first JSON example in it. */
+  readonly sections: ReadonlyMap<string, { readonly text: string; readonly json: unknown }>
+  /** Every JSON example, in order. */
+  readonly examples: readonly unknown[]
+}
+
+async function readGuide(language: string): Promise<Guide> {
+  const text = await readFile(join(root, 'docs/guide', language, 'command-line.md'), 'utf8')
+  const jsonIn = (part: string) =>
+    [...part.matchAll(/^```json\n(.*?)^```$/gms)].map(([, json = '']) => JSON.parse(json))
+  const parts = text.split(/^## /m).slice(1)
+  const sections = parts.map((part) => {
+    const [heading = ''] = part.split('\n')
+    return [heading.replaceAll('`', ''), { text: part, json: jsonIn(part)[0] }] as const
+  })
+  return { sections: new Map(sections), examples: jsonIn(text) }
+}
+
+/** Paths of fields that the schema has and the example does not show. */
+function undocumented(schema: z.ZodType, example: unknown, path: string): string[] {
+  if (schema instanceof z.ZodNullable) {
+    const inner = schema.unwrap() as z.ZodType
+    const isPlain = !(inner instanceof z.ZodObject || inner instanceof z.ZodArray)
+    return example === null && isPlain ? [] : undocumented(inner, example, path)
+  }
+  if (schema instanceof z.ZodArray) {
+    if (!Array.isArray(example)) return [path]
+    const element = schema.element as z.ZodType
+    // Lists of plain values may be shown empty; of a list of objects one has to be seen.
+    if (element instanceof z.ZodObject && example.length === 0) return [`${path}[]`]
+    return example.flatMap((item) => undocumented(element, item, `${path}[]`))
+  }
+  if (schema instanceof z.ZodObject) {
+    if (typeof example !== 'object' || example === null) return [path]
+    const shown = example as Record<string, unknown>
+    return Object.entries(schema.shape).flatMap(([key, field]) =>
+      key in shown ? undocumented(field as z.ZodType, shown[key], `${path}.${key}`) : [`${path}.${key}`],
+    )
+  }
+  return []
+}
