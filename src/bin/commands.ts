@@ -17,6 +17,7 @@ import {
   type Command,
   type CommandInput,
   choice,
+  chooseBrand,
   EXIT,
   readInstant,
   table,
@@ -50,7 +51,7 @@ const importCommand: Command = {
       value: 'KEY=VALUE',
       help: 'duplicates=keep|merge, cancels=reduce|drop, zero_price=keep|drop, connected_by=none|shop_account',
     },
-    'dry-run': { type: 'boolean', help: 'do everything and keep nothing' },
+    'dry-run': { type: 'boolean', help: 'do everything and store nothing; rejected rows are listed all the same' },
     'into-demo': { type: 'boolean', help: 'mix the file into the demo brand on purpose' },
   },
   usesBrand: true,
@@ -76,7 +77,9 @@ const importCommand: Command = {
         }
         if (!report.dry_run) {
           await refreshStanding(database, systemClock)
-          await installation.makeCurrent(brand.key)
+          // The first real import takes the console over from the demo; later ones leave the choice to people.
+          const current = await installation.currentBrand()
+          if (!brand.isDemo && (!current || current.isDemo)) await installation.makeCurrent(brand.key)
         }
         const exit = report.rows_rejected > 0 ? EXIT.doneWithRejects : EXIT.done
         return {
@@ -165,7 +168,7 @@ function importText(report: ImportReport, brand: Brand, scratch: boolean): strin
   )
   return [
     report.dry_run
-      ? 'Dry run: nothing was kept.\n'
+      ? 'Dry run: nothing was stored.\n'
       : `Imported into ${brand.name} (${brand.key}) in ${report.seconds.toFixed(1)} s.\n`,
     table(
       ['', 'rows'],
@@ -370,6 +373,24 @@ function rfmText(answer: RfmReport): string {
   ].join('')
 }
 
+const useCommand: Command = {
+  name: 'use',
+  summary: 'Make a brand the current one: what the console shows and commands take when none is named.',
+  positionals: ['BRAND'],
+  flags: {},
+  usesBrand: false,
+  run: ({ config, positionals }) =>
+    withInstallation(config, async (installation) => {
+      const brand = await chooseBrand(installation, positionals[0])
+      if (isRefusal(brand)) return brand
+      await installation.makeCurrent(brand.key)
+      return {
+        json: { brand: brand.key, name: brand.name },
+        text: `${brand.name} (${brand.key}) is the current brand.\n`,
+      }
+    }),
+}
+
 const rebuildCommand: Command = {
   name: 'rebuild',
   summary: "Compute everyone's occasions, depth and RFM cuts from the facts again, beside the old ones, then swap.",
@@ -465,6 +486,7 @@ export const COMMANDS: readonly Command[] = [
   depthCommand,
   rfmCommand,
   rfmFile,
+  useCommand,
   rebuildCommand,
   doctorCommand,
   signIn,

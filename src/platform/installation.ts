@@ -140,6 +140,8 @@ async function compose(config: Config, cluster: Cluster | undefined, url: string
     pools.delete(brand.databaseName)
     await open?.close()
     await control.pool.query('delete from installation.brands where brand_key = $1', [brandKey])
+    // A hosted account's one brand lives in the database of the installation itself, which stays.
+    if (brand.databaseName === decodeURIComponent(new URL(url).pathname.slice(1))) return
     await control.pool.query(`drop database if exists ${pg.escapeIdentifier(brand.databaseName)} with (force)`)
   }
 

@@ -65,14 +65,16 @@ export async function importOrders(
   const rejects = openRejects(
     join(
       command.rejectsFolder,
-      `${startedAt.toISOString().replaceAll(':', '')}-${basename(command.path).replace(/[^\w.-]/g, '_')}.csv`,
+      `${startedAt.toISOString().replaceAll(':', '')}-${basename(command.path)
+        .replace(/(\.csv)?(\.gz)?$/i, '')
+        .replace(/[^\w.-]/g, '_')}.csv`,
     ),
     file.header,
   )
   try {
     const report = await database.transaction(async (tx, client) => {
       await lockIntake(tx)
-      const currency = await settleCurrency(tx, mapping.currency)
+      const currency = await settleCurrency(tx, mapping.currency ?? (await currencyOf(tx, command, file, mapping)))
       if (isRefusal(currency)) throw new RefusedImport(currency)
       const rule = lineRule(file, mapping, options, currency)
       await queries.createStaging(tx)
@@ -175,7 +177,9 @@ async function prepare(command: OrderImport): Promise<Prepared | Refusal> {
     return refuse(
       'invalid',
       'bad_option',
-      `Option ${first?.path.join('.') || ''}: ${first?.message}.`,
+      first?.code === 'unrecognized_keys'
+        ? `There is no option ${first.keys.join(', ')}.`
+        : `Option ${first?.path.join('.')}: ${first?.message}.`,
       'Options are duplicates=keep|merge, cancels=reduce|drop, zero_price=keep|drop, connected_by=none|shop_account.',
     )
   }
@@ -218,6 +222,22 @@ function wrongColumns(header: readonly string[], mapping: Mapping, fields: reado
     `The file has no column for ${wanted.join(', ')}. Its columns are: ${header.slice(0, 30).join(', ').slice(0, 500)}.`,
     'Choose another mapping, or write one that names these columns (mappings/orders.yaml is an example).',
   )
+}
+
+/** What a brand that has no currency yet takes from a file that names one in each row: the first that is one. */
+async function currencyOf(
+  tx: Sql,
+  command: OrderImport,
+  { header }: CsvFile,
+  mapping: Mapping,
+): Promise<string | undefined> {
+  const column = columnsOf(header, mapping.columns).currency ?? -1
+  if (column < 0 || (await readSettings(tx)).currency) return undefined
+  for await (const batch of (await openCsv(command.path)).batches) {
+    const named = batch.map(({ fields }) => (fields[column] ?? '').trim().toUpperCase())
+    return named.find((text) => /^[A-Z]{3}$/.test(text))
+  }
+  return undefined
 }
 
 function lineRule(file: CsvFile, mapping: Mapping, options: OrderOptions, currency: string): LineRule {

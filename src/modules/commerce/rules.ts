@@ -28,9 +28,11 @@ export function mapLine(lineNumber: number, fields: readonly string[], rule: Lin
   const documentId = field('order_id')
   const reject = (reason: RejectReason): MappedLine => ({ ok: false, reason, documentId: documentId || undefined })
 
-  // With another number of fields every column may have slipped, the order id too.
-  if (fields.length !== rule.fieldCount) return { ok: false, reason: 'column_count', documentId: undefined }
-  if (fields.some((text) => text.includes('\0'))) return { ok: false, reason: 'nul_byte', documentId: undefined }
+  // With another number of fields the order id may have slipped too. Where it has not, the rest of the order must not
+  // be stored without this row; where it has, another order waits in the rejects file, and nothing is lost.
+  if (fields.length !== rule.fieldCount) return reject('column_count')
+  if (documentId.includes('\0')) return { ok: false, reason: 'nul_byte', documentId: undefined }
+  if (fields.some((text) => text.includes('\0'))) return reject('nul_byte')
   if (fields.some((text) => text.length > FIELD_LENGTH_MAX)) return reject('field_too_long')
   if (!documentId) return reject('missing_order_id')
 

@@ -43,6 +43,7 @@ export const REJECT_TEXTS = {
   other_currency: "has another currency than the brand's",
   future_time: 'is paid in the future',
   conflicting_customer: 'belongs to an order with two customers',
+  conflicting_refund_of: 'belongs to a refund that names two orders: give each its own document',
   order_has_bad_row: 'belongs to an order another row of which was rejected: an order is stored whole or not at all',
   cancel_dropped: 'is a cancellation, left out by cancels=drop',
   zero_price_dropped: 'has no price, left out by zero_price=drop',
