@@ -71,6 +71,7 @@ const scoredFile = z.object({
     }),
   ),
 })
+const used = z.object({ brand: z.string(), name: z.string() })
 const link = z.object({ url: z.url(), valid_minutes: count })
 const refused = z.object({
   error: z.object({
@@ -89,6 +90,7 @@ const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   depth: depthReport,
   rfm: rfmReport,
   'rfm-file': scoredFile,
+  use: used,
   rebuild: rebuilt,
   doctor: examined,
   'sign-in': link,
@@ -254,7 +256,9 @@ suite('the command line', () => {
     )
     assert.equal(answerOf(main, brief).orders, 4)
     assert.equal(answerOf(second, brief).orders, 1)
-    assert.equal(answerOf(current, brief).brand.key, 'second', 'the last import chose it')
+    assert.equal(answerOf(current, brief).brand.key, 'main', 'a second brand does not take the console over')
+    assert.deepEqual(answerOf(await cli('use', 'second', '--json'), used), { brand: 'second', name: 'second' })
+    assert.equal(answerOf(await cli('brief', '--json'), brief).brand.key, 'second')
     assert.equal(unknown?.code, 1)
     assert.equal(answerOf(unknown, refused).error.code, 'no_such_brand')
   })
