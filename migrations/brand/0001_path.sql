@@ -12,7 +12,7 @@ create table brand.settings (
   zone text not null default 'Asia/Shanghai',
   -- ISO 4217. Null until the first import says it; then fixed: another currency is refused without a rate.
   currency text check (currency ~ '^[A-Z]{3}$'),
-  -- P of domain.md §1, in units of 24 hours.
+  -- P of docs/definitions.md §1, in units of 24 hours.
   period_days int not null default 365 check (period_days between 1 and 3660),
   -- Orders of one calendar day are one purchase occasion ('day'), or each order is one ('order').
   occasion_unit text not null default 'day' check (occasion_unit in ('day', 'order')),

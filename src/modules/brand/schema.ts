@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** What holds for the whole brand; defaults are domain.md's. */
+/** What holds for the whole brand; the defaults stand in docs/definitions.md. */
 export const settings = z.object({
   /** IANA zone of the brand's calendar; a naive time in a file is in it. */
   zone: z.string(),

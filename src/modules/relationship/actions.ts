@@ -139,8 +139,8 @@ export interface RfmCommand {
 }
 
 /**
- * R, F, M, scores and segments of every buyer as of an instant (domain.md §2). Scores come from the cut table in force
- * then; where none was, or another unit or tie rule is asked for, from cuts made now, and the answer says which.
+ * R, F, M, scores and segments of every buyer as of an instant (docs/definitions.md §2). Scores come from the cut table
+ * in force then; where none was, or another unit or tie rule is asked for, from cuts made now, and the answer says which.
  */
 export async function reportRfm(db: Sql, command: RfmCommand): Promise<RfmReport> {
   const stored = await readSettings(db)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Relationship depth (K1), domain.md §1: number, key, and the two names people see. */
+/** Relationship depth (K1), docs/definitions.md §1: number, key, and the two names people see. */
 export const DEPTHS = [
   { depth: 0, key: 'unconnected', zh: '未连接', en: 'Unconnected' },
   { depth: 1, key: 'connected', zh: '基础用户', en: 'Connected' },
@@ -16,7 +16,7 @@ export type DepthKey = z.infer<typeof depthKey>
 /** The one missing fact that would deepen a relationship; null at the deepest. */
 export const nextStep = z.enum(['connect', 'enrol', 'purchase', 'repurchase', 'spread'])
 
-/** By depth (domain.md §1): what a relationship of that depth still lacks. */
+/** By depth (docs/definitions.md §1): what a relationship of that depth still lacks. */
 const NEXT_STEPS: readonly (z.infer<typeof nextStep> | null)[] = [
   'connect',
   'enrol',
@@ -40,7 +40,9 @@ export const evidence = z.object({
   occurred_at: z.iso.datetime(),
 })
 
-/** The usual ten segments over R × F, as data: `r` and `f` are the scores that a segment covers (domain.md §2). */
+/**
+ * The usual ten segments over R × F, as data: `r` and `f` are the scores that a segment covers (docs/definitions.md §2).
+ */
 export const RFM_SEGMENTS = [
   { segment: 'champions', zh: '冠军客户', r: [5], f: [4, 5] },
   { segment: 'loyal_customers', zh: '忠诚客户', r: [3, 4], f: [4, 5] },
