@@ -91,6 +91,7 @@ export async function resolveDocuments(tx: Sql, rules: LineRules): Promise<void>
       case
         when max(paid_at) > ${rules.now} then 'future_time'
         when min(customer) <> max(customer) then 'conflicting_customer'
+        when min(refund_of) <> max(refund_of) then 'conflicting_refund_of'
         when sum(amount_minor) filter (where not is_return) < 0
           and max(amount_minor) filter (where not is_return) > 0 then 'mixed_refund'
       end as reason
@@ -162,6 +163,10 @@ export async function createArrivingCustomers(tx: Sql): Promise<void> {
 
 /** Bodies that corrections are about to replace, for the record; then their rows go. */
 export async function createSuperseding(tx: Sql): Promise<void> {
+  // Ids and status were filled in since the statistics were taken, which still say "none": from here on every join
+  // with them would loop row by row (49 s against 3 s for a million documents).
+  await sql`analyze arriving`.execute(tx)
+  await sql`analyze arriving_customers`.execute(tx)
   await sql`
     create temp table superseding on commit drop as
     with corrected as (select fact_id from arriving where status = 'corrected'),
@@ -176,7 +181,7 @@ export async function createSuperseding(tx: Sql): Promise<void> {
       from commerce.refunds r join commerce.refund_lines l using (person_id, refund_id)
       where r.refund_id in (select fact_id from corrected)
     )
-    select fact_id, max(person_id) as person_id, max(identity_id) as identity_id, jsonb_agg(to_jsonb(line) order by is_return, line_no) as body
+    select fact_id, max(person_id) as person_id, max(identity_id) as identity_id, max(refund_of) as refund_of, jsonb_agg(to_jsonb(line) order by is_return, line_no) as body
     from line group by fact_id`.execute(tx)
 }
 
@@ -226,23 +231,35 @@ export async function insertDocuments(tx: Sql, source: string, now: Date): Promi
 }
 
 /**
- * Which line each refund reduces, recomputed whole for every source customer and every named order that this import
+ * Which line each refund reduces, recomputed whole for every named order and every source customer that this import
  * touched (domain.md §0). First the refunds that name an order, then the others against what is left.
+ *
+ * What an order can still give depends on all refunds that name it, whoever they came from; and a refund that a
+ * correction turned to another order gives the first one back. So orders are touched by name, in both versions.
  */
 export async function reallocateRefunds(tx: Sql, source: string): Promise<void> {
   await sql`
+    create temp table touched_names on commit drop as
+    select document_id as external_id from admitted
+    union select refund_of from admitted where refund_of is not null
+    union select refund_of from superseding where refund_of is not null`.execute(tx)
+  await sql`
+    create temp table touched_orders on commit drop as
+    select o.person_id, o.order_id, o.identity_id
+    from touched_names n
+    join intake.published_inbox i on i.source = ${source} and i.kind = 'order' and i.external_id = n.external_id
+    join commerce.orders o on o.order_id = i.fact_id`.execute(tx)
+  await sql`
     create temp table touched_refunds on commit drop as
-    select r.person_id, r.refund_id, r.identity_id, r.of_external_id, r.refunded_at
+    select r.person_id, r.refund_id, r.identity_id, r.external_id, r.of_external_id, r.refunded_at
     from commerce.refunds r
-    where r.identity_id in (
+    where r.refund_id in (select fact_id from admitted)
+      or (r.source = ${source} and r.of_external_id in (select external_id from touched_names))
+      or (r.of_external_id is null and r.identity_id in (
         select identity_id from admitted where identity_id is not null
         union select identity_id from superseding where identity_id is not null
-        union select o.identity_id from admitted a
-          join intake.published_inbox i on i.source = ${source} and i.kind = 'order' and i.external_id = a.refund_of
-          join commerce.orders o on o.order_id = i.fact_id
-      )
-      or r.refund_id in (select fact_id from admitted)
-      or (r.source = ${source} and r.of_external_id in (select document_id from admitted))`.execute(tx)
+        union select identity_id from touched_orders where identity_id is not null
+      ))`.execute(tx)
   await sql`analyze touched_refunds`.execute(tx)
   await sql`
     delete from commerce.refund_allocations a
@@ -259,10 +276,10 @@ export async function reallocateRefunds(tx: Sql, source: string): Promise<void> 
  * (negative amount) lowers the total, so the last lines' share is cut: the shares add up to what was paid.
  */
 const LINE_SHARES = sql`
-  select person_id, order_id, line_no, item,
+  select person_id, order_id, identity_id, external_id, paid_at, line_no, item,
     least(upto - greatest(amount_minor, 0), total) as from_minor, least(upto, total) as to_minor
   from (
-    select l.person_id, l.order_id, l.line_no, l.item, l.amount_minor,
+    select l.person_id, l.order_id, o.identity_id, o.external_id, o.paid_at, l.line_no, l.item, l.amount_minor,
       sum(greatest(l.amount_minor, 0)) over (partition by l.person_id, l.order_id order by l.line_no)::bigint as upto,
       o.amount_minor as total
     from concerned_orders o join commerce.order_lines l using (person_id, order_id)
@@ -280,7 +297,7 @@ async function allocateNamed(tx: Sql, source: string): Promise<void> {
     insert into commerce.refund_allocations (person_id, refund_id, refund_line_no, order_id, order_line_no, refunded_at, amount_minor)
     with refund_line as (
       select o.person_id, o.order_id, r.refund_id, l.line_no, r.refunded_at, l.amount_minor,
-        sum(l.amount_minor) over (partition by o.order_id order by r.refunded_at, r.refund_id, l.line_no)::bigint as upto
+        sum(l.amount_minor) over (partition by o.order_id order by r.refunded_at, r.external_id collate "C", l.line_no)::bigint as upto
       from concerned_orders o
       join touched_refunds r on r.of_external_id = o.external_id
       join commerce.refund_lines l on l.person_id = r.person_id and l.refund_id = r.refund_id
@@ -297,42 +314,48 @@ async function allocateNamed(tx: Sql, source: string): Promise<void> {
  * out. As a set: walk through purchases (+) and refunds (−) in time, reflected at zero. A purchase then covers the
  * heights between the level before it and the level after it, a refund uncovers heights the same way, and at any one
  * height purchases and refunds alternate: each refund meets the purchase just before it, which is the newest. What a
- * refund would take below zero is unmatched.
+ * refund would take below zero is unmatched. What happened at one instant is taken in the order of the source's own ids
+ * (files with dates only have many such), so that it does not matter which file came first.
  *
  * Rejected: a loop in PL/pgSQL with a stack (one statement a row), and a recursive query (one level a row).
+ *
+ * The moves stand in a table of their own, because the planner has to know how many they are: as one statement it took
+ * (customer, item) for nearly unique and looped over all pairs, for minutes from a million rows on.
  */
 async function allocateByItem(tx: Sql): Promise<void> {
+  await sql`
+    create temp table moves on commit drop as
+    select r.identity_id, l.item, r.refunded_at as at, 1 as turn, r.external_id collate "C" as document_id, r.refund_id as fact_id, l.line_no, r.person_id, -l.amount_minor as delta
+    from touched_refunds r join commerce.refund_lines l using (person_id, refund_id)
+    where r.of_external_id is null and r.identity_id is not null and l.amount_minor > 0`.execute(tx)
+  await sql`analyze moves`.execute(tx)
   await sql`
     create temp table concerned_orders on commit drop as
     select o.person_id, o.order_id, o.amount_minor, o.external_id, o.identity_id, o.paid_at
     from commerce.orders o
-    where o.identity_id in (select identity_id from touched_refunds where of_external_id is null)`.execute(tx)
+    where o.identity_id in (select identity_id from moves) and o.person_id in (select person_id from moves)`.execute(tx)
   await sql`analyze concerned_orders`.execute(tx)
   await sql`
+    insert into moves
+    select s.identity_id, s.item, s.paid_at, 0, s.external_id, s.order_id, s.line_no, s.person_id,
+      s.to_minor - s.from_minor - coalesce(a.amount_minor, 0)
+    from (${LINE_SHARES}) s
+    left join (
+      select person_id, order_id, order_line_no, sum(amount_minor)::bigint as amount_minor
+      from commerce.refund_allocations where order_id in (select order_id from concerned_orders) group by 1, 2, 3
+    ) a on a.person_id = s.person_id and a.order_id = s.order_id and a.order_line_no = s.line_no
+    where (s.identity_id, s.item) in (select identity_id, item from moves)
+      and s.to_minor - s.from_minor > coalesce(a.amount_minor, 0)`.execute(tx)
+  await sql`analyze moves`.execute(tx)
+  await sql`
     insert into commerce.refund_allocations (person_id, refund_id, refund_line_no, order_id, order_line_no, refunded_at, amount_minor)
-    with refund_line as (
-      select r.identity_id, l.item, r.refunded_at as at, 1 as turn, r.refund_id as fact_id, l.line_no, r.person_id, -l.amount_minor as delta
-      from touched_refunds r join commerce.refund_lines l using (person_id, refund_id)
-      where r.of_external_id is null and r.identity_id is not null and l.amount_minor > 0
-    ), order_line as (
-      select o.identity_id, s.item, o.paid_at, 0, s.order_id, s.line_no, s.person_id,
-        s.to_minor - s.from_minor - coalesce(a.amount_minor, 0) as delta
-      from (${LINE_SHARES}) s
-      join concerned_orders o using (person_id, order_id)
-      left join (
-        select person_id, order_id, order_line_no, sum(amount_minor)::bigint as amount_minor
-        from commerce.refund_allocations group by 1, 2, 3
-      ) a on a.person_id = s.person_id and a.order_id = s.order_id and a.order_line_no = s.line_no
-      where (o.identity_id, s.item) in (select identity_id, item from refund_line)
-    ), move as (
-      select * from refund_line union all select * from order_line where delta > 0
-    ), walked as (
+    with walked as (
       select *, min(level) over w as lowest
-      from (select *, sum(delta) over (partition by identity_id, item order by at, turn, fact_id, line_no) as level from move) m
-      window w as (partition by identity_id, item order by at, turn, fact_id, line_no)
+      from (select *, sum(delta) over (partition by identity_id, item order by at, turn, document_id, line_no) as level from moves) m
+      window w as (partition by identity_id, item order by at, turn, document_id, line_no)
     ), reflected as (
       select *, level - least(lowest, 0) as after,
-        lag(level - least(lowest, 0), 1, 0::numeric) over (partition by identity_id, item order by at, turn, fact_id, line_no) as before
+        lag(level - least(lowest, 0), 1, 0::numeric) over (partition by identity_id, item order by at, turn, document_id, line_no) as before
       from walked
     ), height as (
       select identity_id, item, after as low, lead(after) over (partition by identity_id, item order by after) as high
@@ -343,7 +366,7 @@ async function allocateByItem(tx: Sql): Promise<void> {
       from reflected r
       join height h on h.identity_id = r.identity_id and h.item = r.item
         and h.low >= least(r.before, r.after) and h.high <= greatest(r.before, r.after)
-      window w as (partition by r.identity_id, r.item, h.low order by r.at, r.turn, r.fact_id, r.line_no)
+      window w as (partition by r.identity_id, r.item, h.low order by r.at, r.turn, r.document_id, r.line_no)
     )
     select person_id, fact_id, line_no, met_fact_id, met_line_no, at, sum(amount_minor)::bigint
     from crossing where turn = 1
@@ -356,7 +379,8 @@ export async function createChangedPeople(tx: Sql): Promise<void> {
     create temp table changed_people on commit drop as
     select person_id from admitted
     union select person_id from superseding
-    union select a.person_id from commerce.refund_allocations a join touched_refunds t using (refund_id)`.execute(tx)
+    union select person_id from touched_orders
+    union select person_id from touched_refunds`.execute(tx)
 }
 
 /** Customers with a shop account are connected from their first order on: `arriving_connections`. */

@@ -1,0 +1,361 @@
+/**
+ * What the rules say of a small history, by loops that anyone can check: the yardstick that the SQL of commerce and
+ * relationship is held to. It shares nothing with the product on purpose; docs/definitions.md §0 and §1 are its only
+ * source.
+ */
+
+const DAY_MS = 86_400_000
+
+/** A row of an order file. Prices in thousandths, so that no sum is ever inexact. */
+export interface Line {
+  readonly item: string
+  readonly quantity: number
+  readonly priceMilli: number
+}
+
+/** A sales document as one file has it: an order, a refund, or both. */
+export interface SalesDocument {
+  /** Begins with C: a cancellation. */
+  readonly id: string
+  /** Empty: nobody. */
+  readonly customer: string
+  readonly at: number
+  readonly lines: readonly Line[]
+  /** The order that all its lines give back. */
+  readonly refundOf: string | null
+}
+
+export interface Connection {
+  readonly customer: string
+  readonly begun: number
+  readonly ended: number | null
+}
+
+export interface Rules {
+  readonly zone: string
+  readonly periodDays: number
+  readonly occasionUnit: 'day' | 'order'
+  readonly memberByPurchase: boolean
+  /** Equal rows of a document are one. */
+  readonly mergeDuplicates: boolean
+}
+
+interface OrderLine {
+  readonly item: string
+  readonly amount: number
+  /** What can still be refunded of it. */
+  left: number
+}
+
+interface Order {
+  readonly id: string
+  readonly customer: string
+  readonly at: number
+  readonly amount: number
+  readonly lines: readonly OrderLine[]
+}
+
+interface Refund {
+  readonly id: string
+  readonly customer: string
+  readonly at: number
+  readonly of: string | null
+  readonly amount: number
+  readonly lines: readonly { readonly item: string; readonly amount: number }[]
+}
+
+export interface Allocation {
+  readonly refund: string
+  readonly refundLine: number
+  readonly order: string
+  readonly orderLine: number
+  readonly at: number
+  readonly amount: number
+}
+
+/** What is known when every file has come in. */
+export interface Books {
+  readonly orders: readonly Order[]
+  readonly refunds: readonly Refund[]
+  readonly allocations: readonly Allocation[]
+}
+
+/** A line is rounded once, half away from zero: 1.005 -> 101. */
+function minorOf({ quantity, priceMilli }: Line): number {
+  const tenths = quantity * priceMilli
+  return (Math.sign(tenths) * Math.round(Math.abs(tenths) / 10)) | 0
+}
+
+/** The same lines in another order are the same body. */
+function bodyOf(document: SalesDocument): string {
+  const lines = document.lines.map((line) => JSON.stringify([line.item, line.quantity, line.priceMilli])).sort()
+  return JSON.stringify([document.customer, document.at, document.refundOf, lines])
+}
+
+function withoutRepeats(document: SalesDocument): SalesDocument {
+  const seen = new Set<string>()
+  const lines = document.lines.filter((line) => {
+    const text = JSON.stringify([line.item, line.quantity, line.priceMilli])
+    const isNew = !seen.has(text)
+    seen.add(text)
+    return isNew
+  })
+  return { ...document, lines }
+}
+
+/** The version of each document that is in force: a later receipt wins, but a body that was there before says nothing. */
+export function documentsInForce(files: readonly (readonly SalesDocument[])[], rules: Rules): SalesDocument[] {
+  const versions = new Map<string, { bodies: Set<string>; current: SalesDocument }>()
+  for (const file of files) {
+    for (const given of file) {
+      const document = rules.mergeDuplicates ? withoutRepeats(given) : given
+      const known = versions.get(document.id)
+      if (!known) versions.set(document.id, { bodies: new Set([bodyOf(document)]), current: document })
+      else if (!known.bodies.has(bodyOf(document))) {
+        known.bodies.add(bodyOf(document))
+        known.current = document
+      }
+    }
+  }
+  return [...versions.values()].map(({ current }) => current)
+}
+
+const isReturn = (document: SalesDocument, line: Line) =>
+  document.id.startsWith('C') || document.refundOf !== null || line.quantity < 0
+
+export function keepBooks(documents: readonly SalesDocument[]): Books {
+  const orders: Order[] = []
+  const refunds: Refund[] = []
+  for (const document of documents) {
+    const { id, customer, at } = document
+    const bought = document.lines
+      .filter((line) => !isReturn(document, line))
+      .map((line) => [line.item, minorOf(line)] as const)
+    const given = document.lines.filter((line) => isReturn(document, line))
+    const amount = bought.reduce((sum, [, minor]) => sum + minor, 0)
+    // A discount line lowers what the last lines can give back: no more is refunded of an order than was paid.
+    let paid = amount
+    const lines = bought.map(([item, minor]) => {
+      const left = Math.min(Math.max(minor, 0), paid)
+      paid -= left
+      return { item, amount: minor, left }
+    })
+    if (lines.length > 0) orders.push({ id, customer, at, amount, lines })
+    if (given.length > 0) {
+      const back = given.map((line) => ({ item: line.item, amount: Math.abs(minorOf(line)) }))
+      const total = back.reduce((sum, line) => sum + line.amount, 0)
+      refunds.push({ id, customer, at, of: document.refundOf, amount: total, lines: back })
+    }
+  }
+  refunds.sort((a, b) => a.at - b.at || compare(a.id, b.id))
+  orders.sort((a, b) => a.at - b.at || compare(a.id, b.id))
+  return { orders, refunds, allocations: allocate(orders, refunds) }
+}
+
+/** Refunds that name an order come first and take its lines in turn; the others take the newest earlier lines. */
+function allocate(orders: readonly Order[], refunds: readonly Refund[]): Allocation[] {
+  const allocations: Allocation[] = []
+  const take = (refund: Refund, refundLine: number, order: Order, orderLine: number, wanted: number): number => {
+    const line = order.lines[orderLine]
+    const amount = Math.min(wanted, line?.left ?? 0)
+    if (!line || amount === 0) return wanted
+    line.left -= amount
+    allocations.push({
+      refund: refund.id,
+      refundLine: refundLine + 1,
+      order: order.id,
+      orderLine: orderLine + 1,
+      at: refund.at,
+      amount,
+    })
+    return wanted - amount
+  }
+  for (const refund of refunds) {
+    const order = orders.find((other) => other.id === refund.of)
+    if (!order) continue
+    refund.lines.forEach((given, refundLine) => {
+      let wanted = given.amount
+      order.lines.forEach((_, orderLine) => {
+        wanted = take(refund, refundLine, order, orderLine, wanted)
+      })
+    })
+  }
+  for (const refund of refunds) {
+    if (refund.of !== null || refund.customer === '') continue
+    refund.lines.forEach((given, refundLine) => {
+      let wanted = given.amount
+      for (const order of [...orders].reverse()) {
+        if (order.customer !== refund.customer || order.at > refund.at) continue
+        for (let orderLine = order.lines.length - 1; orderLine >= 0; orderLine -= 1) {
+          if (order.lines[orderLine]?.item === given.item) wanted = take(refund, refundLine, order, orderLine, wanted)
+        }
+      }
+    })
+  }
+  return allocations
+}
+
+export function unmatchedOf(books: Books, refund: Refund): number {
+  const matched = books.allocations.filter((allocation) => allocation.refund === refund.id)
+  return refund.amount - matched.reduce((sum, allocation) => sum + allocation.amount, 0)
+}
+
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+
+const calendars = new Map<string, Intl.DateTimeFormat>()
+
+/** The calendar day of an instant where the brand is, as days since 1970-01-01. */
+export function brandDay(at: number, zone: string): number {
+  // Making a format costs a hundred times what using it does.
+  const calendar = calendars.get(zone) ?? new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short' })
+  calendars.set(zone, calendar)
+  return Date.parse(`${calendar.format(at)}T00:00:00Z`) / DAY_MS
+}
+
+export interface Occasion {
+  /** The brand's day, or the order's id. */
+  readonly key: string
+  /** First payment among the orders that count. */
+  readonly at: number
+  readonly orders: readonly string[]
+  readonly net: number
+}
+
+/** A customer's purchase occasions as of an instant, earliest first. */
+export function occasionsAt(books: Books, customer: string, at: number, rules: Rules): Occasion[] {
+  const occasions = new Map<string, Occasion>()
+  for (const order of books.orders) {
+    if (order.customer !== customer || customer === '' || order.at > at) continue
+    const refunded = books.allocations
+      .filter((allocation) => allocation.order === order.id && allocation.at <= at)
+      .reduce((sum, allocation) => sum + allocation.amount, 0)
+    // Refunded in full it counts for nothing; what never cost anything cannot be refunded.
+    if (refunded > 0 && refunded >= order.amount) continue
+    const key = rules.occasionUnit === 'order' ? order.id : String(brandDay(order.at, rules.zone))
+    const known = occasions.get(key)
+    occasions.set(key, {
+      key,
+      at: Math.min(known?.at ?? order.at, order.at),
+      orders: [...(known?.orders ?? []), order.id],
+      net: (known?.net ?? 0) + order.amount - refunded,
+    })
+  }
+  return [...occasions.values()].sort((a, b) => a.at - b.at)
+}
+
+/** Paid less refunded, what found nothing to reduce included. */
+export function netPaidAt(books: Books, customer: string, at: number, rules: Rules): number {
+  const paid = occasionsAt(books, customer, at, rules).reduce((sum, occasion) => sum + occasion.net, 0)
+  const unmatched = books.refunds
+    .filter((refund) => refund.customer === customer && refund.at <= at)
+    .reduce((sum, refund) => sum + unmatchedOf(books, refund), 0)
+  return paid - unmatched
+}
+
+export interface History extends Books {
+  readonly connections: readonly Connection[]
+}
+
+const isLive = (connection: Connection, at: number) =>
+  connection.begun <= at && (connection.ended === null || connection.ended > at)
+
+/** Depth at `at` by the facts up to `known` (docs/definitions.md §1, what orders and connections can decide). */
+function depthAt(
+  history: History,
+  customer: string,
+  at: number,
+  known: number,
+  rules: Rules,
+  isConnected?: boolean,
+): number {
+  const occasions = occasionsAt(history, customer, Math.min(at, known), rules)
+  const periodBegin = at - rules.periodDays * DAY_MS
+  const inPeriod = occasions.filter((occasion) => occasion.at > periodBegin && occasion.at <= at).length
+  const connected =
+    isConnected ??
+    history.connections.some(
+      (connection) => connection.customer === customer && isLive(connection, Math.min(at, known)),
+    )
+  const isMember = rules.memberByPurchase && occasions.length > 0
+  if (!connected) return 0
+  if (isMember && inPeriod >= 2) return 4
+  if (isMember && inPeriod === 1) return 3
+  if (inPeriod === 0 && (isMember || occasions.length > 0)) return 2
+  return 1
+}
+
+export interface DepthChange {
+  readonly at: number
+  readonly from: number
+  readonly to: number
+}
+
+/** Every instant at which something may have changed for a customer: facts, and occasions that leave the period. */
+function instantsOf(history: History, customer: string, rules: Rules): number[] {
+  const own = new Set(history.orders.filter((order) => order.customer === customer).map((order) => order.id))
+  const paid = history.orders.filter((order) => order.customer === customer).map((order) => order.at)
+  const refunded = history.allocations
+    .filter((allocation) => own.has(allocation.order))
+    .map((allocation) => allocation.at)
+  const connected = history.connections
+    .filter((connection) => connection.customer === customer)
+    .flatMap((connection) => (connection.ended === null ? [connection.begun] : [connection.begun, connection.ended]))
+  const ends = paid.map((at) => at + rules.periodDays * DAY_MS)
+  return [...new Set([...paid, ...refunded, ...connected, ...ends])].sort((a, b) => a - b)
+}
+
+export function depthChanges(history: History, customer: string, now: number, rules: Rules): DepthChange[] {
+  const changes: DepthChange[] = []
+  let from = 0
+  for (const at of instantsOf(history, customer, rules)) {
+    if (at > now) break
+    const to = depthAt(history, customer, at, at, rules)
+    if (to !== from) changes.push({ at, from, to })
+    from = to
+  }
+  return changes
+}
+
+export interface Standing {
+  readonly depth: number
+  readonly since: number | null
+  readonly lapsesAt: number | null
+  readonly lapsesTo: number | null
+  readonly depthIfConnected: number
+  readonly lastOccasionAt: number | null
+  readonly occasions: number
+  readonly netPaid: number
+  /** Beginning of the connection that decides; null: never connected. */
+  readonly connectedBy: number | null
+  /** Occasions that decide, newest first. */
+  readonly decidedBy: readonly Occasion[]
+}
+
+export function standingAt(history: History, customer: string, now: number, rules: Rules): Standing {
+  const occasions = occasionsAt(history, customer, now, rules)
+  const depth = depthAt(history, customer, now, now, rules)
+  const lapse = instantsOf(history, customer, rules)
+    .filter((at) => at > now)
+    .map((at) => ({ at, to: depthAt(history, customer, at, now, rules) }))
+    .find(({ to }) => to !== depth)
+  const known = history.connections
+    .filter((connection) => connection.customer === customer && connection.begun <= now)
+    .sort((a, b) => Number(isLive(b, now)) - Number(isLive(a, now)) || a.begun - b.begun)
+  return {
+    depth,
+    since: depthChanges(history, customer, now, rules).at(-1)?.at ?? null,
+    lapsesAt: lapse?.at ?? null,
+    lapsesTo: lapse?.to ?? null,
+    depthIfConnected: depthAt(history, customer, now, now, rules, true),
+    lastOccasionAt: occasions.at(-1)?.at ?? null,
+    occasions: occasions.length,
+    netPaid: netPaidAt(history, customer, now, rules),
+    connectedBy: known[0]?.begun ?? null,
+    decidedBy: occasions.slice(depth >= 4 ? -2 : depth >= 2 ? -1 : occasions.length).reverse(),
+  }
+}
+
+/** The one missing fact that would deepen a relationship. */
+export function nextStepOf(depth: number): string | null {
+  return { 0: 'connect', 1: 'enrol', 2: 'purchase', 3: 'repurchase', 4: 'spread' }[depth] ?? null
+}
