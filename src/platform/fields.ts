@@ -6,6 +6,8 @@ export type FileTime = { readonly instant: string } | { readonly local: string }
 
 const ISO =
   /^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d{2}:?\d{2})?)?$/
+/** What PostgreSQL takes: up to 15:59 either way. */
+const OFFSET = /^(Z|[+-](0\d|1[0-5]):?[0-5]\d)$/
 const SLASHED = /^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?$/
 
 /**
@@ -45,6 +47,7 @@ function build(
     number,
     number,
   ]
+  if (zone && !OFFSET.test(zone)) return undefined
   if (m < 1 || m > 12 || d < 1 || d > daysInMonth(y, m) || h > 23 || min > 59 || s > 59 || y < 1900) return undefined
   const pad = (value: number) => String(value).padStart(2, '0')
   const local = `${year}-${pad(m)}-${pad(d)} ${pad(h)}:${minute}:${second}${fraction ? `.${fraction.slice(0, 6)}` : ''}`

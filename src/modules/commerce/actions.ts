@@ -315,11 +315,10 @@ async function apply(tx: Sql, { mapping, options, currency, now }: Applying): Pr
   await queries.insertDocuments(tx, source, now)
   await queries.reallocateRefunds(tx, source)
   await queries.createChangedPeople(tx)
-  if (options.connected_by === 'shop_account') {
-    await queries.createArrivingConnections(tx)
-    await numberConnections(tx)
-    await connect(tx, source, 'shop_account', now)
-  }
+  const isAsked = options.connected_by === 'shop_account'
+  await queries.createArrivingConnections(tx, source, isAsked)
+  await numberConnections(tx)
+  await connect(tx, source, 'shop_account', now, isAsked)
   await insertPending(tx)
   return { importId }
 }

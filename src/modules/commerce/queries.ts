@@ -383,14 +383,23 @@ export async function createChangedPeople(tx: Sql): Promise<void> {
     union select person_id from touched_refunds`.execute(tx)
 }
 
-/** Customers with a shop account are connected from their first order on: `arriving_connections`. */
-export async function createArrivingConnections(tx: Sql): Promise<void> {
+/**
+ * Customers with a shop account are connected from their first order on: `arriving_connections`, with no beginning for
+ * who has no order left. Whom a correction concerns is in it even when the file did not ask for connections.
+ */
+export async function createArrivingConnections(tx: Sql, source: string, isAsked: boolean): Promise<void> {
   await sql`
     create temp table arriving_connections on commit drop as
-    select c.identity_id, c.person_id, min(d.paid_at) as begun_at, null::bigint as fact_id
-    from documents d join arriving_customers c on c.value = d.customer
-    where d.order_lines > 0
-    group by c.identity_id, c.person_id`.execute(tx)
+    select c.identity_id, c.person_id, o.begun_at, null::bigint as fact_id
+    from (
+      select identity_id, person_id from arriving_customers where ${isAsked}
+      union select identity_id, person_id from superseding where identity_id is not null
+    ) c
+    left join (
+      select person_id, identity_id, min(paid_at) as begun_at from commerce.orders
+      where source = ${source} and person_id in (select person_id from arriving_customers union select person_id from superseding)
+      group by person_id, identity_id
+    ) o using (person_id, identity_id)`.execute(tx)
   await sql`insert into changed_people select person_id from arriving_connections`.execute(tx)
 }
 

@@ -3,6 +3,10 @@ import type { Mapping, RejectReason } from '../intake/schema.ts'
 import type { OrderField, OrderOptions, StagedLine } from './schema.ts'
 
 const FIELD_LENGTH_MAX = 2000
+/** An index entry holds 2,704 bytes; nobody's ids come near. */
+const ID_LENGTH_MAX = 200
+/** In the currency's unit: 900 such orders still add up exactly in a JavaScript number. */
+const AMOUNT_MAX = 1e11
 
 export type MappedLine =
   | { readonly ok: true; readonly line: StagedLine }
@@ -35,6 +39,7 @@ export function mapLine(lineNumber: number, fields: readonly string[], rule: Lin
   if (fields.some((text) => text.includes('\0'))) return reject('nul_byte')
   if (fields.some((text) => text.length > FIELD_LENGTH_MAX)) return reject('field_too_long')
   if (!documentId) return reject('missing_order_id')
+  if (documentId.length > ID_LENGTH_MAX || field('customer_id').length > ID_LENGTH_MAX) return reject('id_too_long')
 
   const quantityText = field('quantity')
   const priceText = field('unit_price')
@@ -44,6 +49,8 @@ export function mapLine(lineNumber: number, fields: readonly string[], rule: Lin
   const amount = amountText ? readNumber(amountText) : null
   if (quantity === undefined || unitPrice === undefined || amount === undefined) return reject('bad_number')
   if (amount === null && unitPrice === null) return reject('missing_amount')
+
+  if (Math.abs(Number(amount ?? Number(quantity) * Number(unitPrice))) > AMOUNT_MAX) return reject('amount_too_large')
 
   const isCancel = mapping.cancel_prefix !== undefined && documentId.startsWith(mapping.cancel_prefix)
   if (isCancel && options.cancels === 'drop') return { ok: false, reason: 'cancel_dropped', documentId: undefined }

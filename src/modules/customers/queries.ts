@@ -24,20 +24,26 @@ export async function identifyOwnIds(tx: Sql, source: string, now: Date): Promis
 }
 
 /**
- * Connects the people of `arriving_connections (identity_id, person_id, begun_at, fact_id)` by one channel. A relation that is
- * already there keeps its id; an earlier beginning moves it back, because a late fact is as true as an early one.
+ * Brings the relations of `arriving_connections (identity_id, person_id, begun_at, fact_id)` on one channel to what
+ * their facts now say: a relation that is there keeps its id and moves its beginning, either way; one without a
+ * beginning has lost the last fact it rested on and goes; a new one is made when asked for.
  */
-export async function connect(tx: Sql, source: string, channel: string, now: Date): Promise<void> {
+export async function connect(tx: Sql, source: string, channel: string, now: Date, makesNew: boolean): Promise<void> {
   await sql`
     update customers.connections c
     set begun_at = a.begun_at
     from arriving_connections a
-    where c.identity_id = a.identity_id and c.person_id = a.person_id and c.channel = ${channel}
-      and a.begun_at < c.begun_at`.execute(tx)
+    where c.identity_id = a.identity_id and c.person_id = a.person_id and c.source = ${source} and c.channel = ${channel}
+      and a.begun_at <> c.begun_at`.execute(tx)
+  await sql`
+    delete from customers.connections c using arriving_connections a
+    where c.identity_id = a.identity_id and c.person_id = a.person_id and c.source = ${source} and c.channel = ${channel}
+      and a.begun_at is null`.execute(tx)
+  if (!makesNew) return
   await sql`
     insert into customers.connections (person_id, connection_id, identity_id, source, channel, begun_at, recorded_at)
     select a.person_id, a.fact_id, a.identity_id, ${source}, ${channel}, a.begun_at, ${now}
-    from (select * from arriving_connections order by identity_id) a
+    from (select * from arriving_connections where begun_at is not null order by identity_id) a
     where not exists (select from customers.connections c
       where c.person_id = a.person_id and c.identity_id = a.identity_id and c.channel = ${channel})`.execute(tx)
 }

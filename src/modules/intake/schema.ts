@@ -33,6 +33,8 @@ export const REJECT_TEXTS = {
   column_count: 'has another number of fields than the header',
   nul_byte: 'has a NUL byte',
   field_too_long: 'has a field longer than 2,000 characters',
+  id_too_long: 'has an id longer than 200 characters',
+  amount_too_large: 'has an amount beyond any order (over 100,000,000,000)',
   missing_order_id: 'has no order id',
   missing_paid_at: 'has no time of payment',
   bad_time: 'has a time that is none',

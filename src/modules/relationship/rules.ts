@@ -105,5 +105,6 @@ export function compareKeys(a: string, b: string): number {
   const [aNumber, bNumber] = [/^\d{1,15}$/.test(a), /^\d{1,15}$/.test(b)]
   if (aNumber !== bNumber) return aNumber ? -1 : 1
   if (aNumber && Number(a) !== Number(b)) return Number(a) - Number(b)
-  return a < b ? -1 : a > b ? 1 : 0
+  // UTF-8 sorts by code point; JavaScript's own comparison goes by UTF-16 and puts an emoji before a full-width sign.
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
