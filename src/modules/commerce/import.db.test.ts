@@ -523,3 +523,36 @@ test('two imports of one file at once store it once', async (t) => {
 test('an import that is killed leaves nothing, and again it is whole', async (t) => {
   await crashRounds(t, 5, 20_000)
 })
+
+test('a connection by shop account follows a correction of the order it began with', async (t) => {
+  const { database, run } = await bench(t)
+  const asked = { options: { connected_by: 'shop_account' } }
+  const begun = async () => {
+    const { rows } = await database.pool.query<{ value: string; begun_at: Date }>(
+      `select p.value, c.begun_at from customers.connections c join customers.published_people p using (identity_id) order by 1`,
+    )
+    return rows.map(({ value, begun_at }) => [value, begun_at.toISOString().slice(0, 10)])
+  }
+  accepted(await run(csv('o1,a,2025-01-01 12:00,w,,1,10,', 'o2,a,2025-05-01 12:00,w,,1,10,'), asked))
+  assert.deepEqual(await begun(), [['a', '2025-01-01']])
+  accepted(await run(csv('o1,a,2025-03-01 12:00,w,,1,10,')))
+  assert.deepEqual(await begun(), [['a', '2025-03-01']], 'the order was later than first told')
+  accepted(await run(csv('o1,b,2025-03-01 12:00,w,,1,10,'), asked))
+  assert.deepEqual(await begun(), [
+    ['a', '2025-05-01'],
+    ['b', '2025-03-01'],
+  ])
+  accepted(await run(csv('o2,b,2025-05-01 12:00,w,,1,10,')))
+  assert.deepEqual(await begun(), [['b', '2025-03-01']], 'a has no order left to be connected by')
+})
+
+for (const [what, reason, fields] of [
+  ['an amount beyond any order', 'amount_too_large', 'o1,a,2025-01-01,w,,999999999999999,999999999999999,'],
+  ['an order id of 1,990 characters', 'id_too_long', `${'单'.repeat(1990)},a,2025-01-01,w,,1,10,`],
+  ['an offset that is none', 'bad_time', 'o1,a,2025-11-01 10:00:00+99:00,w,,1,10,'],
+] as const) {
+  test(`${what} is rejected`, async (t) => {
+    const { run } = await bench(t)
+    assert.deepEqual(accepted(await run(csv(fields))).rejected_by_reason, { [reason]: 1 })
+  })
+}
