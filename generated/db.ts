@@ -117,6 +117,22 @@ export interface CustomersCanonical {
   person_id: number
 }
 
+export interface CustomersClaimIdentities {
+  claim_id: number
+  identity_id: number
+}
+
+export interface CustomersClaims {
+  claim_id: number
+  kind: string
+  source: string
+  external_id: string
+  claimed_at: Date
+  recorded_at: Date
+  claimed_by: string | null
+  withdrawn_at: Date | null
+}
+
 export interface CustomersConnections {
   person_id: number
   connection_id: number
@@ -126,6 +142,13 @@ export interface CustomersConnections {
   begun_at: Date
   ended_at: Date | null
   recorded_at: Date
+  staff: string | null
+}
+
+export interface CustomersCutLinks {
+  split_claim_id: number
+  claim_id: number
+  identity_id: number
 }
 
 export interface CustomersIdentities {
@@ -134,6 +157,29 @@ export interface CustomersIdentities {
   namespace: string
   value: string
   recorded_at: Date
+}
+
+export interface CustomersMemberships {
+  person_id: number
+  membership_id: number
+  identity_id: number
+  source: string
+  enrolled_at: Date
+  ended_at: Date | null
+  recorded_at: Date
+}
+
+export interface CustomersPersonChanges {
+  identity_id: number
+  from_person_id: number
+  to_person_id: number
+  changed_at: Date
+}
+
+export interface CustomersPublishedClaims {
+  person_id: number
+  claim_id: number
+  claimed_at: Date
 }
 
 export interface CustomersPublishedConnections {
@@ -146,12 +192,52 @@ export interface CustomersPublishedConnections {
   ended_at: Date | null
 }
 
+export interface CustomersPublishedMemberships {
+  person_id: number
+  membership_id: number
+  enrolled_at: Date
+  ended_at: Date | null
+}
+
 export interface CustomersPublishedPeople {
   person_id: number
   identity_id: number
   kind: string
   namespace: string
   value: string
+}
+
+export interface CustomersPublishedRecords {
+  person_id: number
+  claim_id: number
+  name: string | null
+  enrolled_at: Date | null
+}
+
+export interface CustomersRecords {
+  person_id: number
+  claim_id: number
+  identity_id: number
+  name: string | null
+  enrolled_at: Date | null
+  unlinked: unknown
+}
+
+export interface CustomersWithdrawnValues {
+  identity_id: number
+  unionids: number
+  accounts: number
+  withdrawn_at: Date
+}
+
+export interface IntakeApiKeys {
+  key_id: GeneratedAlways<number>
+  name: string
+  key_hash: Buffer
+  scopes: string[]
+  created_at: Date
+  last_used_at: Date | null
+  revoked_at: Date | null
 }
 
 export interface IntakeImports {
@@ -176,6 +262,12 @@ export interface IntakeInbox {
   body_hash: Buffer
   import_id: number
   recorded_at: Date
+}
+
+export interface IntakePendingMoves {
+  subscriber: string
+  identity_id: number
+  person_id: number
 }
 
 export interface IntakePendingPeople {
@@ -203,6 +295,7 @@ export interface IntakePublishedInbox {
 }
 
 export interface IntakeSubscribers {
+  event: string
   subscriber: string
 }
 
@@ -213,6 +306,62 @@ export interface IntakeSuperseded {
   import_id: number
   recorded_at: Date
   superseded_at: Date
+}
+
+export interface IntakeWebhookReceipts {
+  source: string
+  webhook_id: string
+  received_at: Date
+}
+
+export interface IntakeWebhookSources {
+  webhook_id: GeneratedAlways<number>
+  source: string
+  sealed_secret: Buffer
+  created_at: Date
+  revoked_at: Date | null
+}
+
+export interface InteractionsInteractions {
+  person_id: number
+  occurred_at: Date
+  interaction_id: number
+  identity_id: number
+  source: string
+  type: string
+  item: string | null
+  content: string | null
+  recorded_at: Date
+}
+
+export interface InteractionsPublishedInteractions {
+  person_id: number
+  interaction_id: number
+  type: string
+  item: string | null
+  content: string | null
+  occurred_at: Date
+}
+
+export interface InteractionsPublishedReviews {
+  person_id: number
+  review_id: number
+  item: string | null
+  rating: string | null
+  is_recommended: boolean | null
+  reviewed_at: Date
+}
+
+export interface InteractionsReviews {
+  person_id: number
+  review_id: number
+  identity_id: number
+  source: string
+  item: string | null
+  rating: ColumnType<string | null, string | number | null | undefined, string | number | null>
+  is_recommended: boolean | null
+  reviewed_at: Date
+  recorded_at: Date
 }
 
 export interface RelationshipDepthChanges {
@@ -307,17 +456,35 @@ export interface DB {
   'commerce.refund_lines': CommerceRefundLines
   'commerce.refunds': CommerceRefunds
   'customers.canonical': CustomersCanonical
+  'customers.claim_identities': CustomersClaimIdentities
+  'customers.claims': CustomersClaims
   'customers.connections': CustomersConnections
+  'customers.cut_links': CustomersCutLinks
   'customers.identities': CustomersIdentities
+  'customers.memberships': CustomersMemberships
+  'customers.person_changes': CustomersPersonChanges
+  'customers.published_claims': CustomersPublishedClaims
   'customers.published_connections': CustomersPublishedConnections
+  'customers.published_memberships': CustomersPublishedMemberships
   'customers.published_people': CustomersPublishedPeople
+  'customers.published_records': CustomersPublishedRecords
+  'customers.records': CustomersRecords
+  'customers.withdrawn_values': CustomersWithdrawnValues
+  'intake.api_keys': IntakeApiKeys
   'intake.imports': IntakeImports
   'intake.inbox': IntakeInbox
+  'intake.pending_moves': IntakePendingMoves
   'intake.pending_people': IntakePendingPeople
   'intake.published_imports': IntakePublishedImports
   'intake.published_inbox': IntakePublishedInbox
   'intake.subscribers': IntakeSubscribers
   'intake.superseded': IntakeSuperseded
+  'intake.webhook_receipts': IntakeWebhookReceipts
+  'intake.webhook_sources': IntakeWebhookSources
+  'interactions.interactions': InteractionsInteractions
+  'interactions.published_interactions': InteractionsPublishedInteractions
+  'interactions.published_reviews': InteractionsPublishedReviews
+  'interactions.reviews': InteractionsReviews
   'relationship.depth_changes': RelationshipDepthChanges
   'relationship.occasions': RelationshipOccasions
   'relationship.published_depth_changes': RelationshipPublishedDepthChanges

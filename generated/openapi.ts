@@ -328,6 +328,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/facts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["sendFacts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/persons/{key}/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["ordersOfPerson"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/brief": {
         parameters: {
             query?: never;
@@ -376,6 +408,55 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/persons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["personByKey"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/persons/{key}/standing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["standingOfPerson"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{source}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Standard Webhooks; the body is { "type": "facts", "facts": [ … ] }. */
+        post: operations["deliverWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -388,6 +469,118 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    sendFacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    facts: unknown[];
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        results: {
+                            external_id: string | null;
+                            /** @enum {string} */
+                            status: "new" | "corrected" | "known" | "refused";
+                            error?: {
+                                code: string;
+                                message: string;
+                            };
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    ordersOfPerson: {
+        parameters: {
+            query?: {
+                after?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        currency: string;
+                        orders: {
+                            source: string;
+                            external_id: string;
+                            /** Format: date-time */
+                            paid_at: string;
+                            amount_minor: number;
+                            refunded_minor: number;
+                            lines: {
+                                item: string;
+                                item_name: string | null;
+                                quantity: string;
+                                amount_minor: number;
+                            }[];
+                        }[];
+                        next: string | null;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
     brief: {
         parameters: {
             query?: {
@@ -627,6 +820,190 @@ export interface operations {
                             from_depth: number;
                             to_depth: number;
                             cause_fact_id: number | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    personByKey: {
+        parameters: {
+            query: {
+                key: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        person_id: number;
+                        key: string;
+                        source: string;
+                        identities: {
+                            kind: string;
+                            namespace: string;
+                            value: string;
+                        }[];
+                        connections: {
+                            channel: string;
+                            source: string;
+                            /** Format: date-time */
+                            begun_at: string;
+                            ended_at: string | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    standingOfPerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        person_id: number;
+                        key: string;
+                        source: string;
+                        depth: number;
+                        /** @enum {string} */
+                        depth_key: "unconnected" | "connected" | "member" | "buyer" | "repeat_buyer" | "advocate";
+                        since: string | null;
+                        lapses_at: string | null;
+                        lapses_to: number | null;
+                        last_occasion_at: string | null;
+                        occasions: number;
+                        net_paid_minor: number;
+                        /** Format: date-time */
+                        as_of: string;
+                        currency: string;
+                        depth_if_connected: number;
+                        is_lost: boolean;
+                        next_step: ("connect" | "enrol" | "purchase" | "repurchase" | "spread") | null;
+                        evidence: {
+                            fact_id: number;
+                            /** @enum {string} */
+                            kind: "order" | "refund" | "connection";
+                            external_id: string;
+                            source: string;
+                            /** Format: date-time */
+                            occurred_at: string;
+                        }[];
+                        rfm: {
+                            recency_days: number;
+                            frequency: number;
+                            monetary_minor: number;
+                            r: number;
+                            f: number;
+                            m: number;
+                            segment: string;
+                        } | null;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    deliverWebhook: {
+        parameters: {
+            query?: {
+                brand?: string;
+            };
+            header?: never;
+            path: {
+                source: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {string} */
+                        status: "stored" | "known";
+                        results: {
+                            external_id: string | null;
+                            /** @enum {string} */
+                            status: "new" | "corrected" | "known" | "refused";
+                            error?: {
+                                code: string;
+                                message: string;
+                            };
                         }[];
                     };
                 };

@@ -59,6 +59,7 @@ create table commerce.orders (
   constraint orders_check CHECK (((identity_id IS NULL) = (person_id = 0)))
 );
 CREATE INDEX orders_by_id ON commerce.orders USING btree (order_id);
+CREATE INDEX orders_by_identity ON commerce.orders USING btree (identity_id) WHERE (identity_id IS NOT NULL);
 CREATE INDEX orders_by_recorded ON commerce.orders USING brin (recorded_at);
 
 -- Its columns:
@@ -117,6 +118,7 @@ create table commerce.refund_allocations (
   constraint refund_allocations_amount_minor_check CHECK ((amount_minor > 0))
 );
 CREATE INDEX allocations_by_order ON commerce.refund_allocations USING btree (person_id, order_id);
+CREATE INDEX allocations_by_refund ON commerce.refund_allocations USING btree (refund_id);
 
 create table commerce.refund_lines (
   person_id bigint not null,
@@ -146,6 +148,7 @@ create table commerce.refunds (
   constraint refunds_check CHECK (((identity_id IS NULL) = (person_id = 0)))
 );
 CREATE INDEX refunds_by_id ON commerce.refunds USING btree (refund_id);
+CREATE INDEX refunds_by_identity ON commerce.refunds USING btree (identity_id) WHERE (identity_id IS NOT NULL);
 CREATE INDEX refunds_by_order ON commerce.refunds USING btree (source, of_external_id) WHERE (of_external_id IS NOT NULL);
 CREATE INDEX refunds_by_recorded ON commerce.refunds USING brin (recorded_at);
 
@@ -161,6 +164,28 @@ create table customers.canonical (
 );
 CREATE INDEX canonical_by_person ON customers.canonical USING btree (person_id);
 
+create table customers.claim_identities (
+  claim_id bigint not null,
+  identity_id bigint not null,
+  constraint claim_identities_pkey PRIMARY KEY (claim_id, identity_id),
+  constraint claim_identities_claim_id_fkey FOREIGN KEY (claim_id) REFERENCES customers.claims(claim_id) ON DELETE CASCADE,
+  constraint claim_identities_identity_id_fkey FOREIGN KEY (identity_id) REFERENCES customers.identities(identity_id)
+);
+CREATE INDEX claim_identities_by_identity ON customers.claim_identities USING btree (identity_id);
+
+create table customers.claims (
+  claim_id bigint not null,
+  kind text not null,
+  source text not null,
+  external_id text not null,
+  claimed_at timestamp with time zone not null,
+  recorded_at timestamp with time zone not null,
+  claimed_by text,
+  withdrawn_at timestamp with time zone,
+  constraint claims_pkey PRIMARY KEY (claim_id),
+  constraint claims_kind_check CHECK ((kind = ANY (ARRAY['person'::text, 'merge'::text, 'split'::text])))
+);
+
 create table customers.connections (
   person_id bigint not null,
   connection_id bigint not null,
@@ -170,10 +195,20 @@ create table customers.connections (
   begun_at timestamp with time zone not null,
   ended_at timestamp with time zone,
   recorded_at timestamp with time zone not null,
+  staff text,
   constraint connections_pkey PRIMARY KEY (person_id, connection_id),
   constraint connections_check CHECK ((ended_at >= begun_at))
 );
 CREATE INDEX connections_by_identity ON customers.connections USING btree (identity_id, channel);
+
+create table customers.cut_links (
+  split_claim_id bigint not null,
+  claim_id bigint not null,
+  identity_id bigint not null,
+  constraint cut_links_pkey PRIMARY KEY (split_claim_id, claim_id, identity_id),
+  constraint cut_links_split_claim_id_fkey FOREIGN KEY (split_claim_id) REFERENCES customers.claims(claim_id) ON DELETE CASCADE
+);
+CREATE INDEX cut_links_by_link ON customers.cut_links USING btree (claim_id, identity_id);
 
 create table customers.identities (
   identity_id bigint generated always as identity not null,
@@ -183,9 +218,38 @@ create table customers.identities (
   recorded_at timestamp with time zone not null,
   constraint identities_pkey PRIMARY KEY (identity_id),
   constraint identities_kind_namespace_value_key UNIQUE (kind, namespace, value),
-  constraint identities_kind_check CHECK ((kind = 'own_id'::text)),
+  constraint identities_kind_check CHECK ((kind = ANY (ARRAY['unionid'::text, 'external_userid'::text, 'openid'::text, 'own_id'::text, 'phone'::text, 'email'::text]))),
   constraint identities_value_check CHECK ((value <> ''::text))
 );
+CREATE INDEX identities_by_value ON customers.identities USING btree (value);
+
+create table customers.memberships (
+  person_id bigint not null,
+  membership_id bigint not null,
+  identity_id bigint not null,
+  source text not null,
+  enrolled_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  recorded_at timestamp with time zone not null,
+  constraint memberships_pkey PRIMARY KEY (person_id, membership_id),
+  constraint memberships_check CHECK ((ended_at >= enrolled_at))
+);
+
+create table customers.person_changes (
+  identity_id bigint not null,
+  from_person_id bigint not null,
+  to_person_id bigint not null,
+  changed_at timestamp with time zone not null
+);
+CREATE INDEX person_changes_by_identity ON customers.person_changes USING btree (identity_id, changed_at);
+CREATE INDEX person_changes_by_person ON customers.person_changes USING btree (to_person_id, changed_at);
+
+-- Its columns:
+--   person_id bigint
+--   claim_id bigint
+--   claimed_at timestamp with time zone
+create view customers.published_claims as
+  select r.person_id, r.claim_id, c.claimed_at from customers.records r join customers.claims c using (claim_id);
 
 -- Its columns:
 --   person_id bigint
@@ -200,6 +264,14 @@ create view customers.published_connections as
 
 -- Its columns:
 --   person_id bigint
+--   membership_id bigint
+--   enrolled_at timestamp with time zone
+--   ended_at timestamp with time zone
+create view customers.published_memberships as
+  select person_id, membership_id, enrolled_at, ended_at from customers.memberships;
+
+-- Its columns:
+--   person_id bigint
 --   identity_id bigint
 --   kind text
 --   namespace text
@@ -208,10 +280,54 @@ create view customers.published_people as
   select c.person_id, i.identity_id, i.kind, i.namespace, i.value
   from customers.canonical c join customers.identities i using (identity_id);
 
+-- Its columns:
+--   person_id bigint
+--   claim_id bigint
+--   name text
+--   enrolled_at timestamp with time zone
+create view customers.published_records as
+  select person_id, claim_id, name, enrolled_at from customers.records;
+
+create table customers.records (
+  person_id bigint not null,
+  claim_id bigint not null,
+  identity_id bigint not null,
+  name text,
+  enrolled_at timestamp with time zone,
+  unlinked jsonb not null,
+  constraint records_pkey PRIMARY KEY (person_id, claim_id),
+  constraint records_claim_id_fkey FOREIGN KEY (claim_id) REFERENCES customers.claims(claim_id) ON DELETE CASCADE
+);
+CREATE INDEX records_by_claim ON customers.records USING btree (claim_id);
+
+create table customers.withdrawn_values (
+  identity_id bigint not null,
+  unionids integer not null,
+  accounts integer not null,
+  withdrawn_at timestamp with time zone not null,
+  constraint withdrawn_values_pkey PRIMARY KEY (identity_id),
+  constraint withdrawn_values_identity_id_fkey FOREIGN KEY (identity_id) REFERENCES customers.identities(identity_id)
+);
+
 -- intake -------------------------------------------------------------------------------------------------------------
 create schema intake;
 
 CREATE SEQUENCE intake.fact_id AS bigint INCREMENT 1 START 1;
+
+create table intake.api_keys (
+  key_id bigint generated always as identity not null,
+  name text not null,
+  key_hash bytea not null,
+  scopes text[] not null,
+  created_at timestamp with time zone not null,
+  last_used_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  constraint api_keys_pkey PRIMARY KEY (key_id),
+  constraint api_keys_key_hash_key UNIQUE (key_hash),
+  constraint api_keys_key_hash_check CHECK ((length(key_hash) = 32)),
+  constraint api_keys_name_check CHECK ((name <> ''::text)),
+  constraint api_keys_scopes_check CHECK (((scopes <> '{}'::text[]) AND (scopes <@ ARRAY['facts:write'::text, 'people:read'::text])))
+);
 
 create table intake.imports (
   import_id bigint generated always as identity not null,
@@ -238,15 +354,21 @@ create table intake.inbox (
   import_id bigint not null,
   recorded_at timestamp with time zone not null,
   constraint inbox_pkey PRIMARY KEY (source, kind, external_id),
-  constraint inbox_kind_check CHECK ((kind = ANY (ARRAY['order'::text, 'connection'::text])))
+  constraint inbox_kind_check CHECK ((kind = ANY (ARRAY['order'::text, 'connection'::text, 'person'::text, 'membership'::text, 'interaction'::text, 'review'::text])))
 );
 CREATE INDEX inbox_by_fact ON intake.inbox USING btree (fact_id);
+
+create table intake.pending_moves (
+  subscriber text not null,
+  identity_id bigint not null,
+  person_id bigint not null,
+  constraint pending_moves_pkey PRIMARY KEY (subscriber, identity_id, person_id)
+);
 
 create table intake.pending_people (
   subscriber text not null,
   person_id bigint not null,
-  constraint pending_people_pkey PRIMARY KEY (subscriber, person_id),
-  constraint pending_people_subscriber_fkey FOREIGN KEY (subscriber) REFERENCES intake.subscribers(subscriber)
+  constraint pending_people_pkey PRIMARY KEY (subscriber, person_id)
 );
 
 -- Its columns:
@@ -271,8 +393,10 @@ create view intake.published_inbox as
   select source, kind, external_id, fact_id, recorded_at from intake.inbox;
 
 create table intake.subscribers (
+  event text not null,
   subscriber text not null,
-  constraint subscribers_pkey PRIMARY KEY (subscriber)
+  constraint subscribers_pkey PRIMARY KEY (event, subscriber),
+  constraint subscribers_event_check CHECK ((event = ANY (ARRAY['people_changed'::text, 'identities_moved'::text])))
 );
 
 create table intake.superseded (
@@ -283,6 +407,75 @@ create table intake.superseded (
   recorded_at timestamp with time zone not null,
   superseded_at timestamp with time zone not null,
   constraint superseded_pkey PRIMARY KEY (fact_id, body_hash)
+);
+
+create table intake.webhook_receipts (
+  source text not null,
+  webhook_id text not null,
+  received_at timestamp with time zone not null,
+  constraint webhook_receipts_pkey PRIMARY KEY (source, webhook_id)
+);
+CREATE INDEX webhook_receipts_by_time ON intake.webhook_receipts USING btree (received_at);
+
+create table intake.webhook_sources (
+  webhook_id bigint generated always as identity not null,
+  source text not null,
+  sealed_secret bytea not null,
+  created_at timestamp with time zone not null,
+  revoked_at timestamp with time zone,
+  constraint webhook_sources_pkey PRIMARY KEY (webhook_id),
+  constraint webhook_sources_source_check CHECK ((source <> ''::text))
+);
+CREATE INDEX webhook_sources_by_source ON intake.webhook_sources USING btree (source) WHERE (revoked_at IS NULL);
+
+-- interactions -------------------------------------------------------------------------------------------------------
+create schema interactions;
+
+create table interactions.interactions (
+  person_id bigint not null,
+  occurred_at timestamp with time zone not null,
+  interaction_id bigint not null,
+  identity_id bigint not null,
+  source text not null,
+  type text not null,
+  item text,
+  content text,
+  recorded_at timestamp with time zone not null,
+  constraint interactions_pkey PRIMARY KEY (person_id, occurred_at, interaction_id)
+) partition by RANGE (occurred_at);
+
+-- Its columns:
+--   person_id bigint
+--   interaction_id bigint
+--   type text
+--   item text
+--   content text
+--   occurred_at timestamp with time zone
+create view interactions.published_interactions as
+  select person_id, interaction_id, type, item, content, occurred_at from interactions.interactions;
+
+-- Its columns:
+--   person_id bigint
+--   review_id bigint
+--   item text
+--   rating numeric
+--   is_recommended boolean
+--   reviewed_at timestamp with time zone
+create view interactions.published_reviews as
+  select person_id, review_id, item, rating, is_recommended, reviewed_at from interactions.reviews;
+
+create table interactions.reviews (
+  person_id bigint not null,
+  review_id bigint not null,
+  identity_id bigint not null,
+  source text not null,
+  item text,
+  rating numeric,
+  is_recommended boolean,
+  reviewed_at timestamp with time zone not null,
+  recorded_at timestamp with time zone not null,
+  constraint reviews_pkey PRIMARY KEY (person_id, review_id),
+  constraint reviews_rating_check CHECK (((rating >= (1)::numeric) AND (rating <= (5)::numeric)))
 );
 
 -- relationship -------------------------------------------------------------------------------------------------------

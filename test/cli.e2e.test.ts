@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { z } from 'zod'
 import { brief, person } from '../src/modules/analytics/schema.ts'
-import { importReport } from '../src/modules/intake/schema.ts'
+import { API_SCOPES, importReport, mapping } from '../src/modules/intake/schema.ts'
 import { depthReport, rfmReport } from '../src/modules/relationship/schema.ts'
 import { type Home, makeHome, type Output } from './product.ts'
 import { root } from './server.ts'
@@ -15,7 +15,55 @@ import { root } from './server.ts'
 const count = z.number().int()
 const score = count.min(1).max(5)
 
-const imported = importReport.extend({ brand: z.string().nullable() })
+const share = z.number().min(0).max(1)
+
+const guess = z.object({
+  mapping,
+  confidence: share,
+  columns: z.array(
+    z.object({ field: z.string(), column: z.string(), confidence: share, evidence: z.array(z.string()) }),
+  ),
+})
+const imported = importReport.extend({ brand: z.string().nullable(), guess: guess.nullable() })
+const reviewed = z.object({
+  values: z.array(
+    z.object({
+      identity_id: count,
+      kind: z.enum(['phone', 'email']),
+      value: z.string(),
+      unionids: count,
+      accounts: count,
+      withdrawn_at: z.iso.datetime(),
+      people: z.array(count),
+    }),
+  ),
+})
+const decided = z.object({ claim_id: count })
+const scopes = z.array(z.enum(API_SCOPES)).min(1)
+const madeKey = z.object({
+  key_id: count,
+  name: z.string(),
+  scopes,
+  key: z.string().regex(/^pk_[a-z][a-z0-9_]*_[A-Za-z0-9]{32}$/),
+  brand: z.string(),
+})
+const apiKey = z.object({
+  key_id: count,
+  name: z.string(),
+  scopes,
+  created_at: z.iso.datetime(),
+  last_used_at: z.iso.datetime().nullable(),
+  revoked_at: z.iso.datetime().nullable(),
+})
+const apiKeys = z.object({ api_keys: z.array(apiKey) })
+const madeWebhook = z.object({
+  webhook_id: count,
+  source: z.string(),
+  secret: z.string().startsWith('whsec_'),
+  brand: z.string(),
+  url: z.url(),
+})
+const revokedWebhook = z.object({ webhook_id: count, source: z.string() })
 const rebuilt = z.object({ people: count, seconds: z.number() })
 const examined = z.object({
   home: z.string(),
@@ -90,6 +138,15 @@ const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   depth: depthReport,
   rfm: rfmReport,
   'rfm-file': scoredFile,
+  review: reviewed,
+  merge: decided,
+  split: decided,
+  withdraw: decided,
+  'api-key-create': madeKey,
+  'api-key-list': apiKeys,
+  'api-key-revoke': apiKey,
+  'webhook-create': madeWebhook,
+  'webhook-revoke': revokedWebhook,
   use: used,
   rebuild: rebuilt,
   doctor: examined,
@@ -106,6 +163,13 @@ R1001,C7,2026-03-09 15:00,cup-02,-1,45.50,1001
 1005,C9,20 May,tea-01,1,68.00,
 `
 const OTHER_ORDERS = 'order_id,customer_id,paid_at,item,amount\nB1,C1,2026-05-01 09:00,tea,10.00\n'
+/** C7 and C8 share a phone and have two unionids; nothing here says what the columns mean but their names. */
+const MEMBERS = `member_id,unionid,phone,name
+C7,oUn-7,138 0013 8000,Lin
+C8,oUn-8,13800138000,Wei
+C9,,138****0000,Bo
+`
+const UNSURE = 'Order No,When,Sum\nX1,01/02/2026,10.00\nX2,03/04/2026,12.50\n'
 const PAYMENTS =
   'customer,date,amount\nA,2026-01-05,10\nA,2026-02-05 12:00,30.5\nB,2026-02-01,20\n,2026-02-01,20\nC,2027-01-01,5\n'
 
@@ -118,6 +182,8 @@ suite('the command line', () => {
     home = await makeHome(t)
     await writeFile(file('orders.csv'), ORDERS)
     await writeFile(file('other.csv'), OTHER_ORDERS)
+    await writeFile(file('members.csv'), MEMBERS)
+    await writeFile(file('unsure.csv'), UNSURE)
     await writeFile(file('payments.csv'), PAYMENTS)
   })
   after(() => home?.remove())
@@ -145,6 +211,10 @@ suite('the command line', () => {
       ['brief', '--frob'],
       ['import'],
       ['depth', 'C7'],
+      ['merge', 'C7'],
+      ['api-key-create', 'till'],
+      ['api-key-create', 'till', '--scope', 'everything'],
+      ['webhook-revoke', 'my-shop'],
       ['rfm-file', file('payments.csv')],
     ]
     await inPairs(wrong, async (args) => {
@@ -194,6 +264,13 @@ suite('the command line', () => {
     assert.equal(tried.code, 3, tried.stderr)
     const report = answerOf(tried, imported)
     assert.deepEqual([report.dry_run, report.import_id, report.brand, report.rows_stored], [true, null, null, 6])
+    assert.equal(report.sample?.length, 6)
+    assert.deepEqual([report.guess?.mapping.name, report.guess?.columns.length], ['orders', 7])
+
+    const unsure = await cli('import', file('unsure.csv'), '--json')
+    assert.equal(unsure.code, 1)
+    assert.equal(answerOf(unsure, refused).error.code, 'unsure_mapping')
+    assert.match(unsure.stderr, /^kind: orders$/m, 'a mapping to be mended')
 
     const lost = await cli('import', file('nowhere.csv'), '--json')
     assert.equal(lost.code, 1)
@@ -244,6 +321,77 @@ suite('the command line', () => {
     assert.equal(answerOf(rebuilding, rebuilt).people, 2)
     const again = answerOf(await cli('brief', '--json'), brief)
     assert.deepEqual({ ...again, as_of: '' }, { ...now, as_of: '' }, 'a rebuild changes no figure')
+  })
+
+  test('people come from a file; what cannot be one person waits for a human, whose decisions can be taken back', async () => {
+    const answer = async <Schema extends z.ZodType>(schema: Schema, ...args: string[]) => {
+      const said = await cli(...args, '--json')
+      assert.equal(said.code, 0, said.stderr)
+      return answerOf(said, schema)
+    }
+    const report = await answer(imported, 'import', file('members.csv'), '--option', 'own_id_source=orders')
+    assert.deepEqual([report.guess?.mapping.kind, report.rows_stored, report.orders], ['people', 3, 0])
+    const known = await answer(
+      imported,
+      'import',
+      file('members.csv'),
+      '--mapping',
+      'people',
+      '--option',
+      'own_id_source=orders',
+    )
+    assert.deepEqual([known.guess, known.rows_merged], [null, 3])
+
+    const { values } = await answer(reviewed, 'review')
+    assert.deepEqual(
+      values.map(({ kind, value, unionids, accounts }) => [kind, value, unionids, accounts]),
+      [['phone', '+8613800138000', 2, 2]],
+    )
+    const orders = async () => (await answer(person, 'person', 'C7')).occasions_list.length
+    assert.equal(await orders(), 2)
+    const merged = await answer(decided, 'merge', 'C7', 'C8')
+    assert.equal(await orders(), 3, 'the facts of both')
+    const split = await answer(decided, 'split', 'C8')
+    assert.equal(await orders(), 2)
+    assert.deepEqual(await answer(decided, 'withdraw', String(split.claim_id)), split)
+    assert.equal(await orders(), 3)
+    assert.deepEqual(await answer(decided, 'withdraw', String(merged.claim_id)), merged)
+    assert.equal(await orders(), 2)
+    const [again, alone] = await inPairs(
+      [
+        ['withdraw', String(merged.claim_id)],
+        ['merge', 'C7', 'C7'],
+      ],
+      (args) => cli(...args, '--json'),
+    )
+    assert.equal(answerOf(again, refused).error.code, 'no_such_claim')
+    assert.equal(answerOf(alone, refused).error.code, 'no_such_person')
+  })
+
+  test('keys and webhooks are made, listed and revoked', async () => {
+    const made = await cli('api-key-create', 'till', '--scope', 'facts:write', '--json')
+    assert.equal(made.code, 0, made.stderr)
+    const key = answerOf(made, madeKey)
+    assert.deepEqual([key.brand, key.name, key.scopes], ['main', 'till', ['facts:write']])
+    const listed = await cli('api-key-list', '--json')
+    assert.ok(!listed.stdout.includes(key.key), 'shown once')
+    assert.deepEqual(
+      answerOf(listed, apiKeys).api_keys.map(({ key_id, revoked_at }) => [key_id, revoked_at]),
+      [[key.key_id, null]],
+    )
+    const hook = answerOf(await cli('webhook-create', 'my-shop', '--json'), madeWebhook)
+    assert.ok(hook.url.endsWith('/api/v1/webhooks/my-shop?brand=main'))
+    const [revoked, unhooked, unknown] = await inPairs(
+      [
+        ['api-key-revoke', String(key.key_id)],
+        ['webhook-revoke', String(hook.webhook_id)],
+        ['api-key-revoke', '99'],
+      ],
+      (args) => cli(...args, '--json'),
+    )
+    assert.notEqual(answerOf(revoked, apiKey).revoked_at, null)
+    assert.deepEqual(answerOf(unhooked, revokedWebhook), { webhook_id: hook.webhook_id, source: 'my-shop' })
+    assert.equal(answerOf(unknown, refused).error.code, 'no_such_key')
   })
 
   test('--brand makes and chooses a brand; an unknown one is refused by name', async () => {
@@ -349,9 +497,11 @@ function undocumented(schema: z.ZodType, example: unknown, path: string): string
   if (schema instanceof z.ZodObject) {
     if (typeof example !== 'object' || example === null) return [path]
     const shown = example as Record<string, unknown>
-    return Object.entries(schema.shape).flatMap(([key, field]) =>
-      key in shown ? undocumented(field as z.ZodType, shown[key], `${path}.${key}`) : [`${path}.${key}`],
-    )
+    return Object.entries(schema.shape).flatMap(([key, field]) => {
+      if (key in shown) return undocumented(field as z.ZodType, shown[key], `${path}.${key}`)
+      // What an answer has only sometimes (sample, of a dry run) the guide shows apart.
+      return field instanceof z.ZodOptional ? [] : [`${path}.${key}`]
+    })
   }
   return []
 }

@@ -30,7 +30,8 @@ export interface SendOptions {
   readonly body?: unknown
 }
 
-export interface TestHttpOptions extends Partial<Pick<HttpParts, 'health' | 'brandOf' | 'consoleFolder'>> {
+export interface TestHttpOptions
+  extends Partial<Pick<HttpParts, 'health' | 'brandOf' | 'consoleFolder' | 'keys' | 'rates'>> {
   readonly publicUrl?: string
   /** More routes, as a module would register them. */
   readonly routes?: (app: Http) => void
@@ -55,6 +56,8 @@ export async function testHttp(t: TestContext, options: TestHttpOptions = {}): P
     version: '0.0.0-test',
     consoleFolder: options.consoleFolder ?? (await makeConsole(home)),
     brandOf: options.brandOf ?? (async () => ({ brand, database })),
+    keys: options.keys ?? { find: async () => undefined },
+    ...(options.rates ? { rates: options.rates } : {}),
     health: options.health ?? (async () => ({ database: { major: 18, embedded: true }, brand: 'main' })),
     logTo: { write: (line) => log.push(line) },
   })

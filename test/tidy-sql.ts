@@ -146,7 +146,7 @@ function statements(text: string): { sql: string; offset: number }[] {
 export function sqlHome(sources: readonly Source[]): Finding[] {
   return sources
     .filter(({ file }) => /^(src|demo|web)\//.test(file) && !file.startsWith('src/platform/') && !isTest(file))
-    .filter(({ file }) => !/^src\/modules\/[^/]+\/queries\.ts$/.test(file))
+    .filter(({ file }) => !/^src\/modules\/[^/]+\/([a-z]+-)?queries\.ts$/.test(file))
     .filter(({ file }) => !(FURTHER_FILES[file] && /\/queries[^/]*\.ts$/.test(file)))
     .flatMap((source) => {
       const spots = [

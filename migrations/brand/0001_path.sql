@@ -73,16 +73,20 @@ create table intake.superseded (
 );
 
 -- Who works off what changed: a module above adds its name by migration; a module below never learns of it.
-create table intake.subscribers (subscriber text primary key);
+create table intake.subscribers (
+  event text not null check (event in ('people_changed', 'identities_moved')),
+  subscriber text not null,
+  primary key (event, subscriber)
+);
 
 -- People whose facts changed, one row for each subscriber, written in the transaction of the change and claimed with
 -- skip locked. A cursor over a sequence would lose what commits late.
 create table intake.pending_people (
-  subscriber text not null references intake.subscribers,
+  subscriber text not null,
   person_id bigint not null,
   primary key (subscriber, person_id)
 );
-insert into intake.subscribers values ('relationship');
+insert into intake.subscribers values ('people_changed', 'relationship');
 
 create view intake.published_inbox as select source, kind, external_id, fact_id, recorded_at from intake.inbox;
 create view intake.published_imports as

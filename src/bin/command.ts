@@ -1,9 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import { Temporal } from 'temporal-polyfill'
+import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
 import type { Database } from '../platform/db.ts'
 import { type Brand, type Installation, openInstallation } from '../platform/installation.ts'
 import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
+import { catchUp } from './catch-up.ts'
 
 /** What a command line ends with. */
 export const EXIT = { done: 0, failed: 1, usage: 2, doneWithRejects: 3 } as const
@@ -84,7 +86,10 @@ export function withBrand<T>(
   return withInstallation(config, async (installation) => {
     const brand = await chooseBrand(installation, text(values.brand))
     if (isRefusal(brand)) return brand
-    return work(await installation.openBrand(brand), brand)
+    const database = await installation.openBrand(brand)
+    // An import that was killed after its facts were in, or a lapse while nothing ran: questions come after it.
+    await catchUp(database, systemClock)
+    return work(database, brand)
   })
 }
 

@@ -1,18 +1,16 @@
-import { join } from 'node:path'
-import { findPerson, readBrief, readPerson } from '../modules/analytics/actions.ts'
+import { readBrief, readPerson } from '../modules/analytics/actions.ts'
 import type { Brief, Person } from '../modules/analytics/schema.ts'
 import { readSettings } from '../modules/brand/actions.ts'
-import { type ImportProgress, importOrders } from '../modules/commerce/actions.ts'
-import type { ImportReport } from '../modules/intake/schema.ts'
-import { rebuild, refreshStanding, reportDepth, reportRfm } from '../modules/relationship/actions.ts'
+import { findPerson } from '../modules/customers/actions.ts'
+import { rebuild, reportDepth, reportRfm } from '../modules/relationship/actions.ts'
 import { DEPTHS, RFM_SEGMENTS, type RfmReport } from '../modules/relationship/schema.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
 import type { Database } from '../platform/db.ts'
 import { inspectCluster } from '../platform/embedded-postgres.ts'
-import type { Brand, Installation } from '../platform/installation.ts'
 import { formatMinor } from '../platform/money.ts'
-import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
+import { isRefusal, refuse } from '../platform/refusal.ts'
+import { ACCESS_COMMANDS } from './api-keys.ts'
 import {
   type Command,
   type CommandInput,
@@ -22,10 +20,11 @@ import {
   readInstant,
   table,
   text,
-  UsageError,
   withBrand,
   withInstallation,
 } from './command.ts'
+import { importCommand } from './import.ts'
+import { PEOPLE_COMMANDS } from './people.ts'
 import { rfmFile } from './rfm-file.ts'
 import { signIn } from './sign-in.ts'
 
@@ -34,158 +33,6 @@ const AS_OF = {
   value: 'TIME',
   help: 'as of this time: 2011-12-10 (its beginning), 2011-12-10T12:50, or with Z or +08:00',
 } as const
-
-const importCommand: Command = {
-  name: 'import',
-  summary: 'Import an order file (CSV or CSV.GZ). The first real import makes your own brand and switches to it.',
-  positionals: ['FILE'],
-  flags: {
-    mapping: {
-      type: 'string',
-      value: 'NAME|FILE',
-      help: 'how columns become orders: orders, online-retail, or a YAML file (default: orders)',
-    },
-    option: {
-      type: 'string',
-      multiple: true,
-      value: 'KEY=VALUE',
-      help: 'duplicates=keep|merge, cancels=reduce|drop, zero_price=keep|drop, connected_by=none|shop_account',
-    },
-    'dry-run': { type: 'boolean', help: 'do everything and store nothing; rejected rows are listed all the same' },
-    'into-demo': { type: 'boolean', help: 'mix the file into the demo brand on purpose' },
-  },
-  usesBrand: true,
-  run: (input) =>
-    withInstallation(input.config, async (installation) => {
-      const options = readOptions(input.values.option)
-      const target = await importTarget(installation, input)
-      if (isRefusal(target)) return target
-      const { brand, scratch } = target
-      const database = await installation.openBrand(brand)
-      try {
-        const report = await importOrders(database, systemClock, {
-          path: input.positionals[0] ?? '',
-          mapping: text(input.values.mapping) ?? 'orders',
-          options,
-          dryRun: input.values['dry-run'] === true,
-          rejectsFolder: join(input.config.home, 'rejects'),
-          onProgress: progressLine(),
-        })
-        if (isRefusal(report)) {
-          if (target.made) await installation.dropBrand(brand.key)
-          return report
-        }
-        if (!report.dry_run) {
-          await refreshStanding(database, systemClock)
-          // The first real import takes the console over from the demo; later ones leave the choice to people.
-          const current = await installation.currentBrand()
-          if (!brand.isDemo && (!current || current.isDemo)) await installation.makeCurrent(brand.key)
-        }
-        const exit = report.rows_rejected > 0 ? EXIT.doneWithRejects : EXIT.done
-        return {
-          json: { ...report, brand: scratch ? null : brand.key },
-          text: importText(report, brand, scratch),
-          exit,
-        }
-      } finally {
-        if (scratch) await installation.dropBrand(brand.key)
-      }
-    }),
-}
-
-interface ImportTarget {
-  readonly brand: Brand
-  /** Made for this import: taken away again when the import is refused. */
-  readonly made: boolean
-  /** Made for a dry run: taken away again in any case. */
-  readonly scratch: boolean
-}
-
-const OWN_BRAND = { key: 'main', name: 'My brand', isDemo: false } as const
-
-/** Where a file goes: the brand named, the demo when asked for, else the brand's own database, made on first import. */
-async function importTarget(installation: Installation, { values }: CommandInput): Promise<ImportTarget | Refusal> {
-  const brands = await installation.brands()
-  const existing = (brand: Brand): ImportTarget => ({ brand, made: false, scratch: false })
-  if (values['into-demo']) {
-    const demo = brands.find((brand) => brand.isDemo)
-    return demo
-      ? existing(demo)
-      : refuse('missing', 'no_demo', 'There is no demo brand.', 'Run npm start once, or leave --into-demo out.')
-  }
-  const key = text(values.brand)
-  const own = key
-    ? brands.find((brand) => brand.key === key)
-    : (brands.find((brand) => brand.isCurrent && !brand.isDemo) ?? brands.find((brand) => !brand.isDemo))
-  if (own?.isDemo)
-    return refuse(
-      'conflict',
-      'is_demo',
-      `The brand "${own.key}" is the demo.`,
-      'Use --into-demo to mix real orders into it on purpose.',
-    )
-  if (own) return existing(own)
-  const scratch = values['dry-run'] === true
-  const wanted = scratch
-    ? { key: `dry_run_${process.pid}`, name: 'Dry run', isDemo: false }
-    : key
-      ? { key, name: key, isDemo: false }
-      : OWN_BRAND
-  const brand = await installation.createBrand(wanted, systemClock.now())
-  return isRefusal(brand) ? brand : { brand, made: true, scratch }
-}
-
-function readOptions(given: CommandInput['values'][string]): Record<string, string> {
-  const list = Array.isArray(given) ? given.map(String) : []
-  return Object.fromEntries(
-    list.map((pair) => {
-      const at = pair.indexOf('=')
-      if (at < 1) throw new UsageError(`--option takes KEY=VALUE, not "${pair}".`)
-      return [pair.slice(0, at), pair.slice(at + 1)]
-    }),
-  )
-}
-
-/** One line on a terminal, rewritten in place; nothing where nobody watches. */
-function progressLine(): (progress: ImportProgress) => void {
-  if (!process.stderr.isTTY) return () => {}
-  let shown = 0
-  return (progress) => {
-    if (progress.phase === 'applying') {
-      process.stderr.write(`\r\x1b[K${progress.rows.toLocaleString('en-US')} rows read, storing…\n`)
-      return
-    }
-    if (progress.rows - shown < 20_000) return
-    shown = progress.rows
-    const percent = Math.floor((100 * progress.bytesRead) / Math.max(progress.bytesTotal, 1))
-    process.stderr.write(`\r\x1b[K${progress.rows.toLocaleString('en-US')} rows read (${percent} %)`)
-  }
-}
-
-function importText(report: ImportReport, brand: Brand, scratch: boolean): string {
-  const reasons = Object.entries(report.rejected_by_reason).map(
-    ([reason, count]) => `    ${reason}: ${count.toLocaleString('en-US')}\n`,
-  )
-  return [
-    report.dry_run
-      ? 'Dry run: nothing was stored.\n'
-      : `Imported into ${brand.name} (${brand.key}) in ${report.seconds.toFixed(1)} s.\n`,
-    table(
-      ['', 'rows'],
-      [
-        ['in the file', report.rows_in],
-        ['stored', report.rows_stored],
-        ['merged (said nothing new)', report.rows_merged],
-        ['rejected', report.rows_rejected],
-      ],
-    ),
-    ...reasons,
-    report.rejects_file ? `  every rejected row with its reason: ${report.rejects_file}\n` : '',
-    `${report.people.toLocaleString('en-US')} people, ${report.orders.toLocaleString('en-US')} orders, ${report.refunds.toLocaleString('en-US')} refunds; `,
-    `${report.unmatched_refunds.toLocaleString('en-US')} refunds found no earlier line for ${formatMinor(report.unmatched_refunds_minor, report.currency)} ${report.currency}.\n`,
-    scratch ? '' : `Next: ./perennial brief\n`,
-  ].join('')
-}
 
 const briefCommand: Command = {
   name: 'brief',
@@ -486,6 +333,8 @@ export const COMMANDS: readonly Command[] = [
   depthCommand,
   rfmCommand,
   rfmFile,
+  ...PEOPLE_COMMANDS,
+  ...ACCESS_COMMANDS,
   useCommand,
   rebuildCommand,
   doctorCommand,

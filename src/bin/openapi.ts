@@ -16,9 +16,16 @@ export async function openApiDocument(): Promise<object> {
     version: manifest.version,
     consoleFolder: import.meta.dirname,
     brandOf: absent,
+    keys: { find: absent },
     health: absent,
   })
-  registerRoutes(app, { brandOf: absent, clock: systemClock })
+  registerRoutes(app, {
+    brandOf: absent,
+    brandNamed: absent,
+    clock: systemClock,
+    settle: absent,
+    vault: { seal: absent, open: absent },
+  })
   await app.ready()
   const document = app.swagger()
   await app.close()

@@ -5,15 +5,16 @@ import {
   type ScoredCustomer,
   type Transaction,
 } from '../modules/relationship/schema.ts'
-import { CsvError, type CsvFile, openCsv } from '../platform/csv.ts'
 import { columnsOf, readNumber, readTime } from '../platform/fields.ts'
 import { type Refusal, refuse } from '../platform/refusal.ts'
+import { TableError, type TableFile } from '../platform/table.ts'
+import { openTable } from '../platform/table-file.ts'
 import { type Answer, type Command, choice, EXIT, table, text, UsageError } from './command.ts'
 
 /** RFM of a plain file, no database: for analysts, by the same rules. */
 export const rfmFile: Command = {
   name: 'rfm-file',
-  summary: 'RFM of a plain CSV with the columns customer, date, amount; no database.',
+  summary: 'RFM of a plain table with the columns customer, date, amount; no database.',
   positionals: ['FILE'],
   flags: {
     'as-of': {
@@ -61,24 +62,22 @@ interface FileRows {
 }
 
 async function readTransactions(path: string, asOf: number): Promise<FileRows | Refusal> {
-  let file: CsvFile
   try {
-    file = await openCsv(path)
+    return await readRows(path, await openTable(path), asOf)
   } catch (error) {
-    const reason =
-      error instanceof CsvError
-        ? error.message
-        : `it cannot be read (${(error as { code?: string }).code ?? 'unknown'}).`
-    return refuse(
-      'invalid',
-      'unreadable_csv',
-      `${path}: ${reason}`,
-      'Give a CSV with the columns customer, date, amount.',
-    )
+    const { code } = error as { code?: string }
+    if (!(error instanceof TableError) && !code) throw error
+    const reason = error instanceof TableError ? error.message : `it cannot be read (${code}).`
+    const remedy = 'Give a table with the columns customer, date, amount.'
+    return refuse('invalid', 'unreadable_table', `${path}: ${reason}`, remedy)
   }
+}
+
+async function readRows(path: string, file: TableFile, asOf: number): Promise<FileRows | Refusal> {
   const columns = columnsOf(file.header, { customer: ['customer', 'customer_id'], date: ['date'], amount: ['amount'] })
   const missing = Object.entries(columns).filter(([, index]) => index < 0)
   if (missing.length > 0) {
+    file.close()
     return refuse(
       'invalid',
       'wrong_columns',

@@ -1,7 +1,27 @@
 import { type AnalyticsDeps, registerAnalyticsRoutes } from '../modules/analytics/routes.ts'
+import { ORDER_FACTS } from '../modules/commerce/actions.ts'
+import { registerCommerceRoutes } from '../modules/commerce/routes.ts'
+import { CONNECTION_FACTS, MEMBERSHIP_FACTS, PERSON_FACTS } from '../modules/customers/actions.ts'
+import type { FactKinds } from '../modules/intake/actions.ts'
+import { type IntakeDeps, registerIntakeRoutes } from '../modules/intake/routes.ts'
+import { INTERACTION_FACTS, REVIEW_FACTS } from '../modules/interactions/actions.ts'
 import type { Http } from '../platform/http.ts'
 
+/** Every kind of fact that the API takes, by the `kind` that a fact says. */
+export const FACT_KINDS: FactKinds = {
+  order: ORDER_FACTS,
+  person: PERSON_FACTS,
+  connection: CONNECTION_FACTS,
+  membership: MEMBERSHIP_FACTS,
+  interaction: INTERACTION_FACTS,
+  review: REVIEW_FACTS,
+}
+
+export type RouteDeps = AnalyticsDeps & Omit<IntakeDeps, 'kinds'>
+
 /** Every module's routes: what the server serves and what the OpenAPI document describes. */
-export function registerRoutes(app: Http, deps: AnalyticsDeps): void {
+export function registerRoutes(app: Http, deps: RouteDeps): void {
+  registerIntakeRoutes(app, { ...deps, kinds: FACT_KINDS })
+  registerCommerceRoutes(app)
   registerAnalyticsRoutes(app, deps)
 }

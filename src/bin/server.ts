@@ -4,15 +4,18 @@ import { parseArgs } from 'node:util'
 import { makeDemoBrand } from '../../demo/make.ts'
 import manifest from '../../package.json' with { type: 'json' }
 import { ensureConsole } from '../../web/build.ts'
-import { refreshStanding } from '../modules/relationship/actions.ts'
 import { type Auth, createAuth, LINK_MINUTES } from '../platform/auth.ts'
 import { systemClock } from '../platform/clock.ts'
 import { readConfig } from '../platform/config.ts'
-import { type BrandOf, createHttp, type Health, type Http } from '../platform/http.ts'
+import { createHttp, type Health, type Http } from '../platform/http.ts'
 import { type Installation, openInstallation } from '../platform/installation.ts'
 import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
+import { openVault } from '../platform/secrets.ts'
 import { type Stopping, stopOnSignals } from '../platform/stopping.ts'
+import { brandByName, brandOfInstallation, keysOfInstallation, WEBHOOK_KEY_FILE } from './access.ts'
+import { catchUp } from './catch-up.ts'
 import { registerRoutes } from './routes.ts'
+import { createSettling, type Settling } from './settling.ts'
 
 const USAGE = `Starts Perennial: database, API and console, on 127.0.0.1.
 
@@ -31,20 +34,39 @@ async function start(isEmpty: boolean, stopping: Stopping): Promise<void> {
   bringBackWhenLost(installation, stopping)
   if (!(await installation.currentBrand())) await makeFirstBrand(installation, isEmpty)
 
-  await catchUp(installation)
+  await catchUpAll(installation)
 
   let address = ''
   const auth = await createAuth(installation, { baseUrl: () => address, clock: systemClock })
   const brandOf = brandOfInstallation(installation)
   const health = () => healthOf(installation)
   const version = manifest.version
-  const app = await createHttp({ config, auth, version, consoleFolder, brandOf, health })
-  registerRoutes(app, { brandOf, clock: systemClock })
+  const keys = keysOfInstallation(installation, systemClock)
+  const settling = createSettling(systemClock, { log: console.error })
+  stopping.onStop(() => settling.stop())
+  const app = await createHttp({ config, auth, version, consoleFolder, brandOf, keys, health })
+  registerRoutes(app, {
+    brandOf,
+    brandNamed: brandByName(installation),
+    clock: systemClock,
+    settle: settling.settle,
+    vault: openVault(config.home, WEBHOOK_KEY_FILE),
+  })
+
+  const ticking = setInterval(() => settleAll(installation, settling).catch(() => {}), LAPSE_TICK_MS)
+  stopping.onStop(async () => clearInterval(ticking))
 
   address = await listen(app, config.port)
   stopping.onStop(() => app.close())
   console.log(`Perennial is ready at ${address}`)
   console.log(await invitation(auth, address))
+}
+
+/** Time moves people too: whoever has lapsed is stored within this, and shown at once whether stored or not. */
+const LAPSE_TICK_MS = 60_000
+
+async function settleAll(installation: Installation, settling: Settling): Promise<void> {
+  for (const brand of await installation.brands()) settling.settle(await installation.openBrand(brand))
 }
 
 async function listen(app: Http, port: number): Promise<string> {
@@ -77,17 +99,9 @@ async function makeFirstBrand(installation: Installation, isEmpty: boolean): Pro
 }
 
 /** People whose facts changed while nothing worked them off: an import that was killed after its facts were in. */
-async function catchUp(installation: Installation): Promise<void> {
+async function catchUpAll(installation: Installation): Promise<void> {
   for (const brand of await installation.brands()) {
-    await refreshStanding(await installation.openBrand(brand), systemClock)
-  }
-}
-
-function brandOfInstallation(installation: Installation): BrandOf {
-  return async () => {
-    const brand = await installation.currentBrand()
-    if (!brand) throw refuse('missing', 'no_brand', 'There is no brand yet.', 'Restart the server: it makes one.')
-    return { brand, database: await installation.openBrand(brand) }
+    await catchUp(await installation.openBrand(brand), systemClock)
   }
 }
 

@@ -6,9 +6,10 @@ export const MODULES = [
   { name: 'brand', knows: [] },
   { name: 'intake', knows: ['brand'] },
   { name: 'customers', knows: ['brand', 'intake'] },
+  { name: 'interactions', knows: ['brand', 'intake', 'customers'] },
   { name: 'commerce', knows: ['brand', 'intake', 'customers'] },
-  { name: 'relationship', knows: ['brand', 'intake', 'customers', 'commerce'] },
-  { name: 'analytics', knows: ['brand', 'intake', 'customers', 'commerce', 'relationship'] },
+  { name: 'relationship', knows: ['brand', 'intake', 'customers', 'interactions', 'commerce'] },
+  { name: 'analytics', knows: ['brand', 'intake', 'customers', 'interactions', 'commerce', 'relationship'] },
 ] as const satisfies readonly ModuleDeclaration[]
 
 export interface ModuleDeclaration {

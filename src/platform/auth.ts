@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hash, verify } from '@node-rs/argon2'
 import { type BetterAuthOptions, betterAuth } from 'better-auth'
@@ -9,6 +8,7 @@ import type { Clock } from './clock.ts'
 import { type Config, ConfigError } from './config.ts'
 import type { Database } from './db.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
+import { readOrMakeSecret } from './secrets.ts'
 
 /** What accounts need of an Installation. */
 export interface AuthHome {
@@ -101,7 +101,7 @@ export async function createAuth(home: AuthHome, settings: AuthSettings): Promis
     const local = ['127.0.0.1', 'localhost', '[::1]'].map((name) => new URL(`http://${name}:${port}`).origin)
     return publicOrigin ? [...local, publicOrigin] : local
   }
-  const secret = await readOrMakeSecret(join(home.config.home, 'secrets'))
+  const secret = await readOrMakeSecret(join(home.config.home, 'secrets'), 'auth-secret')
   const auth = betterAuth(betterAuthOptions(control, { secret, publicOrigin, log: settings.log }))
 
   /** Through better-auth's own door, the only one behind which it counts attempts. */
@@ -294,33 +294,6 @@ function checkAccount(wanted: Account): Account | Refusal {
     )
   }
   return { name, email, password: wanted.password }
-}
-
-/** Made on first use. The command line may start at the same moment: `link` lets the first one win, whole. */
-async function readOrMakeSecret(folder: string): Promise<string> {
-  const path = join(folder, 'auth-secret')
-  const known = await readIfThere(path)
-  if (known) return known
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const draft = join(folder, `auth-secret.${process.pid}.${randomBytes(4).toString('hex')}`)
-  await writeFile(draft, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' })
-  try {
-    await link(draft, path)
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'EEXIST') throw error
-  } finally {
-    await rm(draft, { force: true })
-  }
-  return readFile(path, 'utf8')
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ENOENT') return undefined
-    throw error
-  }
 }
 
 export interface BetterAuthSettings {

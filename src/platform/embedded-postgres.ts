@@ -281,9 +281,11 @@ async function lockIn(opening: Opening, server: Postmaster, started: Started): P
     if (await tryLock(client, 'pg_try_advisory_lock_shared', LOCK_USER)) {
       if (opening.role === 'command') return { client, pid, port, started }
       if (await tryLock(client, 'pg_try_advisory_lock', LOCK_SERVER)) return { client, pid, port, started }
-      const refusal = await alreadyRunning(client, opening.place)
+      const holder = await serverPid(client)
       await client.end()
-      return refusal
+      // Killed a moment ago: PostgreSQL takes its lock away as soon as it has noticed.
+      if (holder !== undefined && !isAlive(holder)) return 'later'
+      return alreadyRunning(holder, opening.place)
     }
   } catch (error) {
     const code = (error as { code?: string }).code ?? ''
@@ -315,14 +317,28 @@ async function isLastUser(client: pg.Client): Promise<boolean> {
   }
 }
 
-async function alreadyRunning(client: pg.Client, place: Place): Promise<Refusal> {
+/** The process that holds the server's lock, as its connection says; undefined when it has just gone. */
+async function serverPid(client: pg.Client): Promise<number | undefined> {
   const { rows } = await client.query<{ name: string }>(
     `select a.application_name as name from pg_locks l join pg_stat_activity a on a.pid = l.pid
      where l.locktype = 'advisory' and l.granted and l.objsubid = 2
        and l.classid = $1::bigint::oid and l.objid = $2::bigint::oid`,
     [LOCK_APPLICATION, LOCK_SERVER],
   )
-  const pid = /\d+$/.exec(rows[0]?.name ?? '')?.[0]
+  return Number(/\d+$/.exec(rows[0]?.name ?? '')?.[0]) || undefined
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // Somebody else's process may not be signalled, and lives.
+    return (error as { code?: string }).code === 'EPERM'
+  }
+}
+
+function alreadyRunning(pid: number | undefined, place: Place): Refusal {
   return refuse(
     'conflict',
     'already_running',

@@ -10,41 +10,10 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import {
-  type Auth,
-  type Caller,
-  notSignedIn,
-  PASSWORD_CHARACTERS_MAX,
-  readPublicOrigin,
-  type SignedIn,
-} from './auth.ts'
-import type { Config } from './config.ts'
-import type { Database } from './db.ts'
-import type { Brand } from './installation.ts'
+import { type Caller, PASSWORD_CHARACTERS_MAX, type SignedIn } from './auth.ts'
+import { countRequests, type GateParts, gate, headersOf, pathOf, RATES, type Rates } from './http-gate.ts'
+import { errorBody, refuseWith, statusOf, toErrorBody } from './http-refusal.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
-
-/** Who may call a route. Every route names one; a route that names none ends the start with an error. */
-export type Policy = 'public' | 'signed_in'
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    policy?: Policy
-  }
-  interface FastifyRequest {
-    /** Set on routes with policy `signed_in`. */
-    user: SignedIn | undefined
-  }
-  interface FastifyReply {
-    /**
-     * What an action decided, as the handler's return value: `return reply.answer(await doIt(…))`. A value leaves as it
-     * is; a Refusal leaves as `{ error }` with the status of its kind.
-     */
-    answer<Value>(decided: Value | Refusal): Exclude<Value, Refusal>
-  }
-}
-
-/** The current brand and its database, asked anew for each request, because the first import switches it. */
-export type BrandOf = () => Promise<{ brand: Brand; database: Database }>
 
 export interface Health {
   readonly database: { readonly major: number; readonly embedded: boolean }
@@ -52,14 +21,13 @@ export interface Health {
   readonly brand: string | null
 }
 
-export interface HttpParts {
-  readonly config: Pick<Config, 'publicUrl'>
-  readonly auth: Auth
+export interface HttpParts extends GateParts {
   /** Of this program. */
   readonly version: string
   /** The built console: index.html, and hashed files in assets/. */
   readonly consoleFolder: string
-  readonly brandOf: BrandOf
+  /** 600 requests of a key and 20 wrong keys of an address when left out. */
+  readonly rates?: Rates
   /** Throws when something that every request needs does not answer. */
   readonly health: () => Promise<Health>
   /** Where log lines (JSON) go; standard error when left out. */
@@ -75,21 +43,6 @@ const REQUEST_TIMEOUT_MS = 30_000
 const HEALTH_TIMEOUT_MS = 5_000
 /** Findings named in one answer to a request that does not fit its schema. */
 const FINDINGS_MAX = 5
-/** HTTP 421: the right server for the connection, the wrong one for the name. */
-const MISDIRECTED = 421
-
-const STATUS_BY_KIND = { invalid: 400, forbidden: 403, missing: 404, conflict: 409, over_limit: 429 } as const
-/** Forbidden because nobody has said who they are: HTTP tells these apart. */
-const UNAUTHENTICATED_CODES = ['not_signed_in', 'wrong_email_or_password']
-
-const errorBody = z.object({
-  error: z.object({
-    code: z.string(),
-    kind: z.enum(['invalid', 'forbidden', 'missing', 'conflict', 'over_limit', 'failure']),
-    message: z.string(),
-    remedy: z.string(),
-  }),
-})
 
 const wireUser = z.object({ name: z.string(), email: z.string(), role: z.string(), has_password: z.boolean() })
 
@@ -128,12 +81,18 @@ export async function createHttp(parts: HttpParts) {
   // Bodies are JSON: a form on a foreign page can send text/plain, and nothing here needs it.
   app.removeContentTypeParser('text/plain')
   app.decorateRequest('user', undefined)
+  app.decorateRequest('brand', undefined)
+  app.decorateRequest('keyId', undefined)
   // To the compiler only: a handler promises what its schema says, and preSerialization below knows a Refusal when it
   // sees one.
   app.decorateReply('answer', <Value>(decided: Value | Refusal) => decided as Exclude<Value, Refusal>)
 
   await app.register(swagger, {
-    openapi: { openapi: '3.1.0', info: { title: 'Perennial', version: parts.version } },
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Perennial', version: parts.version },
+      components: { securitySchemes: { api_key: { type: 'http', scheme: 'bearer', description: 'pk_…' } } },
+    },
     transform: jsonSchemaTransform,
   })
   // Before the rule below: its one route serves files and knows no policy.
@@ -148,14 +107,21 @@ export async function createHttp(parts: HttpParts) {
     if (!route.config?.policy) {
       throw new Error(`${route.method} ${route.url} declares no policy: add config: { policy: … } to it`)
     }
+    if (route.config.policy === 'api_key' && !route.config.scope) {
+      throw new Error(`${route.method} ${route.url} takes keys and declares no scope: add config: { scope: … } to it`)
+    }
+    if (route.config.scope && route.schema) route.schema.security ??= [{ api_key: [] }]
     const responses = route.schema?.response as Record<string, unknown> | undefined
     if (responses) responses['4xx'] ??= errorBody
   })
-  app.addHook('onRequest', gate(parts))
-  app.addHook('preSerialization', async (_request, reply, payload) => {
+  const counters = await countRequests(app, parts.rates ?? RATES)
+  app.addHook('onRequest', gate(parts, counters))
+  app.addHook('preSerialization', async (request, reply, payload) => {
     if (!isRefusal(payload)) return payload
-    reply.code(statusOf(payload))
-    return toErrorBody(payload)
+    const isWrongCaller = payload.code === 'bad_signature'
+    const refusal = (isWrongCaller && (await counters.countWrong(request, reply))) || payload
+    reply.code(statusOf(refusal))
+    return toErrorBody(refusal)
   })
   app.setErrorHandler(answerError)
   app.setNotFoundHandler((request, reply) => {
@@ -268,76 +234,6 @@ function registerAccountRoutes(app: Pick<Http, 'get' | 'post'>, { auth, brandOf 
   )
 }
 
-const SECURITY_HEADERS = {
-  'content-security-policy': [
-    `default-src 'self'`,
-    `script-src 'self'`,
-    // antd writes its styles into the page.
-    `style-src 'self' 'unsafe-inline'`,
-    `img-src 'self' data:`,
-    `connect-src 'self'`,
-    `frame-ancestors 'none'`,
-    `base-uri 'none'`,
-    `object-src 'none'`,
-    `form-action 'self'`,
-  ].join('; '),
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'same-origin',
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-}
-
-/** The one place that decides whether a request may go on: by host, by origin, by the policy of its route. */
-function gate({ auth, config }: HttpParts) {
-  const publicOrigin = readPublicOrigin(config)
-  const hosts = new Set(['127.0.0.1', 'localhost', '[::1]'])
-  if (publicOrigin) hosts.add(new URL(publicOrigin).hostname)
-
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-    reply.headers(SECURITY_HEADERS).header('x-request-id', request.id)
-    if (pathOf(request).startsWith('/api/')) reply.header('cache-control', 'no-store')
-
-    // A foreign page can point its own name at 127.0.0.1 (DNS rebinding); the name still stands in the header.
-    // Any port will do: behind `ssh -L 9000:127.0.0.1:8700` the browser names another one than we listen on.
-    const host = URL.parse(`http://${request.headers.host}`)?.hostname
-    if (!host || !hosts.has(host)) return refuseWith(reply, unknownHost(), MISDIRECTED)
-    if (changesState(request) && !comesFromOurPages(request, auth.trustedOrigins())) {
-      return refuseWith(reply, foreignOrigin())
-    }
-    if (request.routeOptions.config.policy !== 'signed_in') return undefined
-    request.user = await auth.sessionOf(headersOf(request))
-    return request.user ? undefined : refuseWith(reply, notSignedIn())
-  }
-}
-
-function unknownHost(): Refusal {
-  return refuse(
-    'forbidden',
-    'unknown_host',
-    'This server does not answer under that name.',
-    'Open it as 127.0.0.1 or localhost, or set PUBLIC_URL to the address people type.',
-  )
-}
-
-function foreignOrigin(): Refusal {
-  return refuse(
-    'forbidden',
-    'foreign_origin',
-    'The request does not come from a page of this server.',
-    'Open the console itself; a program sends the header Origin with the address of this server.',
-  )
-}
-
-function changesState(request: FastifyRequest): boolean {
-  return !['GET', 'HEAD', 'OPTIONS'].includes(request.method)
-}
-
-function comesFromOurPages(request: FastifyRequest, trusted: string[]): boolean {
-  // The browser writes this header and no page can; it is missing over plain http to a name other than localhost.
-  if (request.headers['sec-fetch-site'] === 'same-origin') return true
-  return request.headers.origin !== undefined && trusted.includes(request.headers.origin)
-}
-
 /** What is thrown, and what Fastify itself refuses (a body too long, no JSON). */
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (isRefusal(error)) return refuseWith(reply, error)
@@ -370,18 +266,6 @@ function isFastifyRefusal(error: unknown): error is FastifyError & { statusCode:
   return code?.startsWith('FST_') === true && statusCode !== undefined && statusCode >= 400 && statusCode < 500
 }
 
-function statusOf({ kind, code }: Refusal): number {
-  return UNAUTHENTICATED_CODES.includes(code) ? 401 : STATUS_BY_KIND[kind]
-}
-
-function refuseWith(reply: FastifyReply, refusal: Refusal, status = statusOf(refusal)): FastifyReply {
-  return reply.code(status).send(toErrorBody(refusal))
-}
-
-function toErrorBody({ code, kind, message, remedy }: Refusal): z.infer<typeof errorBody> {
-  return { error: { code, kind, message, remedy } }
-}
-
 function toWireUser(user: SignedIn): z.infer<typeof wireUser> {
   return { name: user.name, email: user.email, role: user.role, has_password: user.hasPassword }
 }
@@ -394,14 +278,6 @@ function nameOfRoute(request: FastifyRequest): { method: string; route: string |
 function describeError(error: FastifyError): { type: string; message: string; stack: string; code: string } {
   const cause = error.cause instanceof Error ? ` (cause: ${error.cause.message})` : ''
   return { type: error.name, message: error.message + cause, stack: error.stack ?? '', code: error.code }
-}
-
-function pathOf(request: FastifyRequest): string {
-  return request.url.split('?', 1)[0] ?? '/'
-}
-
-function headersOf(request: FastifyRequest): Headers {
-  return new Headers(request.headers.cookie ? { cookie: request.headers.cookie } : {})
 }
 
 function callerOf(request: FastifyRequest): Caller {

@@ -1,9 +1,11 @@
-// `npm run gen`: writes the files of generated/ from the migrations and the routes. `--check` writes nothing and
-// fails with the list of files that differ.
+// `npm run gen`: writes the files of generated/ from the migrations, the routes and the schema of mappings. `--check`
+// writes nothing and fails with the list of files that differ.
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Client } from 'pg'
+import { z } from 'zod'
+import { mapping } from '../../src/modules/intake/schema.ts'
 import type { MigrationSet } from '../../src/platform/migrate.ts'
 import { root, startTestServer, TEMPLATES, withClient } from '../../test/server.ts'
 import { readCatalog, readNullableViewColumns } from './catalog.ts'
@@ -23,7 +25,9 @@ for (const [file, text] of files) {
   await writeFile(path, text)
 }
 if (isCheck && differing.length > 0) {
-  console.error(`Not what the migrations and routes say: ${differing.join(', ')}. Run "npm run gen" and commit them.`)
+  console.error(
+    `Not what the migrations, routes and mappings say: ${differing.join(', ')}. Run "npm run gen" and commit them.`,
+  )
   process.exitCode = 1
 } else {
   console.log(
@@ -47,10 +51,16 @@ async function generate(): Promise<Map<string, string>> {
   } finally {
     await server.stop()
   }
+  made.set('generated/mapping.schema.json', mappingSchema())
   const openApi = await openApiFiles()
   made.set('generated/openapi.json', openApi.json)
   made.set('generated/openapi.ts', openApi.types)
   return made
+}
+
+/** For editors: `# yaml-language-server: $schema=generated/mapping.schema.json` completes and checks a mapping. */
+function mappingSchema(): string {
+  return `${JSON.stringify(z.toJSONSchema(mapping, { io: 'input' }), null, 2)}\n`
 }
 
 function withTemplate(serverUrl: string, set: MigrationSet, work: (client: Client) => Promise<void>): Promise<void> {

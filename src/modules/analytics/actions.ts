@@ -1,7 +1,8 @@
 import type { Sql } from '../../platform/db.ts'
-import { type Refusal, refuse } from '../../platform/refusal.ts'
+import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { readSettings } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
+import { findPerson } from '../customers/actions.ts'
 import { scorePerson, standingAt, standingOf } from '../relationship/actions.ts'
 import { DEPTHS, type DepthKey, nextStepAt } from '../relationship/schema.ts'
 import * as queries from './queries.ts'
@@ -122,24 +123,10 @@ export async function readPerson(
   }
 }
 
-/** The person that a key names (`12347`, or `online-retail:12347` where two sources use the same key). */
-export async function findPerson(db: Sql, key: string): Promise<number | Refusal> {
-  const found = await queries.selectPeopleByKey(db, key)
-  const people = new Set(found.map((row) => row.person_id))
-  const [only] = people
-  if (only === undefined) {
-    return refuse(
-      'missing',
-      'no_such_person',
-      `Nobody is known as "${key}".`,
-      "Use a customer's id as the imported file has it.",
-    )
-  }
-  if (people.size > 1) {
-    const keys = found.map((row) => `${row.namespace}:${row.value}`).join(', ')
-    return refuse('conflict', 'ambiguous_key', `"${key}" names ${people.size} people.`, `Say which: ${keys}.`)
-  }
-  return only
+/** The person that a key names, as of now. */
+export async function readPersonByKey(db: Sql, key: string, now: Date): Promise<Person | Refusal> {
+  const personId = await findPerson(db, key)
+  return isRefusal(personId) ? personId : readPerson(db, personId, now, undefined)
 }
 
 function listed(row: queries.PersonRow): ListedPerson {

@@ -173,17 +173,6 @@ export async function selectPeople(
   return { total: rows[0]?.total ?? 0, rows: rows.filter((row) => row.person_id !== null) }
 }
 
-/** People that a key names: an identity's value in any source, or `source:value`. */
-export async function selectPeopleByKey(
-  db: Sql,
-  key: string,
-): Promise<{ person_id: number; namespace: string; value: string }[]> {
-  const { rows } = await sql<{ person_id: number; namespace: string; value: string }>`
-    select person_id, namespace, value from customers.published_people
-    where value = ${key} or namespace || ':' || value = ${key} order by identity_id limit 10`.execute(db)
-  return rows
-}
-
 export async function selectPerson(
   db: Sql,
   standing: RawBuilder<unknown>,

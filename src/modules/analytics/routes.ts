@@ -3,8 +3,9 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
-import { type BrandName, listPeople, readBrief, readPerson } from './actions.ts'
-import { brief, peopleFilter, peoplePage, person } from './schema.ts'
+import { brandOfRequest } from '../../platform/http-gate.ts'
+import { type BrandName, listPeople, readBrief, readPerson, readPersonByKey } from './actions.ts'
+import { brief, knownPerson, peopleFilter, peoplePage, person, personStanding } from './schema.ts'
 
 export interface AnalyticsDeps {
   readonly clock: Clock
@@ -58,6 +59,38 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
       return reply.answer(
         await readPerson(database.db, request.params.person_id, clock.now(), instant(request.query.as_of)),
       )
+    },
+  )
+
+  routes.get(
+    '/api/v1/persons',
+    {
+      config: { policy: 'signed_in', scope: 'people:read' },
+      schema: {
+        operationId: 'personByKey',
+        querystring: z.object({ key: z.string().min(1).max(300) }),
+        response: { 200: knownPerson },
+      },
+    },
+    async (request, reply) => {
+      const { database } = brandOfRequest(request)
+      return reply.answer(await readPersonByKey(database.db, request.query.key, clock.now()))
+    },
+  )
+
+  routes.get(
+    '/api/v1/persons/:key/standing',
+    {
+      config: { policy: 'signed_in', scope: 'people:read' },
+      schema: {
+        operationId: 'standingOfPerson',
+        params: z.object({ key: z.string() }),
+        response: { 200: personStanding },
+      },
+    },
+    async (request, reply) => {
+      const { database } = brandOfRequest(request)
+      return reply.answer(await readPersonByKey(database.db, request.params.key, clock.now()))
     },
   )
 }

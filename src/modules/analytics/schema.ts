@@ -143,3 +143,17 @@ export const person = listedPerson.extend({
   ),
 })
 export type Person = z.infer<typeof person>
+
+/** One person as a program asks for them: who they are, by every identity that is known. */
+export const knownPerson = person.pick({
+  person_id: true,
+  key: true,
+  source: true,
+  identities: true,
+  connections: true,
+})
+export type KnownPerson = z.infer<typeof knownPerson>
+
+/** How a person stands: what a program acts on. */
+export const personStanding = person.omit({ identities: true, connections: true, occasions_list: true, changes: true })
+export type PersonStanding = z.infer<typeof personStanding>

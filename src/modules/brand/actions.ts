@@ -12,16 +12,20 @@ export function readSettings(db: Sql): Promise<Settings> {
  * refused, because adding pounds to yuan without a rate would be an invented figure.
  */
 export async function settleCurrency(tx: Sql, wanted: string | undefined): Promise<string | Refusal> {
-  const { currency } = await selectSettings(tx)
-  const settled = currency ?? wanted ?? DEFAULT_CURRENCY
+  let { currency } = await selectSettings(tx)
+  if (!currency) {
+    // Of two first imports at once the later one waits here, and then finds what the other has said.
+    await updateCurrency(tx, wanted ?? DEFAULT_CURRENCY)
+    currency = (await selectSettings(tx)).currency
+  }
+  const settled = currency ?? DEFAULT_CURRENCY
   if (wanted && wanted !== settled) {
     return refuse(
       'conflict',
       'other_currency',
-      `The file's amounts are in ${wanted}, the brand's are in ${settled}.`,
-      `Convert the file to ${settled}, or import it into a brand of its own (--brand).`,
+      `The amounts are in ${wanted}, the brand's are in ${settled}.`,
+      `Convert them to ${settled}, or import them into a brand of its own (--brand).`,
     )
   }
-  if (!currency) await updateCurrency(tx, settled)
   return settled
 }

@@ -50,7 +50,19 @@ export async function insertBadDocuments(tx: Sql, documentIds: readonly string[]
   await sql`insert into bad_documents select unnest(${documentIds}::text[]) on conflict do nothing`.execute(tx)
 }
 
-export interface LineRules {
+/**
+ * From so many staged rows on, temporary tables get statistics and indexes. Below it these cost more than the worse plan:
+ * of a batch of 1,000 facts they took a tenth of the time.
+ */
+export const LARGE_FROM_ROWS = 5000
+
+/** Which of what follows there is anything to do for. */
+export interface BatchShape {
+  /** So many rows that statistics and indexes pay. */
+  readonly isLarge: boolean
+}
+
+export interface LineRules extends BatchShape {
   readonly zone: string
   readonly exponent: number
   readonly now: Date
@@ -63,7 +75,7 @@ export interface LineRules {
  */
 export async function resolveDocuments(tx: Sql, rules: LineRules): Promise<void> {
   const scale = 10 ** rules.exponent
-  await sql`analyze staged`.execute(tx)
+  if (rules.isLarge) await sql`analyze staged`.execute(tx)
   await sql`
     create temp table lines on commit drop as
     select line, document_id, customer, coalesce(instant_at, local_at at time zone ${rules.zone}) as paid_at,
@@ -121,6 +133,7 @@ export async function resolveDocuments(tx: Sql, rules: LineRules): Promise<void>
     update documents
     set refund_minor = refund_minor - order_minor, refund_lines = line_count, order_minor = 0, order_lines = 0
     where order_minor < 0`.execute(tx)
+  if (!rules.isLarge) return
   await sql`create unique index on documents (document_id)`.execute(tx)
   await sql`analyze lines`.execute(tx)
   await sql`analyze documents`.execute(tx)
@@ -136,7 +149,7 @@ export async function selectBadRows(tx: Sql): Promise<{ line: number; reason: st
  * `arriving`: the documents with the hash of their bodies. The body is the multiset of mapped lines: sorted, so that
  * another order of rows is the same body; with their text, so that another text is another body.
  */
-export async function createArriving(tx: Sql): Promise<void> {
+export async function createArriving(tx: Sql, { isLarge }: BatchShape): Promise<void> {
   await sql`
     create temp table arriving on commit drop as
     select document_id as external_id, sha256(convert_to(string_agg(body, E'\n' order by body collate "C"), 'UTF8')) as body_hash,
@@ -148,25 +161,29 @@ export async function createArriving(tx: Sql): Promise<void> {
       from lines
     ) b
     group by document_id`.execute(tx)
+  if (!isLarge) return
   await sql`create unique index on arriving (external_id)`.execute(tx)
   await sql`analyze arriving`.execute(tx)
 }
 
-export async function createArrivingCustomers(tx: Sql): Promise<void> {
+export async function createArrivingIdentities(tx: Sql, source: string, { isLarge }: BatchShape): Promise<void> {
   await sql`
-    create temp table arriving_customers on commit drop as
-    select distinct customer as value, null::bigint as identity_id, null::bigint as person_id
+    create temp table arriving_identities on commit drop as
+    select distinct 'own_id' as kind, ${source}::text as namespace, customer as value, null::bigint as identity_id, null::bigint as person_id
     from documents where customer is not null`.execute(tx)
-  await sql`create unique index on arriving_customers (value)`.execute(tx)
-  await sql`analyze arriving_customers`.execute(tx)
+  if (!isLarge) return
+  await sql`create unique index on arriving_identities (value)`.execute(tx)
+  await sql`analyze arriving_identities`.execute(tx)
 }
 
 /** Bodies that corrections are about to replace, for the record; then their rows go. */
-export async function createSuperseding(tx: Sql): Promise<void> {
-  // Ids and status were filled in since the statistics were taken, which still say "none": from here on every join
-  // with them would loop row by row (49 s against 3 s for a million documents).
-  await sql`analyze arriving`.execute(tx)
-  await sql`analyze arriving_customers`.execute(tx)
+export async function createSuperseding(tx: Sql, { isLarge }: BatchShape): Promise<void> {
+  if (isLarge) {
+    // Ids and status were filled in since the statistics were taken, which still say "none": from here on every join
+    // with them would loop row by row (49 s against 3 s for a million documents).
+    await sql`analyze arriving`.execute(tx)
+    await sql`analyze arriving_identities`.execute(tx)
+  }
   await sql`
     create temp table superseding on commit drop as
     with corrected as (select fact_id from arriving where status = 'corrected'),
@@ -196,18 +213,32 @@ export async function deleteCorrected(tx: Sql): Promise<void> {
   }
 }
 
+/** Whether any document gives something back. */
+export async function hasReturns(tx: Sql): Promise<boolean> {
+  const { rows } = await sql<{ found: boolean }>`
+    select exists (select from documents where refund_lines > 0) as found`.execute(tx)
+  return rows[0]?.found === true
+}
+
 /** The new and corrected documents, as orders and refunds with their lines. */
-export async function insertDocuments(tx: Sql, source: string, now: Date): Promise<void> {
+export async function insertDocuments(
+  tx: Sql,
+  source: string,
+  now: Date,
+  { isLarge, hasReturns }: BatchShape & { readonly hasReturns: boolean },
+): Promise<void> {
   await sql`
     create temp table admitted on commit drop as
     select a.fact_id, d.document_id, d.paid_at, d.refund_of, d.order_lines, d.refund_lines, d.order_minor, d.refund_minor,
       coalesce(c.person_id, 0) as person_id, c.identity_id
     from arriving a
     join documents d on d.document_id = a.external_id
-    left join arriving_customers c on c.value = d.customer
+    left join arriving_identities c on c.value = d.customer
     where a.status <> 'known'`.execute(tx)
-  await sql`create unique index on admitted (document_id)`.execute(tx)
-  await sql`analyze admitted`.execute(tx)
+  if (isLarge) {
+    await sql`create unique index on admitted (document_id)`.execute(tx)
+    await sql`analyze admitted`.execute(tx)
+  }
   await sql`
     insert into commerce.orders (person_id, order_id, identity_id, source, external_id, paid_at, amount_minor, line_count, recorded_at)
     select person_id, fact_id, identity_id, ${source}, document_id, paid_at, order_minor, order_lines, ${now}
@@ -218,6 +249,7 @@ export async function insertDocuments(tx: Sql, source: string, now: Date): Promi
       l.unit_price, l.amount_minor
     from lines l join admitted a using (document_id)
     where not l.is_return order by a.person_id, a.fact_id`.execute(tx)
+  if (!hasReturns) return
   await sql`
     insert into commerce.refunds (person_id, refund_id, identity_id, source, external_id, refunded_at, of_external_id, amount_minor, recorded_at)
     select person_id, fact_id, identity_id, ${source}, document_id, paid_at, refund_of, refund_minor, ${now}
@@ -228,149 +260,6 @@ export async function insertDocuments(tx: Sql, source: string, now: Date): Promi
       l.unit_price, l.amount_minor
     from lines l join admitted a using (document_id)
     where l.is_return order by a.person_id, a.fact_id`.execute(tx)
-}
-
-/**
- * Which line each refund reduces, recomputed whole for every named order and every source customer that this import
- * touched (domain.md §0). First the refunds that name an order, then the others against what is left.
- *
- * What an order can still give depends on all refunds that name it, whoever they came from; and a refund that a
- * correction turned to another order gives the first one back. So orders are touched by name, in both versions.
- */
-export async function reallocateRefunds(tx: Sql, source: string): Promise<void> {
-  await sql`
-    create temp table touched_names on commit drop as
-    select document_id as external_id from admitted
-    union select refund_of from admitted where refund_of is not null
-    union select refund_of from superseding where refund_of is not null`.execute(tx)
-  await sql`
-    create temp table touched_orders on commit drop as
-    select o.person_id, o.order_id, o.identity_id
-    from touched_names n
-    join intake.published_inbox i on i.source = ${source} and i.kind = 'order' and i.external_id = n.external_id
-    join commerce.orders o on o.order_id = i.fact_id`.execute(tx)
-  await sql`
-    create temp table touched_refunds on commit drop as
-    select r.person_id, r.refund_id, r.identity_id, r.external_id, r.of_external_id, r.refunded_at
-    from commerce.refunds r
-    where r.refund_id in (select fact_id from admitted)
-      or (r.source = ${source} and r.of_external_id in (select external_id from touched_names))
-      or (r.of_external_id is null and r.identity_id in (
-        select identity_id from admitted where identity_id is not null
-        union select identity_id from superseding where identity_id is not null
-        union select identity_id from touched_orders where identity_id is not null
-      ))`.execute(tx)
-  await sql`analyze touched_refunds`.execute(tx)
-  await sql`
-    delete from commerce.refund_allocations a
-    where a.refund_id in (select refund_id from touched_refunds)
-      or a.refund_id in (select fact_id from superseding) or a.order_id in (select fact_id from superseding)`.execute(
-    tx,
-  )
-  await allocateNamed(tx, source)
-  await allocateByItem(tx)
-}
-
-/**
- * What can be refunded of each line: its share of the order's total when lines are laid end to end. A discount line
- * (negative amount) lowers the total, so the last lines' share is cut: the shares add up to what was paid.
- */
-const LINE_SHARES = sql`
-  select person_id, order_id, identity_id, external_id, paid_at, line_no, item,
-    least(upto - greatest(amount_minor, 0), total) as from_minor, least(upto, total) as to_minor
-  from (
-    select l.person_id, l.order_id, o.identity_id, o.external_id, o.paid_at, l.line_no, l.item, l.amount_minor,
-      sum(greatest(l.amount_minor, 0)) over (partition by l.person_id, l.order_id order by l.line_no)::bigint as upto,
-      o.amount_minor as total
-    from concerned_orders o join commerce.order_lines l using (person_id, order_id)
-  ) x`
-
-/** Refunds of an order and its lines are both laid end to end; where they overlap, the refund reduces the line. */
-async function allocateNamed(tx: Sql, source: string): Promise<void> {
-  await sql`
-    create temp table concerned_orders on commit drop as
-    select distinct o.person_id, o.order_id, o.amount_minor, o.external_id, o.identity_id, o.paid_at
-    from touched_refunds t
-    join intake.published_inbox i on i.source = ${source} and i.kind = 'order' and i.external_id = t.of_external_id
-    join commerce.orders o on o.order_id = i.fact_id`.execute(tx)
-  await sql`
-    insert into commerce.refund_allocations (person_id, refund_id, refund_line_no, order_id, order_line_no, refunded_at, amount_minor)
-    with refund_line as (
-      select o.person_id, o.order_id, r.refund_id, l.line_no, r.refunded_at, l.amount_minor,
-        sum(l.amount_minor) over (partition by o.order_id order by r.refunded_at, r.external_id collate "C", l.line_no)::bigint as upto
-      from concerned_orders o
-      join touched_refunds r on r.of_external_id = o.external_id
-      join commerce.refund_lines l on l.person_id = r.person_id and l.refund_id = r.refund_id
-    ), order_line as (${LINE_SHARES})
-    select o.person_id, r.refund_id, r.line_no, o.order_id, o.line_no, r.refunded_at,
-      least(r.upto, o.to_minor) - greatest(r.upto - r.amount_minor, o.from_minor)
-    from refund_line r join order_line o on o.person_id = r.person_id and o.order_id = r.order_id
-    where least(r.upto, o.to_minor) > greatest(r.upto - r.amount_minor, o.from_minor)`.execute(tx)
-  await sql`drop table concerned_orders`.execute(tx)
-}
-
-/**
- * Refunds that name no order reduce, per source customer and item, the newest earlier lines in turn: last in, first
- * out. As a set: walk through purchases (+) and refunds (−) in time, reflected at zero. A purchase then covers the
- * heights between the level before it and the level after it, a refund uncovers heights the same way, and at any one
- * height purchases and refunds alternate: each refund meets the purchase just before it, which is the newest. What a
- * refund would take below zero is unmatched. What happened at one instant is taken in the order of the source's own ids
- * (files with dates only have many such), so that it does not matter which file came first.
- *
- * Rejected: a loop in PL/pgSQL with a stack (one statement a row), and a recursive query (one level a row).
- *
- * The moves stand in a table of their own, because the planner has to know how many they are: as one statement it took
- * (customer, item) for nearly unique and looped over all pairs, for minutes from a million rows on.
- */
-async function allocateByItem(tx: Sql): Promise<void> {
-  await sql`
-    create temp table moves on commit drop as
-    select r.identity_id, l.item, r.refunded_at as at, 1 as turn, r.external_id collate "C" as document_id, r.refund_id as fact_id, l.line_no, r.person_id, -l.amount_minor as delta
-    from touched_refunds r join commerce.refund_lines l using (person_id, refund_id)
-    where r.of_external_id is null and r.identity_id is not null and l.amount_minor > 0`.execute(tx)
-  await sql`analyze moves`.execute(tx)
-  await sql`
-    create temp table concerned_orders on commit drop as
-    select o.person_id, o.order_id, o.amount_minor, o.external_id, o.identity_id, o.paid_at
-    from commerce.orders o
-    where o.identity_id in (select identity_id from moves) and o.person_id in (select person_id from moves)`.execute(tx)
-  await sql`analyze concerned_orders`.execute(tx)
-  await sql`
-    insert into moves
-    select s.identity_id, s.item, s.paid_at, 0, s.external_id, s.order_id, s.line_no, s.person_id,
-      s.to_minor - s.from_minor - coalesce(a.amount_minor, 0)
-    from (${LINE_SHARES}) s
-    left join (
-      select person_id, order_id, order_line_no, sum(amount_minor)::bigint as amount_minor
-      from commerce.refund_allocations where order_id in (select order_id from concerned_orders) group by 1, 2, 3
-    ) a on a.person_id = s.person_id and a.order_id = s.order_id and a.order_line_no = s.line_no
-    where (s.identity_id, s.item) in (select identity_id, item from moves)
-      and s.to_minor - s.from_minor > coalesce(a.amount_minor, 0)`.execute(tx)
-  await sql`analyze moves`.execute(tx)
-  await sql`
-    insert into commerce.refund_allocations (person_id, refund_id, refund_line_no, order_id, order_line_no, refunded_at, amount_minor)
-    with walked as (
-      select *, min(level) over w as lowest
-      from (select *, sum(delta) over (partition by identity_id, item order by at, turn, document_id, line_no) as level from moves) m
-      window w as (partition by identity_id, item order by at, turn, document_id, line_no)
-    ), reflected as (
-      select *, level - least(lowest, 0) as after,
-        lag(level - least(lowest, 0), 1, 0::numeric) over (partition by identity_id, item order by at, turn, document_id, line_no) as before
-      from walked
-    ), height as (
-      select identity_id, item, after as low, lead(after) over (partition by identity_id, item order by after) as high
-      from (select distinct identity_id, item, after from reflected union select distinct identity_id, item, 0::numeric from reflected) b
-    ), crossing as (
-      select r.turn, r.person_id, r.fact_id, r.line_no, r.at, h.high - h.low as amount_minor,
-        lag(r.fact_id) over w as met_fact_id, lag(r.line_no) over w as met_line_no
-      from reflected r
-      join height h on h.identity_id = r.identity_id and h.item = r.item
-        and h.low >= least(r.before, r.after) and h.high <= greatest(r.before, r.after)
-      window w as (partition by r.identity_id, r.item, h.low order by r.at, r.turn, r.document_id, r.line_no)
-    )
-    select person_id, fact_id, line_no, met_fact_id, met_line_no, at, sum(amount_minor)::bigint
-    from crossing where turn = 1
-    group by person_id, fact_id, line_no, met_fact_id, met_line_no, at`.execute(tx)
 }
 
 /** People whose standing this import may change: `changed_people`. */
@@ -392,20 +281,18 @@ export async function createArrivingConnections(tx: Sql, source: string, isAsked
     create temp table arriving_connections on commit drop as
     select c.identity_id, c.person_id, o.begun_at, null::bigint as fact_id
     from (
-      select identity_id, person_id from arriving_customers where ${isAsked}
+      select identity_id, person_id from arriving_identities where ${isAsked}
       union select identity_id, person_id from superseding where identity_id is not null
     ) c
     left join (
       select person_id, identity_id, min(paid_at) as begun_at from commerce.orders
-      where source = ${source} and person_id in (select person_id from arriving_customers union select person_id from superseding)
+      where source = ${source} and person_id in (select person_id from arriving_identities union select person_id from superseding)
       group by person_id, identity_id
     ) o using (person_id, identity_id)`.execute(tx)
   await sql`insert into changed_people select person_id from arriving_connections`.execute(tx)
 }
 
 export interface DocumentCounts {
-  readonly rows_staged: number
-  readonly rows_bad: number
   readonly rows_repeated: number
   readonly rows_known: number
   readonly people: number
@@ -421,12 +308,10 @@ export interface DocumentCounts {
 export async function selectCounts(tx: Sql): Promise<DocumentCounts> {
   const { rows } = await sql<DocumentCounts>`
     select
-      (select count(*) from staged) as rows_staged,
-      (select count(*) from bad_rows) as rows_bad,
       (select count(*) from staged) - (select count(*) from bad_rows) - (select count(*) from lines) as rows_repeated,
       (select coalesce(sum(d.line_count), 0)::bigint from documents d join arriving a on a.external_id = d.document_id
         where a.status = 'known') as rows_known,
-      (select count(distinct person_id) from arriving_customers) as people,
+      (select count(distinct person_id) from arriving_identities) as people,
       (select count(*) from documents where order_lines > 0) as orders,
       (select count(*) from documents where refund_lines > 0) as refunds,
       (select count(*) from arriving where status = 'new') as documents_new,
@@ -440,4 +325,70 @@ export async function selectCounts(tx: Sql): Promise<DocumentCounts> {
   const [row] = rows
   if (!row) throw new Error('The counts of an import came back empty')
   return row
+}
+
+/** Orders and refunds of `claimed_moves` follow their identity to its person now; `changed_people` are both ends. */
+export async function followMoves(tx: Sql): Promise<void> {
+  await sql`
+    create temp table moves on commit drop as
+    select m.identity_id, m.person_id as from_person_id, p.person_id as to_person_id
+    from claimed_moves m join customers.published_people p using (identity_id) where p.person_id <> m.person_id`.execute(
+    tx,
+  )
+  await sql`
+    create temp table moved_documents on commit drop as
+    select o.order_id as fact_id, m.from_person_id, m.to_person_id
+    from moves m join commerce.orders o on o.person_id = m.from_person_id and o.identity_id = m.identity_id
+    union
+    select r.refund_id, m.from_person_id, m.to_person_id
+    from moves m join commerce.refunds r on r.person_id = m.from_person_id and r.identity_id = m.identity_id`.execute(
+    tx,
+  )
+  await sql`analyze moved_documents`.execute(tx)
+  for (const table of ['orders', 'order_lines', 'refund_allocations'] as const) {
+    await sql`update commerce.${sql.ref(table)} t set person_id = d.to_person_id from moved_documents d
+      where t.person_id = d.from_person_id and t.order_id = d.fact_id`.execute(tx)
+  }
+  for (const table of ['refunds', 'refund_lines'] as const) {
+    await sql`update commerce.${sql.ref(table)} t set person_id = d.to_person_id from moved_documents d
+      where t.person_id = d.from_person_id and t.refund_id = d.fact_id`.execute(tx)
+  }
+  await sql`
+    create temp table changed_people on commit drop as
+    select from_person_id as person_id from moves union select to_person_id from moves`.execute(tx)
+}
+
+export interface OrderRow {
+  readonly order_id: number
+  /** To the microsecond: two orders of one millisecond must not share a place in the keyset. */
+  readonly paid_at_text: string
+  readonly source: string
+  readonly external_id: string
+  readonly paid_at: Date
+  readonly amount_minor: number
+  readonly refunded_minor: number
+  readonly lines: { item: string; item_name: string | null; quantity: string; amount_minor: number }[]
+}
+
+/** One person's orders, newest first, from after a place on. */
+export async function selectOrders(
+  db: Sql,
+  personId: number,
+  page: { after: { paidAt: string; orderId: number } | undefined; limit: number },
+): Promise<OrderRow[]> {
+  const { after } = page
+  const { rows } = await sql<OrderRow>`
+    select o.order_id, o.paid_at::text as paid_at_text, o.source, o.external_id, o.paid_at, o.amount_minor,
+      (select coalesce(sum(a.amount_minor), 0)::bigint from commerce.refund_allocations a
+        where a.person_id = o.person_id and a.order_id = o.order_id) as refunded_minor,
+      (select coalesce(jsonb_agg(jsonb_build_object('item', l.item, 'item_name', l.item_name,
+          'quantity', trim_scale(l.quantity)::text, 'amount_minor', l.amount_minor) order by l.line_no), '[]')
+        from commerce.order_lines l where l.person_id = o.person_id and l.order_id = o.order_id) as lines
+    from (
+      select * from commerce.orders
+      where person_id = ${personId} and ${after ? sql`(paid_at, order_id) < (${after.paidAt}::timestamptz, ${after.orderId}::bigint)` : sql`true`}
+      order by paid_at desc, order_id desc limit ${page.limit}
+    ) o
+    order by o.paid_at desc, o.order_id desc`.execute(db)
+  return rows
 }

@@ -1,6 +1,6 @@
-import { readNumber, readTime } from '../../platform/fields.ts'
-import type { Mapping, RejectReason } from '../intake/schema.ts'
-import type { OrderField, OrderOptions, StagedLine } from './schema.ts'
+import { fitsCurrency, readNumber, readTime, stripPrefix } from '../../platform/fields.ts'
+import type { MappedRow, Mapping, RejectReason } from '../intake/schema.ts'
+import type { OrderFact, OrderField, OrderOptions, StagedLine } from './schema.ts'
 
 const FIELD_LENGTH_MAX = 2000
 /** An index entry holds 2,704 bytes; nobody's ids come near. */
@@ -8,34 +8,29 @@ const ID_LENGTH_MAX = 200
 /** In the currency's unit: 900 such orders still add up exactly in a JavaScript number. */
 const AMOUNT_MAX = 1e11
 
-export type MappedLine =
-  | { readonly ok: true; readonly line: StagedLine }
-  /** documentId: the order that the row would have been part of, when it can be read; it is then rejected whole. */
-  | { readonly ok: false; readonly reason: RejectReason; readonly documentId: string | undefined }
-
 export interface LineRule {
   readonly columns: Record<string, number>
   readonly fieldCount: number
-  readonly mapping: Pick<Mapping, 'date_order' | 'cancel_prefix'>
+  readonly mapping: Pick<Mapping, 'date_order' | 'dates' | 'decimal' | 'cancel_prefix' | 'strip_prefix'>
   readonly options: OrderOptions
   /** The currency that the brand keeps; a row that names another is refused. */
   readonly currency: string
 }
 
 /** One row of an order file -> one staged line, or the reason why not. Options that drop rows are reasons too. */
-export function mapLine(lineNumber: number, fields: readonly string[], rule: LineRule): MappedLine {
+export function mapLine(lineNumber: number, fields: readonly string[], rule: LineRule): MappedRow<StagedLine> {
   const { columns, mapping, options } = rule
   const field = (name: OrderField): string => {
     const index = columns[name] ?? -1
-    return index < 0 ? '' : (fields[index] ?? '').trim()
+    return index < 0 ? '' : stripPrefix((fields[index] ?? '').trim(), mapping.strip_prefix?.[name])
   }
   const documentId = field('order_id')
-  const reject = (reason: RejectReason): MappedLine => ({ ok: false, reason, documentId: documentId || undefined })
+  const reject = (reason: RejectReason): MappedRow<StagedLine> => ({ ok: false, reason, unit: documentId || undefined })
 
   // With another number of fields the order id may have slipped too. Where it has not, the rest of the order must not
   // be stored without this row; where it has, another order waits in the rejects file, and nothing is lost.
   if (fields.length !== rule.fieldCount) return reject('column_count')
-  if (documentId.includes('\0')) return { ok: false, reason: 'nul_byte', documentId: undefined }
+  if (documentId.includes('\0')) return { ok: false, reason: 'nul_byte', unit: undefined }
   if (fields.some((text) => text.includes('\0'))) return reject('nul_byte')
   if (fields.some((text) => text.length > FIELD_LENGTH_MAX)) return reject('field_too_long')
   if (!documentId) return reject('missing_order_id')
@@ -44,31 +39,34 @@ export function mapLine(lineNumber: number, fields: readonly string[], rule: Lin
   const quantityText = field('quantity')
   const priceText = field('unit_price')
   const amountText = field('amount')
-  const quantity = quantityText ? readNumber(quantityText) : '1'
-  const unitPrice = priceText ? readNumber(priceText) : null
-  const amount = amountText ? readNumber(amountText) : null
+  const quantity = quantityText ? readNumber(quantityText, mapping) : '1'
+  const unitPrice = priceText ? readNumber(priceText, mapping) : null
+  const amount = amountText ? readNumber(amountText, mapping) : null
   if (quantity === undefined || unitPrice === undefined || amount === undefined) return reject('bad_number')
   if (amount === null && unitPrice === null) return reject('missing_amount')
 
   if (Math.abs(Number(amount ?? Number(quantity) * Number(unitPrice))) > AMOUNT_MAX) return reject('amount_too_large')
 
   const isCancel = mapping.cancel_prefix !== undefined && documentId.startsWith(mapping.cancel_prefix)
-  if (isCancel && options.cancels === 'drop') return { ok: false, reason: 'cancel_dropped', documentId: undefined }
+  if (isCancel && options.cancels === 'drop') return { ok: false, reason: 'cancel_dropped', unit: undefined }
   if (options.zero_price === 'drop' && Number(unitPrice ?? amount) <= 0) {
-    return { ok: false, reason: 'zero_price_dropped', documentId: undefined }
+    return { ok: false, reason: 'zero_price_dropped', unit: undefined }
   }
 
   const timeText = field('paid_at')
   if (!timeText) return reject('missing_paid_at')
-  const time = readTime(timeText, mapping.date_order)
+  const time = readTime(timeText, mapping.date_order, mapping)
   if (!time) return reject('bad_time')
 
   const currency = field('currency')
   if (currency && currency.toUpperCase() !== rule.currency) return reject('other_currency')
+  if (!fitsCurrency(priceText, rule.currency) || !fitsCurrency(amountText, rule.currency)) {
+    return reject('other_currency')
+  }
 
   return {
     ok: true,
-    line: {
+    row: {
       line: lineNumber,
       documentId,
       customer: field('customer_id') || null,
@@ -86,7 +84,44 @@ export function mapLine(lineNumber: number, fields: readonly string[], rule: Lin
   }
 }
 
-/** Options of the mapping, overridden by those of the command; a wrong one is named. */
-export function mergeOptions(mapping: Mapping, given: Readonly<Record<string, string>>): Record<string, string> {
-  return { ...mapping.options, ...given }
+/** The lines of an order that came by API; `line` is the fact's place in the request. */
+export function factLines(fact: OrderFact, line: number): MappedRow<StagedLine>[] {
+  return fact.lines.map((given) => {
+    const [quantity, unitPrice, amount] = [given.quantity, given.unit_price, given.amount].map((value) =>
+      value === undefined ? null : readNumber(decimalText(value)),
+    )
+    const size = Math.abs(Number(amount ?? Number(quantity) * Number(unitPrice)))
+    if (
+      quantity === undefined ||
+      quantity === null ||
+      unitPrice === undefined ||
+      amount === undefined ||
+      size > AMOUNT_MAX
+    ) {
+      return { ok: false, reason: 'bad_number', unit: fact.external_id }
+    }
+    return {
+      ok: true,
+      row: {
+        line,
+        documentId: fact.external_id,
+        customer: fact.customer_id ?? null,
+        localTime: null,
+        instant: fact.paid_at,
+        item: given.item,
+        itemName: given.item_name ?? null,
+        lineId: given.line_id ?? null,
+        quantity,
+        unitPrice: unitPrice ?? null,
+        amount: amount ?? null,
+        refundOf: fact.refund_of ?? null,
+        isCancel: false,
+      },
+    }
+  })
+}
+
+/** A JSON number as it was meant: 0.1 + 0.2 comes as 0.30000000000000004. */
+function decimalText(value: number | string): string {
+  return typeof value === 'number' && Math.abs(value) < AMOUNT_MAX ? String(Number(value.toFixed(9))) : String(value)
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { factBase } from '../intake/schema.ts'
 
 /** Fields of an order line that a mapping may name; the value is what the field is for. */
 export const ORDER_FIELDS = {
@@ -47,3 +48,75 @@ export interface StagedLine {
   readonly refundOf: string | null
   readonly isCancel: boolean
 }
+
+/** A decimal as a number or, where every digit matters, as text. */
+const decimal = z.union([z.number(), z.string().regex(/^-?\d{1,15}(\.\d{1,9})?$/, 'a decimal like 12.50')])
+
+const factLine = z
+  .object({
+    line_id: z.string().max(200).optional(),
+    item: z.string().max(200).default(''),
+    item_name: z.string().max(2000).optional(),
+    /** Negative for a return. */
+    quantity: decimal.default(1),
+    unit_price: decimal.optional(),
+    /** Of the line; else quantity × unit_price, rounded once. */
+    amount: decimal.optional(),
+  })
+  .strict()
+  .refine((line) => line.unit_price !== undefined || line.amount !== undefined, 'needs unit_price or amount')
+
+/** An order or a refund, as the API takes it. */
+export const orderFact = factBase
+  .extend({
+    kind: z.literal('order'),
+    /** The customer's id in the source; absent: an anonymous order. */
+    customer_id: z.string().min(1).max(200).optional(),
+    /** When it was paid, or refunded. */
+    paid_at: z.iso.datetime({ offset: true }),
+    /** ISO 4217; another than the brand's is refused. */
+    currency: z
+      .string()
+      .regex(/^[A-Z]{3}$/, 'ISO 4217, like CNY')
+      .optional(),
+    /** The order that a refund reduces. */
+    refund_of: z.string().min(1).max(200).optional(),
+    lines: z.array(factLine).min(1).max(500),
+  })
+  .strict()
+export type OrderFact = z.infer<typeof orderFact>
+
+/** Of a person's orders: which page, and how long. */
+export const ordersQuery = z.object({
+  /** Keyset: the `next` of the page before. */
+  after: z.string().max(100).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+})
+export type OrdersQuery = z.infer<typeof ordersQuery>
+
+/** One page of a person's orders, newest first; amounts in minor units of `currency`. */
+export const ordersPage = z.object({
+  currency: z.string(),
+  orders: z.array(
+    z.object({
+      source: z.string(),
+      external_id: z.string(),
+      paid_at: z.iso.datetime(),
+      /** What was paid, before refunds. */
+      amount_minor: z.number().int(),
+      /** What was given back of it so far. */
+      refunded_minor: z.number().int(),
+      lines: z.array(
+        z.object({
+          item: z.string(),
+          item_name: z.string().nullable(),
+          /** A decimal, as text. */
+          quantity: z.string(),
+          amount_minor: z.number().int(),
+        }),
+      ),
+    }),
+  ),
+  next: z.string().nullable(),
+})
+export type OrdersPage = z.infer<typeof ordersPage>

@@ -1,1 +1,251 @@
-export { connect, identifyOwnIds } from './queries.ts'
+import { fileURLToPath } from 'node:url'
+import type { Clock } from '../../platform/clock.ts'
+import type { Database, Sql } from '../../platform/db.ts'
+import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
+import { readSettings } from '../brand/actions.ts'
+import { DEFAULT_CURRENCY } from '../brand/schema.ts'
+import {
+  admitArriving,
+  correctInbox,
+  factKind,
+  type ImportCommand,
+  type ImportKind,
+  importFile,
+  insertMoves,
+  insertPending,
+  lockIntake,
+  nextFactId,
+  type Staging,
+} from '../intake/actions.ts'
+import type { ImportReport } from '../intake/schema.ts'
+import { writeConnections, writeMemberships } from './fact-queries.ts'
+import { resolveRegion } from './graph-queries.ts'
+import { personalFactKind } from './personal-facts.ts'
+import * as queries from './queries.ts'
+import { factRecord, mapRecord } from './rules.ts'
+import {
+  type ConnectionFact,
+  connectionFact,
+  type MembershipFact,
+  membershipFact,
+  PEOPLE_FIELDS,
+  type PeopleOptions,
+  type PersonFact,
+  peopleOptions,
+  personFact,
+  type StagedRecord,
+} from './schema.ts'
+
+export { type PersonalFact, personalFactKind } from './personal-facts.ts'
+export { connect, identify } from './queries.ts'
+
+/** Imports people from a file: each row claims that its identities are one person; who is one person follows from all claims. */
+export function importPeople(
+  database: Database,
+  clock: Clock,
+  command: ImportCommand,
+): Promise<ImportReport | Refusal> {
+  return importFile(database, clock, command, PEOPLE)
+}
+
+export const PEOPLE: ImportKind<StagedRecord, PeopleOptions> = {
+  kind: 'people',
+  mappingsFolder: fileURLToPath(new URL('./mappings', import.meta.url)),
+  fields: PEOPLE_FIELDS,
+  missingFields: (columns) => {
+    const identities = ['own_id', 'unionid', 'external_userid', 'openid', 'phone', 'email']
+    return identities.some((field) => (columns[field] ?? -1) >= 0) ? [] : ['own_id']
+  },
+  readOptions: (given) => {
+    const options = peopleOptions.safeParse(given)
+    if (options.success) return options.data
+    const [first] = options.error.issues
+    return refuse(
+      'invalid',
+      'bad_option',
+      `Option ${first?.path.join('.') || ''}: ${first?.message}.`,
+      'Options are own_id_source=SOURCE, corp=CORP, app=APP.',
+    )
+  },
+  begin: async (tx, start) => {
+    const staging = await openStaging(tx, start.mapping.source, start.mapping.zone, start.now)
+    return { ...staging, map: (line, fields) => mapRecord(line, fields, start) }
+  },
+}
+
+async function openStaging(
+  tx: Sql,
+  source: string,
+  zone: string | undefined,
+  now: Date,
+): Promise<Staging<StagedRecord>> {
+  await queries.createRecordStaging(tx)
+  return {
+    copy: queries.copyRecords,
+    // A record is one row: there is no rest of it to refuse.
+    addBadUnits: async () => {},
+    badRows: async () => [],
+    apply: async (tx, importId) => {
+      const settings = await readSettings(tx)
+      await queries.resolveRecords(tx, zone ?? settings.zone, now)
+      await admitArriving(tx, source, 'person', importId, now)
+      await queries.identify(tx, now)
+      await correctInbox(tx, importId, now)
+      await queries.writeClaims(tx, 'person', source, now)
+      await resolvePeople(tx, now)
+      await queries.writeRecords(tx)
+      await queries.createChangedPeople(tx)
+      await insertPending(tx)
+    },
+    counts: async (tx) => ({
+      ...(await queries.selectRecordCounts(tx)),
+      orders: 0,
+      refunds: 0,
+      unmatched_refunds: 0,
+      unmatched_refunds_minor: 0,
+      currency: (await readSettings(tx)).currency ?? DEFAULT_CURRENCY,
+    }),
+  }
+}
+
+/** `changed_nodes` -> who is one person now; modules that keep facts by person are told which identities moved. */
+async function resolvePeople(tx: Sql, now: Date): Promise<void> {
+  await resolveRegion(tx)
+  await queries.writeCanonical(tx, now)
+  await insertMoves(tx)
+}
+
+/** Records of people by API. */
+export const PERSON_FACTS = factKind<PersonFact, StagedRecord>({
+  fact: personFact,
+  toRows: (fact, line) => [factRecord(fact, line)],
+  begin: (tx, source, now) => openStaging(tx, source, undefined, now),
+})
+
+export const CONNECTION_FACTS = personalFactKind<ConnectionFact>({
+  name: 'connection',
+  fact: connectionFact,
+  occurredAt: (fact) => fact.begun_at,
+  write: writeConnections,
+})
+
+export const MEMBERSHIP_FACTS = personalFactKind<MembershipFact>({
+  name: 'membership',
+  fact: membershipFact,
+  occurredAt: (fact) => fact.enrolled_at,
+  write: writeMemberships,
+})
+
+const REVIEW_MAX = 200
+
+/** Values that link nobody for now, for a human to decide. */
+export function listWithdrawn(database: Database): Promise<queries.WithdrawnValue[]> {
+  return queries.selectWithdrawn(database.db, REVIEW_MAX)
+}
+
+/** The identity that a key names (`12347`, or `online-retail:12347` where two sources use the same key). */
+export async function findIdentity(database: Database, key: string): Promise<number | Refusal> {
+  const found = await queries.selectIdentitiesByKey(database.db, key)
+  const [only, other] = found
+  if (!only)
+    return refuse(
+      'missing',
+      'no_such_identity',
+      `No identity is "${key}".`,
+      "Use an identity's value as the source has it.",
+    )
+  if (!other) return only.identity_id
+  const keys = found.map((row) => `${row.namespace || row.kind}:${row.value}`).join(', ')
+  return refuse('conflict', 'ambiguous_key', `"${key}" names ${found.length} identities.`, `Say which: ${keys}.`)
+}
+
+/**
+ * Two or more people are one, says somebody who knows: a claim like any other, in force until it is taken back.
+ * @returns the claim's id, for taking it back.
+ */
+export function mergePeople(
+  database: Database,
+  clock: Clock,
+  { personIds, by }: { personIds: readonly number[]; by: string },
+): Promise<{ claim_id: number } | Refusal> {
+  return byHand(database, clock, async (tx, claimId, now) => {
+    const identityIds = await queries.selectNamingIdentities(tx, personIds)
+    if (new Set(personIds).size < 2 || identityIds.length < new Set(personIds).size) {
+      return refuse('missing', 'no_such_person', 'Not all of these people exist.', 'Name two or more people that do.')
+    }
+    await queries.insertHandClaim(tx, { claimId, kind: 'merge', identityIds, by, now })
+    return { claim_id: claimId }
+  })
+}
+
+/** One identity does not belong to the person it was claimed for: it leaves every claim that it is in now. */
+export function splitIdentity(
+  database: Database,
+  clock: Clock,
+  { identityId, by }: { identityId: number; by: string },
+): Promise<{ claim_id: number } | Refusal> {
+  return byHand(database, clock, async (tx, claimId, now) => {
+    if (!(await queries.hasIdentity(tx, identityId))) {
+      return refuse(
+        'missing',
+        'no_such_identity',
+        `There is no identity ${identityId}.`,
+        "Take one of the person's identities.",
+      )
+    }
+    await queries.insertHandClaim(tx, { claimId, kind: 'split', identityIds: [identityId], by, now })
+    await queries.cutLinks(tx, claimId, identityId)
+    return { claim_id: claimId }
+  })
+}
+
+/** Takes a merge or split by hand back: what was there before is there again, facts that came meanwhile included. */
+export function withdrawClaim(
+  database: Database,
+  clock: Clock,
+  claimId: number,
+): Promise<{ claim_id: number } | Refusal> {
+  return byHand(database, clock, async (tx, _next, now) =>
+    (await queries.withdrawHandClaim(tx, claimId, now))
+      ? { claim_id: claimId }
+      : refuse('missing', 'no_such_claim', `No merge or split by hand ${claimId} is in force.`, 'Check its number.'),
+  )
+}
+
+/** One decision by hand, then everybody it concerns anew; a refusal leaves nothing behind. */
+function byHand<T extends object>(
+  database: Database,
+  clock: Clock,
+  decide: (tx: Sql, claimId: number, now: Date) => Promise<T | Refusal>,
+): Promise<T | Refusal> {
+  return database.transaction(async (tx) => {
+    await lockIntake(tx)
+    const now = clock.now()
+    const decided = await decide(tx, await nextFactId(tx), now)
+    if (isRefusal(decided)) return decided
+    await resolvePeople(tx, now)
+    await queries.createMovedPeople(tx)
+    await insertPending(tx)
+    return decided
+  })
+}
+
+/** The person that a key names (`12347`, or `online-retail:12347` where two sources use the same key). */
+export async function findPerson(db: Sql, key: string): Promise<number | Refusal> {
+  const found = await queries.selectIdentitiesByKey(db, key)
+  const people = new Set(found.map((row) => row.person_id))
+  const [only] = people
+  if (only === undefined) {
+    return refuse(
+      'missing',
+      'no_such_person',
+      `Nobody is known as "${key}".`,
+      "Use a customer's id as the imported file has it.",
+    )
+  }
+  if (people.size > 1) {
+    const keys = found.map((row) => `${row.namespace}:${row.value}`).join(', ')
+    return refuse('conflict', 'ambiguous_key', `"${key}" names ${people.size} people.`, `Say which: ${keys}.`)
+  }
+  return only
+}

@@ -1,26 +1,106 @@
 import { sql } from 'kysely'
+import type { PoolClient } from 'pg'
 import type { Sql } from '../../platform/db.ts'
+import type { StagedRecord } from './schema.ts'
 
-/**
- * Fills identity_id and person_id of the caller's `arriving_customers (value text, identity_id bigint, person_id bigint)`
- * and makes the nodes that are new. A new node is a person of its own until a claim links it.
+/*
+ * Set verbs take their arguments as temporary tables of the caller's transaction:
+ *
+ *   arriving_identities (kind, namespace, value, identity_id, person_id)   filled here
+ *   arriving_links (external_id, kind, namespace, value)                   the identities that a record puts together
+ *   arriving_connections (identity_id, person_id, begun_at, fact_id)
  */
-export async function identifyOwnIds(tx: Sql, source: string, now: Date): Promise<void> {
+
+/** Fills identity_id and person_id, and makes the nodes that are new. A new node is a person until a claim links it. */
+export async function identify(tx: Sql, now: Date): Promise<void> {
+  // Looked up first: most are known, and trying to insert those would cost more and use up their ids.
+  await lookUpIdentities(tx)
   await sql`
-    insert into customers.identities (kind, namespace, value, recorded_at)
-    select 'own_id', ${source}, value, ${now} from arriving_customers order by value collate "C"
-    on conflict do nothing`.execute(tx)
+    with made as (
+      insert into customers.identities (kind, namespace, value, recorded_at)
+      select kind, namespace, value, ${now} from arriving_identities where identity_id is null
+      order by kind, namespace collate "C", value collate "C"
+      on conflict do nothing returning identity_id
+    )
+    insert into customers.canonical (identity_id, person_id) select identity_id, identity_id from made`.execute(tx)
+  await lookUpIdentities(tx)
+}
+
+async function lookUpIdentities(tx: Sql): Promise<void> {
   await sql`
-    insert into customers.canonical (identity_id, person_id)
-    select i.identity_id, i.identity_id
-    from arriving_customers a
-    join customers.identities i on i.kind = 'own_id' and i.namespace = ${source} and i.value = a.value
-    on conflict do nothing`.execute(tx)
-  await sql`
-    update arriving_customers a
+    update arriving_identities a
     set identity_id = i.identity_id, person_id = c.person_id
     from customers.identities i join customers.canonical c using (identity_id)
-    where i.kind = 'own_id' and i.namespace = ${source} and i.value = a.value`.execute(tx)
+    where a.identity_id is null and i.kind = a.kind and i.namespace = a.namespace and i.value = a.value`.execute(tx)
+}
+
+/**
+ * Writes the records of `arriving` (as intake admitted them) as claims with the links of `arriving_links`, and leaves
+ * `changed_nodes (identity_id)`: every identity that a claim gained or lost.
+ */
+export async function writeClaims(tx: Sql, kind: 'person' | 'merge', source: string, now: Date): Promise<void> {
+  // Ids and status were filled in since the statistics were taken, which still say "none": a join would loop.
+  for (const table of ['arriving', 'arriving_identities'] as const) await sql`analyze ${sql.ref(table)}`.execute(tx)
+  await sql`
+    create temp table changed_nodes on commit drop as
+    select distinct l.identity_id from arriving a join customers.claim_identities l on l.claim_id = a.fact_id
+    where a.status = 'corrected'`.execute(tx)
+  await sql`
+    delete from customers.claim_identities l using arriving a where a.status = 'corrected' and l.claim_id = a.fact_id`.execute(
+    tx,
+  )
+  await sql`
+    insert into customers.claims (claim_id, kind, source, external_id, claimed_at, recorded_at)
+    select fact_id, ${kind}, ${source}, external_id, claimed_at, ${now} from arriving where status <> 'known'
+    on conflict (claim_id) do update set claimed_at = excluded.claimed_at, recorded_at = excluded.recorded_at`.execute(
+    tx,
+  )
+  await sql`
+    insert into customers.claim_identities (claim_id, identity_id)
+    select distinct a.fact_id, i.identity_id
+    from arriving a
+    join arriving_links l using (external_id)
+    join arriving_identities i on i.kind = l.kind and i.namespace = l.namespace and i.value = l.value
+    where a.status <> 'known'`.execute(tx)
+  await sql`
+    insert into changed_nodes
+    select distinct l.identity_id from arriving a join customers.claim_identities l on l.claim_id = a.fact_id
+    where a.status <> 'known'`.execute(tx)
+}
+
+/**
+ * `resolved (identity_id, person_id)` becomes the canonical map; what changed is logged, relations follow their
+ * identity, and `moved_identities (identity_id, person_id)` says which identities left which person.
+ */
+export async function writeCanonical(tx: Sql, now: Date): Promise<void> {
+  await sql`
+    create temp table moved_identities on commit drop as
+    select r.identity_id, c.person_id, r.person_id as to_person_id
+    from resolved r join customers.canonical c using (identity_id) where c.person_id <> r.person_id`.execute(tx)
+  await sql`
+    update customers.canonical c set person_id = m.to_person_id
+    from moved_identities m where m.identity_id = c.identity_id`.execute(tx)
+  await sql`
+    insert into customers.person_changes (identity_id, from_person_id, to_person_id, changed_at)
+    select identity_id, person_id, to_person_id, ${now} from moved_identities`.execute(tx)
+  await sql`
+    update customers.records k set person_id = m.to_person_id
+    from moved_identities m where k.identity_id = m.identity_id and k.person_id = m.person_id`.execute(tx)
+  await sql`
+    update customers.memberships k set person_id = m.to_person_id
+    from moved_identities m where k.identity_id = m.identity_id and k.person_id = m.person_id`.execute(tx)
+  await sql`
+    update customers.connections k set person_id = m.to_person_id
+    from moved_identities m where k.identity_id = m.identity_id and k.person_id = m.person_id`.execute(tx)
+  await sql`
+    delete from customers.withdrawn_values w using region r
+    where w.identity_id = r.identity_id and not exists (select from withdrawn n where n.identity_id = w.identity_id)`.execute(
+    tx,
+  )
+  await sql`
+    insert into customers.withdrawn_values (identity_id, unionids, accounts, withdrawn_at)
+    select identity_id, max(unionids), max(accounts), ${now} from withdrawn group by identity_id
+    on conflict (identity_id) do update set unionids = excluded.unionids, accounts = excluded.accounts`.execute(tx)
 }
 
 /**
@@ -46,4 +126,216 @@ export async function connect(tx: Sql, source: string, channel: string, now: Dat
     from (select * from arriving_connections where begun_at is not null order by identity_id) a
     where not exists (select from customers.connections c
       where c.person_id = a.person_id and c.identity_id = a.identity_id and c.channel = ${channel})`.execute(tx)
+}
+
+/*
+ * A people file is staged as records (one row each) and record_identities (one row an identity).
+ */
+export async function createRecordStaging(tx: Sql): Promise<void> {
+  await sql`
+    create temp table staged_records (line bigint, external_id text, name text, enrolled_at text, seen_at text, identities jsonb, unlinked jsonb)
+    on commit drop`.execute(tx)
+}
+
+export async function copyRecords(client: PoolClient, records: readonly StagedRecord[]): Promise<void> {
+  const rows = records.map((record) => ({
+    line: record.line,
+    external_id: record.recordId,
+    name: record.name,
+    enrolled_at: record.enrolledAt,
+    seen_at: record.seenAt,
+    identities: record.identities,
+    unlinked: record.unlinked,
+  }))
+  await client.query(
+    'insert into staged_records select * from jsonb_populate_recordset(null::staged_records, $1::jsonb)',
+    [JSON.stringify(rows)],
+  )
+}
+
+/** The last row of a record in the file is what it says; `arriving`, `arriving_links`, `arriving_identities` follow. */
+export async function resolveRecords(tx: Sql, zone: string, now: Date): Promise<void> {
+  await sql`
+    create temp table records on commit drop as
+    select distinct on (external_id) line, external_id, name, identities, unlinked,
+      case when enrolled_at ~ '(Z|[+-][0-9]{2}:?[0-9]{2})$' then enrolled_at::timestamptz
+        else enrolled_at::timestamp at time zone ${zone} end as enrolled_at,
+      case when seen_at ~ '(Z|[+-][0-9]{2}:?[0-9]{2})$' then seen_at::timestamptz
+        else seen_at::timestamp at time zone ${zone} end as seen_at
+    from staged_records order by external_id, line desc`.execute(tx)
+  await sql`
+    create temp table arriving_links on commit drop as
+    select r.external_id, i.kind, i.namespace, i.value
+    from records r, jsonb_to_recordset(r.identities) i (kind text, namespace text, value text)`.execute(tx)
+  await sql`
+    create temp table arriving_identities on commit drop as
+    select distinct kind, namespace, value, null::bigint as identity_id, null::bigint as person_id from arriving_links`.execute(
+    tx,
+  )
+  await sql`
+    create temp table arriving on commit drop as
+    select external_id, coalesce(seen_at, ${now}) as claimed_at,
+      sha256(convert_to(concat_ws(E'\x1f', identities::text, coalesce(name, ''), coalesce(extract(epoch from enrolled_at)::text, ''),
+        unlinked::text), 'UTF8')) as body_hash,
+      null::bigint as fact_id, null::text as status
+    from records`.execute(tx)
+  for (const table of ['records', 'arriving', 'arriving_links', 'arriving_identities'] as const)
+    await sql`analyze ${sql.ref(table)}`.execute(tx)
+}
+
+/** The records of new and corrected claims; their person is the one that the identity graph has just named. */
+export async function writeRecords(tx: Sql): Promise<void> {
+  await sql`
+    delete from customers.records r using arriving a where a.status = 'corrected' and r.claim_id = a.fact_id`.execute(
+    tx,
+  )
+  await sql`
+    insert into customers.records (person_id, claim_id, identity_id, name, enrolled_at, unlinked)
+    select c.person_id, a.fact_id, f.identity_id, r.name, r.enrolled_at, r.unlinked
+    from arriving a
+    join records r using (external_id)
+    cross join lateral (
+      select min(l.identity_id) as identity_id from customers.claim_identities l where l.claim_id = a.fact_id) f
+    join customers.canonical c on c.identity_id = f.identity_id
+    where a.status <> 'known'`.execute(tx)
+}
+
+/** Everybody in the file, and whoever lost an identity to somebody else: `changed_people`. */
+export async function createChangedPeople(tx: Sql): Promise<void> {
+  await sql`
+    create temp table changed_people on commit drop as
+    select c.person_id from customers.claim_identities l join arriving a on a.fact_id = l.claim_id
+    join customers.canonical c using (identity_id) where a.status <> 'known'
+    union select person_id from moved_identities union select to_person_id from moved_identities`.execute(tx)
+}
+
+/** Whoever lost an identity or got one: `changed_people`. */
+export async function createMovedPeople(tx: Sql): Promise<void> {
+  await sql`
+    create temp table changed_people on commit drop as
+    select person_id from moved_identities union select to_person_id from moved_identities`.execute(tx)
+}
+
+export interface RecordCounts {
+  readonly rows_repeated: number
+  readonly rows_known: number
+  readonly people: number
+  readonly documents_new: number
+  readonly documents_corrected: number
+  readonly documents_known: number
+}
+
+export async function selectRecordCounts(tx: Sql): Promise<RecordCounts> {
+  const { rows } = await sql<RecordCounts>`
+    select
+      (select count(*) from staged_records) - (select count(*) from records) as rows_repeated,
+      (select count(*) from arriving where status = 'known') as rows_known,
+      (select count(distinct c.person_id) from arriving a join customers.claim_identities l on l.claim_id = a.fact_id
+        join customers.canonical c using (identity_id)) as people,
+      (select count(*) from arriving where status = 'new') as documents_new,
+      (select count(*) from arriving where status = 'corrected') as documents_corrected,
+      (select count(*) from arriving where status = 'known') as documents_known`.execute(tx)
+  const [row] = rows
+  if (!row) throw new Error('The counts of an import came back empty')
+  return row
+}
+
+/** A claim by hand, about nodes that are already known; leaves `changed_nodes`. @returns the claim's id. */
+export async function insertHandClaim(
+  tx: Sql,
+  claim: { claimId: number; kind: 'merge' | 'split'; identityIds: readonly number[]; by: string; now: Date },
+): Promise<void> {
+  await sql`
+    insert into customers.claims (claim_id, kind, source, external_id, claimed_at, recorded_at, claimed_by)
+    values (${claim.claimId}, ${claim.kind}, 'by_hand', ${String(claim.claimId)}, ${claim.now}, ${claim.now}, ${claim.by})`.execute(
+    tx,
+  )
+  await sql`
+    insert into customers.claim_identities (claim_id, identity_id)
+    select ${claim.claimId}::bigint, unnest(${claim.identityIds}::bigint[])`.execute(tx)
+  await sql`
+    create temp table changed_nodes on commit drop as select unnest(${claim.identityIds}::bigint[]) as identity_id`.execute(
+    tx,
+  )
+}
+
+/** A split takes the identity out of every claim that now puts it together with another one. */
+export async function cutLinks(tx: Sql, splitClaimId: number, identityId: number): Promise<void> {
+  await sql`
+    insert into customers.cut_links (split_claim_id, claim_id, identity_id)
+    select ${splitClaimId}, l.claim_id, l.identity_id
+    from customers.claim_identities l join customers.claims c using (claim_id)
+    where l.identity_id = ${identityId} and c.kind <> 'split' and c.withdrawn_at is null
+      and exists (select from customers.claim_identities o where o.claim_id = l.claim_id and o.identity_id <> l.identity_id)`.execute(
+    tx,
+  )
+}
+
+/** Takes a claim by hand back and leaves `changed_nodes`. @returns false when there is no such claim in force. */
+export async function withdrawHandClaim(tx: Sql, claimId: number, now: Date): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    update customers.claims set withdrawn_at = ${now}
+    where claim_id = ${claimId} and source = 'by_hand' and withdrawn_at is null`.execute(tx)
+  if (!numAffectedRows) return false
+  await sql`
+    create temp table changed_nodes on commit drop as
+    select identity_id from customers.claim_identities where claim_id = ${claimId}`.execute(tx)
+  return true
+}
+
+/** The identity that a person is named by, for each of these people. */
+export async function selectNamingIdentities(tx: Sql, personIds: readonly number[]): Promise<number[]> {
+  const { rows } = await sql<{ identity_id: number }>`
+    select min(identity_id) as identity_id from customers.canonical
+    where person_id = any(${personIds}::bigint[]) group by person_id`.execute(tx)
+  return rows.map((row) => row.identity_id)
+}
+
+/** Identities with this value, or `namespace:value`, by the index on the value. */
+export async function selectIdentitiesByKey(
+  db: Sql,
+  key: string,
+): Promise<{ identity_id: number; person_id: number; kind: string; namespace: string; value: string }[]> {
+  const parts = key.split(':')
+  const values = parts.map((_, index) => parts.slice(index).join(':'))
+  const { rows } = await sql<{
+    identity_id: number
+    person_id: number
+    kind: string
+    namespace: string
+    value: string
+  }>`
+    select i.identity_id, c.person_id, i.kind, i.namespace, i.value
+    from customers.identities i join customers.canonical c using (identity_id)
+    where i.value = any(${values}::text[]) and (i.value = ${key} or i.namespace || ':' || i.value = ${key})
+    order by i.identity_id limit 10`.execute(db)
+  return rows
+}
+
+export async function hasIdentity(tx: Sql, identityId: number): Promise<boolean> {
+  const { rows } = await sql`select from customers.canonical where identity_id = ${identityId}`.execute(tx)
+  return rows.length > 0
+}
+
+export interface WithdrawnValue {
+  readonly identity_id: number
+  readonly kind: string
+  readonly value: string
+  readonly unionids: number
+  readonly accounts: number
+  readonly withdrawn_at: Date
+  /** People that the value is claimed for, each by the identity it is named by. */
+  readonly people: number[]
+}
+
+/** The review queue: values that link nobody because they would join what cannot be one person; newest first. */
+export async function selectWithdrawn(db: Sql, limit: number): Promise<WithdrawnValue[]> {
+  const { rows } = await sql<WithdrawnValue>`
+    select w.identity_id, i.kind, i.value, w.unionids, w.accounts, w.withdrawn_at,
+      (select coalesce(array_agg(distinct c.person_id), '{}') from customers.claim_identities l
+        join customers.claim_identities o using (claim_id) join customers.canonical c on c.identity_id = o.identity_id
+        where l.identity_id = w.identity_id and o.identity_id <> w.identity_id) as people
+    from customers.withdrawn_values w join customers.identities i using (identity_id)
+    order by w.withdrawn_at desc, w.identity_id limit ${limit}`.execute(db)
+  return rows
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
+import type { FactResult } from './schema.ts'
 
 /**
  * The set verbs of this module take their argument as a temporary table of the caller's transaction:
@@ -14,8 +15,50 @@ export async function lockIntake(tx: Sql): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtext('perennial intake'))`.execute(tx)
 }
 
-/** Fills fact_id and status (new | known | corrected) of `arriving`, and gives the new ones their ids. */
-export async function admitArriving(tx: Sql, source: string, kind: string): Promise<void> {
+/**
+ * For a transaction that looks up a thousand rows of tables that may have millions: never read such a table from end to
+ * end. Its size tempts the planner to, until it is a few hundred thousand rows, and a batch took three times as long.
+ */
+export async function preferIndexes(tx: Sql): Promise<void> {
+  await sql`select set_config('enable_seqscan', 'off', true), set_config('enable_mergejoin', 'off', true)`.execute(tx)
+}
+
+/** From so many documents on, one pass over the inbox is cheaper than looking each of them up. */
+const LOOKED_UP_MAX = 5000
+
+/**
+ * Admits the documents of `arriving`: fills fact_id and status (new | known | corrected). New ones stand in the inbox from
+ * here on, corrected ones after `correctInbox`. From here to its end the transaction is the only one of the brand that
+ * does so: staging goes on side by side before it.
+ *
+ * @returns how many are corrected.
+ */
+export async function admitArriving(
+  tx: Sql,
+  source: string,
+  kind: string,
+  importId: number,
+  now: Date,
+): Promise<{ corrected: number }> {
+  await lockIntake(tx)
+  // In the order of the documents' own ids, so that the same file always gives the same fact ids.
+  await sql`
+    with claimed as (
+      insert into intake.inbox (source, kind, external_id, fact_id, body_hash, import_id, recorded_at)
+      select ${source}, ${kind}, external_id, nextval('intake.fact_id'), body_hash, ${importId}, ${now}
+      from (select external_id, body_hash from arriving order by external_id collate "C") o
+      on conflict (source, kind, external_id) do nothing
+      returning external_id, fact_id
+    )
+    update arriving a set fact_id = c.fact_id, status = 'new' from claimed c where c.external_id = a.external_id`.execute(
+    tx,
+  )
+  const { rows } = await sql<{ standing: number }>`
+    select count(*) as standing from arriving where fact_id is null`.execute(tx)
+  const standing = rows[0]?.standing ?? 0
+  if (standing === 0) return { corrected: 0 }
+  // Fenced off by "offset 0", a few are looked up one by one: else the planner reads all that the source ever sent.
+  const fence = standing <= LOOKED_UP_MAX ? sql`offset 0` : sql``
   await sql`
     update arriving a
     set fact_id = i.fact_id,
@@ -24,17 +67,15 @@ export async function admitArriving(tx: Sql, source: string, kind: string): Prom
           when exists (select from intake.superseded s where s.fact_id = i.fact_id and s.body_hash = a.body_hash)
             then 'known'
           else 'corrected' end
-    from intake.inbox i
-    where i.source = ${source} and i.kind = ${kind} and i.external_id = a.external_id`.execute(tx)
-  // In the order of the documents' own ids, so that the same file always gives the same fact ids.
-  await sql`
-    update arriving a
-    set fact_id = n.fact_id, status = 'new'
-    from (
-      select external_id, nextval('intake.fact_id') as fact_id
-      from (select external_id from arriving where fact_id is null order by external_id collate "C") o
-    ) n
-    where n.external_id = a.external_id and a.fact_id is null`.execute(tx)
+    from arriving o
+    cross join lateral (
+      select fact_id, body_hash from intake.inbox
+      where source = ${source} and kind = ${kind} and external_id = o.external_id ${fence}
+    ) i
+    where o.fact_id is null and a.external_id = o.external_id`.execute(tx)
+  const corrected = await sql<{ corrected: number }>`
+    select count(*) as corrected from arriving where status = 'corrected'`.execute(tx)
+  return { corrected: corrected.rows[0]?.corrected ?? 0 }
 }
 
 /** Gives the caller's `arriving_connections` the ids that new ones take; an id not taken is a gap, nothing more. */
@@ -51,13 +92,12 @@ export async function insertSuperseded(tx: Sql, now: Date): Promise<void> {
     on conflict do nothing`.execute(tx)
 }
 
-export async function upsertInbox(tx: Sql, source: string, kind: string, importId: number, now: Date): Promise<void> {
+/** The inbox takes the new bodies of the corrected documents of `arriving`. */
+export async function correctInbox(tx: Sql, importId: number, now: Date): Promise<void> {
+  // By the fact, not by its three-part key: of that the planner expects one row, and reads `arriving` for each it finds.
   await sql`
-    insert into intake.inbox (source, kind, external_id, fact_id, body_hash, import_id, recorded_at)
-    select ${source}, ${kind}, external_id, fact_id, body_hash, ${importId}, ${now}
-    from arriving where status <> 'known'
-    on conflict (source, kind, external_id) do update
-    set body_hash = excluded.body_hash, import_id = excluded.import_id, recorded_at = excluded.recorded_at`.execute(tx)
+    update intake.inbox i set body_hash = a.body_hash, import_id = ${importId}, recorded_at = ${now}
+    from arriving a where a.status = 'corrected' and i.fact_id = a.fact_id`.execute(tx)
 }
 
 export interface ImportRow {
@@ -66,6 +106,11 @@ export interface ImportRow {
   readonly source: string
   readonly options: Record<string, string>
   readonly started_at: Date
+}
+
+export async function nextFactId(tx: Sql): Promise<number> {
+  const { rows } = await sql<{ id: number }>`select nextval('intake.fact_id') as id`.execute(tx)
+  return rows[0]?.id ?? 0
 }
 
 /** Reserves the id; the row itself is written when the counts are known, in the same transaction. */
@@ -95,8 +140,8 @@ export async function insertImport(
 export async function insertPending(tx: Sql): Promise<void> {
   await sql`
     insert into intake.pending_people (subscriber, person_id)
-    select subscriber, person_id from intake.subscribers, (select distinct person_id from changed_people) p
-    where person_id > 0
+    select s.subscriber, p.person_id from intake.subscribers s, (select distinct person_id from changed_people) p
+    where s.event = 'people_changed' and p.person_id > 0
     on conflict do nothing`.execute(tx)
 }
 
@@ -127,4 +172,39 @@ export async function countPending(db: Sql, subscriber: string): Promise<number>
 /** Everything becomes pending for one subscriber at once when it rebuilds: forget what was pending before. */
 export async function deletePending(tx: Sql, subscriber: string): Promise<void> {
   await sql`delete from intake.pending_people where subscriber = ${subscriber}`.execute(tx)
+}
+
+/** `moved_identities (identity_id, person_id)` of the caller: identities that left a person, for whoever keeps facts by person. */
+export async function insertMoves(tx: Sql): Promise<void> {
+  await sql`
+    insert into intake.pending_moves (subscriber, identity_id, person_id)
+    select s.subscriber, m.identity_id, m.person_id from intake.subscribers s, moved_identities m
+    where s.event = 'identities_moved'
+    on conflict do nothing`.execute(tx)
+}
+
+/** Takes moves off the list into `claimed_moves (identity_id, person_id)`. */
+export async function claimMoves(tx: Sql, subscriber: string, limit: number): Promise<number> {
+  await sql`create temp table claimed_moves (identity_id bigint, person_id bigint) on commit drop`.execute(tx)
+  const { rows } = await sql<{ claimed: number }>`
+    with taken as (
+      select identity_id, person_id from intake.pending_moves where subscriber = ${subscriber}
+      order by identity_id limit ${limit} for update skip locked
+    ), gone as (
+      delete from intake.pending_moves p using taken t
+      where p.subscriber = ${subscriber} and p.identity_id = t.identity_id and p.person_id = t.person_id
+      returning p.identity_id, p.person_id
+    ), kept as (
+      insert into claimed_moves select identity_id, person_id from gone returning identity_id
+    )
+    select count(*) as claimed from kept`.execute(tx)
+  await sql`analyze claimed_moves`.execute(tx)
+  return rows[0]?.claimed ?? 0
+}
+
+/** What became of the documents of this transaction, after `admitArriving`. */
+export async function selectArriving(tx: Sql): Promise<{ external_id: string; status: FactResult['status'] }[]> {
+  const { rows } = await sql<{ external_id: string; status: FactResult['status'] }>`
+    select external_id, status from arriving`.execute(tx)
+  return rows
 }

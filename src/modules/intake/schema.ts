@@ -7,7 +7,7 @@ import { z } from 'zod'
 export const mapping = z
   .object({
     name: z.string().min(1).max(60),
-    kind: z.enum(['orders']),
+    kind: z.enum(['orders', 'people']),
     /** Names the system the file comes from: ids of different sources never meet by chance. */
     source: z.string().min(1).max(60),
     /** ISO 4217 of the amounts, when the file has no currency column. */
@@ -19,6 +19,12 @@ export const mapping = z
     zone: z.string().optional(),
     /** How 1/2/2010 is read; dates that begin with the year need none. */
     date_order: z.enum(['ymd', 'mdy', 'dmy']).default('ymd'),
+    /** excel: a bare number in a time column is a spreadsheet's serial day (40887 is 2011-12-10). */
+    dates: z.enum(['text', 'excel']).optional(),
+    /** The decimal sign. Without it 1,234 is read as thousands, and 1,23 as a decimal comma. */
+    decimal: z.enum(['point', 'comma']).optional(),
+    /** field -> prefix, or prefixes, that its values lose: the first that fits (NASAW00011000 -> AW00011000). */
+    strip_prefix: z.record(z.string(), z.union([z.string().min(1), z.array(z.string().min(1)).min(1)])).optional(),
     /** Documents whose id begins so are cancellations. */
     cancel_prefix: z.string().min(1).max(20).optional(),
     /** field -> the names its column may have; the first that the file has is taken. */
@@ -42,6 +48,7 @@ export const REJECT_TEXTS = {
   missing_amount: 'has neither an amount nor a quantity and a price',
   mixed_refund:
     'belongs to a document whose total is negative but that has positive lines: it cannot be told what was refunded',
+  missing_identity: 'names nobody: it has no id, phone or e-mail that can be one',
   other_currency: "has another currency than the brand's",
   future_time: 'is paid in the future',
   conflicting_customer: 'belongs to an order with two customers',
@@ -51,6 +58,11 @@ export const REJECT_TEXTS = {
   zero_price_dropped: 'has no price, left out by zero_price=drop',
 } as const
 export type RejectReason = keyof typeof REJECT_TEXTS
+
+/** What a row became: a staged row, or why not. `unit` is what it would have been part of, and is then rejected whole. */
+export type MappedRow<Row> =
+  | { readonly ok: true; readonly row: Row }
+  | { readonly ok: false; readonly reason: RejectReason; readonly unit: string | undefined }
 
 /** What an import did. rows_in = rows_stored + rows_merged + rows_rejected, always. */
 export const importReport = z.object({
@@ -84,5 +96,75 @@ export const importReport = z.object({
   documents_corrected: z.number().int(),
   documents_known: z.number().int(),
   seconds: z.number(),
+  /** The first 20 rows as they were mapped; of a dry run only. */
+  sample: z.array(z.record(z.string(), z.unknown())).optional(),
 })
 export type ImportReport = z.infer<typeof importReport>
+
+/** Facts in one request. */
+export const FACTS_MAX = 1000
+
+/** What every fact says besides its own fields: where it comes from, and its id there. Together they are its identity. */
+export const factBase = z.object({
+  source: z.string().min(1).max(60),
+  external_id: z.string().min(1).max(200),
+})
+
+/** What became of one fact, in the order of the request. */
+export const factResult = z.object({
+  external_id: z.string().nullable(),
+  /** new; corrected: it replaced another body; known: it said nothing new; refused: see error, nothing of it is stored. */
+  status: z.enum(['new', 'corrected', 'known', 'refused']),
+  error: z.object({ code: z.string(), message: z.string() }).optional(),
+})
+export type FactResult = z.infer<typeof factResult>
+
+/** What a key of the API may do. */
+export const API_SCOPES = ['facts:write', 'people:read'] as const
+export type ApiScope = (typeof API_SCOPES)[number]
+
+export interface ApiKey {
+  readonly key_id: number
+  readonly name: string
+  readonly scopes: readonly string[]
+  readonly created_at: string
+  /** To the minute; null: never. */
+  readonly last_used_at: string | null
+  readonly revoked_at: string | null
+}
+
+export interface NewApiKey {
+  readonly key_id: number
+  readonly name: string
+  readonly scopes: readonly string[]
+  /** `pk_<brand>_<32 letters and digits>`: shown once. */
+  readonly key: string
+}
+
+export interface NewWebhook {
+  readonly webhook_id: number
+  readonly source: string
+  /** `whsec_<base64>`: shown once. */
+  readonly secret: string
+}
+
+/** A delivery by webhook as it came (Standard Webhooks). */
+export interface SignedDelivery {
+  /** `webhook-id`: the same for every try of one delivery. */
+  readonly id: string
+  /** `webhook-timestamp`: seconds since 1970. */
+  readonly timestamp: string
+  /** `webhook-signature`: one or more, with spaces between. */
+  readonly signatures: string
+  /** The very bytes that were signed. */
+  readonly body: Buffer
+}
+
+/** Facts of one request. Each is judged by itself, so here they are anything. */
+export const factsRequest = z.object({ facts: z.array(z.unknown()) }).strict()
+export const factsAnswer = z.object({ results: z.array(factResult) })
+
+/** What a webhook brings. */
+export const deliveryBody = factsRequest.extend({ type: z.literal('facts') }).strict()
+/** known: this delivery took effect before, and nothing was done. */
+export const deliveryAnswer = z.object({ status: z.enum(['stored', 'known']), results: z.array(factResult) })

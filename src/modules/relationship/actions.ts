@@ -27,6 +27,7 @@ import {
 } from './queries.ts'
 import { segmentOf } from './rules.ts'
 import { DEPTHS, type DepthReport, RFM_SEGMENTS, RFM_VALUE_GROUPS, type RfmReport } from './schema.ts'
+import { claimLapsed, knownThen } from './time-queries.ts'
 
 export { compareKeys, scoreRfm } from './rules.ts'
 
@@ -40,9 +41,11 @@ const REBUILD_FROM_PEOPLE = 50_000
  * Works off the people whose facts changed: their occasions, standing and change log are current afterwards. Claim
  * and work are one transaction, so a crash leaves them pending.
  *
+ * @param cutsKeptMs RFM cuts that are younger stay in force: making them reads every buyer, which after each order of a
+ * stream would cost more than the order.
  * @returns how many people were recomputed.
  */
-export async function refreshStanding(database: Database, clock: Clock): Promise<number> {
+export async function refreshStanding(database: Database, clock: Clock, cutsKeptMs = 0): Promise<number> {
   const pending = await countPending(database.db, SUBSCRIBER)
   if (pending >= REBUILD_FROM_PEOPLE) return rebuild(database, clock).then(() => pending)
   let refreshed = 0
@@ -57,8 +60,38 @@ export async function refreshStanding(database: Database, clock: Clock): Promise
       return count
     })
   }
-  if (refreshed > 0) await database.transaction(async (tx) => insertCuts(tx, clock.now(), await readSettings(tx)))
+  if (refreshed > 0) await renewCuts(database, clock.now(), cutsKeptMs)
   return refreshed
+}
+
+/**
+ * Stores what time alone has changed: people whose depth has lapsed are computed anew and the change is logged. Reads do
+ * not wait for it (presentStanding), figures of who moved do.
+ *
+ * @returns how many people had lapsed.
+ */
+export async function refreshLapsed(database: Database, clock: Clock): Promise<number> {
+  let refreshed = 0
+  for (let claimed = BATCH_PEOPLE; claimed === BATCH_PEOPLE; refreshed += claimed) {
+    claimed = await database.transaction(async (tx) => {
+      // Alone, and briefly: beside a refresh for a fact of the same person both would insert their row.
+      await lockStanding(tx, 'exclusive')
+      const now = clock.now()
+      const count = await claimLapsed(tx, now, BATCH_PEOPLE)
+      if (count > 0) await rewriteStanding(tx, CLAIMED, now, await readSettings(tx))
+      return count
+    })
+  }
+  return refreshed
+}
+
+async function renewCuts(database: Database, now: Date, keptMs: number): Promise<void> {
+  await database.transaction(async (tx) => {
+    const settings = await readSettings(tx)
+    const inForce = keptMs > 0 ? await selectCutsInForce(tx, now, settings) : undefined
+    const madeAt = inForce?.in_force_from?.getTime() ?? Number.NEGATIVE_INFINITY
+    if (now.getTime() - madeAt >= keptMs) await insertCuts(tx, now, settings)
+  })
 }
 
 /** Everyone from the facts, into new tables that replace the old ones in one transaction; readers never see half. */
@@ -79,7 +112,7 @@ export async function rebuild(database: Database, clock: Clock): Promise<void> {
  * it as it is now (stored rows; whoever has lapsed since, computed on the spot).
  */
 export function standingAt(now: Date, asOf: Date | undefined, settings: Settings): RawBuilder<unknown> {
-  return asOf ? standingBody(EVERYONE, asOf, settings) : presentStanding(now, settings)
+  return asOf ? knownThen(standingBody(EVERYONE, asOf, settings), asOf) : presentStanding(now, settings)
 }
 
 /** The same for one person, always from the facts: a lookup by key costs nothing beside the walk over everyone. */

@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { readConfig } from '../src/platform/config.ts'
+import { type Installation, openInstallation } from '../src/platform/installation.ts'
+import { isRefusal } from '../src/platform/refusal.ts'
+
+const root = resolve(import.meta.dirname, '..')
+
+/**
+ * An installation in a fresh data folder, with the settings it has in production, given to `work` and removed after
+ * it. The test suite's watchdog removes it when this process is killed.
+ */
+export async function withInstallation<T>(work: (installation: Installation) => Promise<T>): Promise<T> {
+  const home = await mkdtemp(join(tmpdir(), 'perennial-bench-'))
+  // As root the server runs under another account, which has to pass through this folder (mkdtemp makes it 0700).
+  await chmod(home, 0o755)
+  const watchdog = spawn(process.execPath, [join(root, 'test/watchdog.ts'), home], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  const isGone = once(watchdog, 'exit')
+  const installation = await openInstallation({ ...readConfig(), home, databaseUrl: undefined }, 'command')
+  try {
+    if (isRefusal(installation)) throw new Error(`${installation.message} ${installation.remedy}`)
+    return await work(installation)
+  } finally {
+    if (!isRefusal(installation)) await installation.close()
+    await rm(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+    watchdog.stdin.end()
+    await isGone
+  }
+}

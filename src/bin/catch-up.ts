@@ -1,0 +1,17 @@
+import { followIdentities as followOrders } from '../modules/commerce/actions.ts'
+import { followIdentities as followInteractions } from '../modules/interactions/actions.ts'
+import { refreshLapsed, refreshStanding } from '../modules/relationship/actions.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Database } from '../platform/db.ts'
+
+/**
+ * Works off what facts left pending, lowest module first: whose orders they are, then how everybody concerned stands,
+ * and who has lapsed since.
+ * RFM cuts younger than `cutsKeptMs` stay as they are.
+ */
+export async function catchUp(database: Database, clock: Clock, cutsKeptMs = 0): Promise<void> {
+  await followOrders(database)
+  await followInteractions(database)
+  await refreshStanding(database, clock, cutsKeptMs)
+  await refreshLapsed(database, clock)
+}

@@ -1,0 +1,221 @@
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import { importOrders, ORDERS } from '../modules/commerce/actions.ts'
+import { importPeople, PEOPLE } from '../modules/customers/actions.ts'
+import {
+  guessFile,
+  type ImportCommand,
+  type ImportProgress,
+  loadMapping,
+  type MappingGuess,
+  SURE,
+} from '../modules/intake/actions.ts'
+import type { ImportReport } from '../modules/intake/schema.ts'
+import { type Clock, systemClock } from '../platform/clock.ts'
+import type { Database } from '../platform/db.ts'
+import type { Brand, Installation } from '../platform/installation.ts'
+import { formatMinor } from '../platform/money.ts'
+import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
+import { catchUp } from './catch-up.ts'
+import { type Command, type CommandInput, EXIT, table, text, UsageError, withInstallation } from './command.ts'
+
+/** A file of any kind: its mapping says which. */
+async function importAny(database: Database, clock: Clock, command: ImportCommand): Promise<ImportReport | Refusal> {
+  const mapping = await loadMapping(command.mapping, [ORDERS.mappingsFolder, PEOPLE.mappingsFolder])
+  if (isRefusal(mapping)) return mapping
+  return mapping.kind === 'people' ? importPeople(database, clock, command) : importOrders(database, clock, command)
+}
+
+/** The mapping of a file that comes without one; a guess that is not sure is shown to be mended. */
+async function guess(path: string): Promise<MappingGuess | Refusal> {
+  const guessed = await guessFile(path, [ORDERS, PEOPLE])
+  if (isRefusal(guessed)) return guessed
+  if (guessed && guessed.confidence >= SURE) return guessed
+  const remedy = 'Save a mapping as mapping.yaml and import with --mapping ./mapping.yaml, or name a shipped one.'
+  if (!guessed) {
+    return refuse('invalid', 'no_mapping_fits', `No column of ${path} is known, so no mapping can be guessed.`, remedy)
+  }
+  const reasons = guessed.columns.map(
+    ({ field, column, confidence, evidence }) =>
+      `#   ${field} <- ${column} (${confidence.toFixed(2)}): ${evidence.join(', ')}\n`,
+  )
+  const message = `How ${path} is to be read can only be half guessed (${guessed.confidence.toFixed(2)}, needed ${SURE}):\n`
+  return refuse('invalid', 'unsure_mapping', `${message}\n${reasons.join('')}${stringify(guessed.mapping)}`, remedy)
+}
+
+export const importCommand: Command = {
+  name: 'import',
+  summary:
+    'Import orders or people (CSV, JSON lines, XLSX). The first real import makes your own brand and switches to it.',
+  positionals: ['FILE'],
+  flags: {
+    mapping: {
+      type: 'string',
+      value: 'NAME|FILE',
+      help: 'how columns become facts: orders, online-retail, superstore, people, or a YAML file (default: guessed)',
+    },
+    option: {
+      type: 'string',
+      multiple: true,
+      value: 'KEY=VALUE',
+      help: 'duplicates=keep|merge, cancels=reduce|drop, zero_price=keep|drop, connected_by=none|shop_account',
+    },
+    'dry-run': { type: 'boolean', help: 'do everything and store nothing; rejected rows are listed all the same' },
+    'into-demo': { type: 'boolean', help: 'mix the file into the demo brand on purpose' },
+  },
+  usesBrand: true,
+  run: (input) =>
+    withInstallation(input.config, async (installation) => {
+      const options = readOptions(input.values.option)
+      const path = input.positionals[0] ?? ''
+      const named = text(input.values.mapping)
+      const guessed = named === undefined ? await guess(path) : undefined
+      if (isRefusal(guessed)) return guessed
+      const target = await importTarget(installation, input)
+      if (isRefusal(target)) return target
+      const { brand, scratch } = target
+      const database = await installation.openBrand(brand)
+      try {
+        const report = await importAny(database, systemClock, {
+          path,
+          mapping: guessed?.mapping ?? named ?? '',
+          options,
+          dryRun: input.values['dry-run'] === true,
+          rejectsFolder: join(input.config.home, 'rejects'),
+          onProgress: progressLine(),
+        })
+        if (isRefusal(report)) {
+          if (target.made) await installation.dropBrand(brand.key)
+          return report
+        }
+        if (!report.dry_run) {
+          await catchUp(database, systemClock)
+          // The first real import takes the console over from the demo; later ones leave the choice to people.
+          const current = await installation.currentBrand()
+          if (!brand.isDemo && (!current || current.isDemo)) await installation.makeCurrent(brand.key)
+        }
+        const exit = report.rows_rejected > 0 ? EXIT.doneWithRejects : EXIT.done
+        return {
+          json: { ...report, brand: scratch ? null : brand.key, guess: guessed ?? null },
+          text: guessText(guessed) + importText(report, brand, scratch) + sampleText(report.sample ?? []),
+          exit,
+        }
+      } finally {
+        if (scratch) await installation.dropBrand(brand.key)
+      }
+    }),
+}
+
+interface ImportTarget {
+  readonly brand: Brand
+  /** Made for this import: taken away again when the import is refused. */
+  readonly made: boolean
+  /** Made for a dry run: taken away again in any case. */
+  readonly scratch: boolean
+}
+
+const OWN_BRAND = { key: 'main', name: 'My brand', isDemo: false } as const
+
+/** Where a file goes: the brand named, the demo when asked for, else the brand's own database, made on first import. */
+async function importTarget(installation: Installation, { values }: CommandInput): Promise<ImportTarget | Refusal> {
+  const brands = await installation.brands()
+  const existing = (brand: Brand): ImportTarget => ({ brand, made: false, scratch: false })
+  if (values['into-demo']) {
+    const demo = brands.find((brand) => brand.isDemo)
+    return demo
+      ? existing(demo)
+      : refuse('missing', 'no_demo', 'There is no demo brand.', 'Run npm start once, or leave --into-demo out.')
+  }
+  const key = text(values.brand)
+  const own = key
+    ? brands.find((brand) => brand.key === key)
+    : (brands.find((brand) => brand.isCurrent && !brand.isDemo) ?? brands.find((brand) => !brand.isDemo))
+  if (own?.isDemo)
+    return refuse(
+      'conflict',
+      'is_demo',
+      `The brand "${own.key}" is the demo.`,
+      'Use --into-demo to mix real orders into it on purpose.',
+    )
+  if (own) return existing(own)
+  const scratch = values['dry-run'] === true
+  const wanted = scratch
+    ? { key: `dry_run_${process.pid}`, name: 'Dry run', isDemo: false }
+    : key
+      ? { key, name: key, isDemo: false }
+      : OWN_BRAND
+  const brand = await installation.createBrand(wanted, systemClock.now())
+  return isRefusal(brand) ? brand : { brand, made: true, scratch }
+}
+
+function readOptions(given: CommandInput['values'][string]): Record<string, string> {
+  const list = Array.isArray(given) ? given.map(String) : []
+  return Object.fromEntries(
+    list.map((pair) => {
+      const at = pair.indexOf('=')
+      if (at < 1) throw new UsageError(`--option takes KEY=VALUE, not "${pair}".`)
+      return [pair.slice(0, at), pair.slice(at + 1)]
+    }),
+  )
+}
+
+/** One line on a terminal, rewritten in place; nothing where nobody watches. */
+function progressLine(): (progress: ImportProgress) => void {
+  if (!process.stderr.isTTY) return () => {}
+  let shown = 0
+  return (progress) => {
+    if (progress.phase === 'applying') {
+      process.stderr.write(`\r\x1b[K${progress.rows.toLocaleString('en-US')} rows read, storing…\n`)
+      return
+    }
+    if (progress.rows - shown < 20_000) return
+    shown = progress.rows
+    const percent = Math.floor((100 * progress.bytesRead) / Math.max(progress.bytesTotal, 1))
+    process.stderr.write(`\r\x1b[K${progress.rows.toLocaleString('en-US')} rows read (${percent} %)`)
+  }
+}
+
+function importText(report: ImportReport, brand: Brand, scratch: boolean): string {
+  const reasons = Object.entries(report.rejected_by_reason).map(
+    ([reason, count]) => `    ${reason}: ${count.toLocaleString('en-US')}\n`,
+  )
+  return [
+    report.dry_run
+      ? 'Dry run: nothing was stored.\n'
+      : `Imported into ${brand.name} (${brand.key}) in ${report.seconds.toFixed(1)} s.\n`,
+    table(
+      ['', 'rows'],
+      [
+        ['in the file', report.rows_in],
+        ['stored', report.rows_stored],
+        ['merged (said nothing new)', report.rows_merged],
+        ['rejected', report.rows_rejected],
+      ],
+    ),
+    ...reasons,
+    report.rejects_file ? `  every rejected row with its reason: ${report.rejects_file}\n` : '',
+    `${report.people.toLocaleString('en-US')} people, ${report.orders.toLocaleString('en-US')} orders, ${report.refunds.toLocaleString('en-US')} refunds; `,
+    `${report.unmatched_refunds.toLocaleString('en-US')} refunds found no earlier line for ${formatMinor(report.unmatched_refunds_minor, report.currency)} ${report.currency}.\n`,
+    scratch ? '' : `Next: ./perennial brief\n`,
+  ].join('')
+}
+
+function guessText(guessed: MappingGuess | undefined): string {
+  if (!guessed) return ''
+  const columns = guessed.columns.map(({ field, column }) => `${field} <- ${column}`).join(', ')
+  return `Read by the mapping ${guessed.mapping.name} (${guessed.mapping.kind}), guessed: ${columns}.\n`
+}
+
+const CELL_CHARACTERS_MAX = 24
+
+function sampleText(sample: readonly Readonly<Record<string, unknown>>[]): string {
+  if (sample.length === 0) return ''
+  const cell = (value: unknown) => {
+    if (value === null || value === undefined || value === false) return ''
+    const content = typeof value === 'object' ? JSON.stringify(value) : String(value)
+    return content.length > CELL_CHARACTERS_MAX ? `${content.slice(0, CELL_CHARACTERS_MAX - 1)}…` : content
+  }
+  const names = Object.keys(sample[0] ?? {}).filter((name) => sample.some((row) => cell(row[name]) !== ''))
+  const rows = sample.map((row) => names.map((name) => cell(row[name])))
+  return `\nThe first ${sample.length} rows as they were read:\n${table(names, rows)}`
+}

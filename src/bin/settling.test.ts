@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
+import { systemClock } from '../platform/clock.ts'
+import type { Database } from '../platform/db.ts'
+import { createSettling } from './settling.ts'
+
+const database = (): Database => ({}) as Database
+
+test('calls while a run is under way make one more run, and databases do not wait for each other', async (t) => {
+  const runs: Database[] = []
+  const { promise: gate, resolve: open } = Promise.withResolvers<void>()
+  const settling = createSettling(systemClock, {
+    log: assert.fail,
+    work: async (one) => {
+      runs.push(one)
+      if (one === slow) await gate
+    },
+  })
+  t.after(() => settling.stop())
+  const [slow, quick] = [database(), database()]
+  for (let call = 0; call < 5; call += 1) settling.settle(slow)
+  settling.settle(quick)
+  await turn()
+  assert.deepEqual(runs, [slow, quick])
+  open()
+  await sleep(400)
+  assert.equal(runs.filter((one) => one === slow).length, 2, 'the first at once, and one for the four calls after it')
+  settling.settle(slow)
+  await turn()
+  assert.equal(runs.filter((one) => one === slow).length, 3)
+})
+
+test('a run that fails is said and leaves the others alone; stopping waits for what is under way', async () => {
+  const said: string[] = []
+  let ended = false
+  const [bad, good] = [database(), database()]
+  const settling = createSettling(systemClock, {
+    log: (sentence) => said.push(sentence),
+    work: async (one) => {
+      if (one === bad) throw new Error('disk full')
+      await sleep(50)
+      ended = true
+    },
+  })
+  settling.settle(bad)
+  settling.settle(good)
+  await turn()
+  await settling.stop()
+  assert.equal(ended, true)
+  assert.equal(said.length, 1)
+  assert.match(said[0] ?? '', /trying again in 5 s: disk full$/)
+  settling.settle(good)
+})

@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Clock } from '../platform/clock.ts'
+import type { Database } from '../platform/db.ts'
+import { catchUp } from './catch-up.ts'
+
+/** Work on what facts left pending goes on beside the requests that brought them. */
+export interface Settling {
+  /**
+   * Has the database caught up, soon: at once when nothing is under way for it, else once more after that. A caller does
+   * not wait and is not told of failures: what failed is still pending, and is tried again.
+   */
+  settle(database: Database): void
+  /** Starts nothing more, and waits for what is under way. */
+  stop(): Promise<void>
+}
+
+/**
+ * Between two runs for one database: as long as the last one took, within these, so that a stream of requests is worked
+ * off in bunches and has half of the machine, and nobody waits a second.
+ */
+const PAUSE_MS = { min: 100, max: 400 } as const
+const CUTS_KEPT_MS = 3600 * 1000
+/** A run that failed is tried again after this long, whether or not more facts come. */
+const RETRY_MS = 5_000
+
+export function createSettling(
+  clock: Clock,
+  options: { log: (sentence: string) => void; work?: (database: Database) => Promise<void> },
+): Settling {
+  const { log, work = (database) => catchUp(database, clock, CUTS_KEPT_MS) } = options
+  const due = new Set<Database>()
+  const running = new Map<Database, Promise<void>>()
+  const stopping = new AbortController()
+
+  async function run(database: Database): Promise<void> {
+    while (due.delete(database) && !stopping.signal.aborted) {
+      let pause: number = PAUSE_MS.min
+      try {
+        const begun = clock.now().getTime()
+        await work(database)
+        pause = Math.min(Math.max(clock.now().getTime() - begun, PAUSE_MS.min), PAUSE_MS.max)
+      } catch (error) {
+        // While stopping the database goes away under the work; the next start takes it up again.
+        if (stopping.signal.aborted) break
+        log(`Standing could not be brought up to date, trying again in ${RETRY_MS / 1000} s: ${sentenceOf(error)}`)
+        due.add(database)
+        pause = RETRY_MS
+      }
+      await sleep(pause, undefined, { signal: stopping.signal, ref: false }).catch(() => {})
+    }
+    // In the same breath as the last look at `due`: a call in between would find a run that looks no more.
+    running.delete(database)
+  }
+
+  return {
+    settle: (database) => {
+      if (stopping.signal.aborted) return
+      due.add(database)
+      if (running.has(database)) return
+      running.set(database, run(database))
+    },
+    stop: async () => {
+      stopping.abort()
+      await Promise.all(running.values())
+    },
+  }
+}
+
+function sentenceOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

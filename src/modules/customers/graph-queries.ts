@@ -1,0 +1,191 @@
+import { sql } from 'kysely'
+import type { Sql } from '../../platform/db.ts'
+
+/** Accounts that one phone or e-mail may join; more is a shop's own number or a shared one. */
+const ACCOUNTS_MAX = 3
+/** Rounds of label spreading; each at least halves what is left of a chain, so this is beyond any real data. */
+const ROUNDS_MAX = 200
+
+/*
+ * Components of the identity graph (domain.md §0): a pure function of the set of claims, whatever their order.
+ *
+ *   1. account     firm identities that claims put together (also by way of others)
+ *   2. touch       which accounts a phone or e-mail is claimed with; a claim of nothing else (a lead) joins its values
+ *                  and counts as no account
+ *   3. a value that touches more than one unionid or more than three accounts links nobody
+ *   4. where the values left would together join more than that, none of them links
+ *   5. what is then connected is one person, named by its smallest identity
+ *
+ * Rejected: linking value by value in some order until it no longer fits. It leaves more links, but which ones depends
+ * on the order, and a reviewer could not be told why.
+ *
+ * Everything runs on `region`: the nodes that a change can reach, closed over every claim, cut or not.
+ */
+
+/** From the caller's `changed_nodes (identity_id)`: recomputes their region and leaves `resolved (identity_id, person_id)`. */
+export async function resolveRegion(tx: Sql): Promise<void> {
+  await growRegion(tx)
+  await sql`
+    create temp table edges on commit drop as
+    select l.claim_id, l.identity_id, c.kind = 'merge' or i.kind not in ('phone', 'email') as is_firm
+    from region r
+    join customers.claim_identities l using (identity_id)
+    join customers.claims c using (claim_id)
+    join customers.identities i using (identity_id)
+    where c.kind <> 'split' and c.withdrawn_at is null and not exists (
+      select from customers.cut_links k join customers.claims s on s.claim_id = k.split_claim_id and s.withdrawn_at is null
+      where k.claim_id = l.claim_id and k.identity_id = l.identity_id)`.execute(tx)
+  await sql`create index on edges (claim_id)`.execute(tx)
+  await sql`create index on edges (identity_id)`.execute(tx)
+  await sql`analyze edges`.execute(tx)
+  await labelAccounts(tx)
+  await touchValues(tx)
+  await withdrawValues(tx)
+  await namePeople(tx)
+}
+
+async function growRegion(tx: Sql): Promise<void> {
+  await sql`create temp table region (identity_id bigint primary key, round int) on commit drop`.execute(tx)
+  await sql`insert into region select identity_id, 0 from changed_nodes on conflict do nothing`.execute(tx)
+  await untilStill(async (round) => {
+    const { numAffectedRows } = await sql`
+      insert into region
+      select distinct far.identity_id, ${round}::int
+      from region r
+      join customers.claim_identities near using (identity_id)
+      join customers.claim_identities far using (claim_id)
+      where r.round = ${round - 1}
+      on conflict do nothing`.execute(tx)
+    return numAffectedRows
+  })
+  await sql`analyze region`.execute(tx)
+}
+
+/** Firm identities take the smallest label that a claim of theirs has, until nothing changes. */
+async function labelAccounts(tx: Sql): Promise<void> {
+  await sql`
+    create temp table account on commit drop as
+    select distinct identity_id, identity_id as label from edges where is_firm
+    union
+    select r.identity_id, r.identity_id from region r join customers.identities i using (identity_id)
+    where i.kind not in ('phone', 'email')`.execute(tx)
+  await sql`create unique index on account (identity_id)`.execute(tx)
+  await sql`analyze account`.execute(tx)
+  await untilStill(async () => {
+    const { numAffectedRows } = await sql`
+      update account a set label = m.label
+      from (
+        select e.identity_id, min(c.label) as label
+        from edges e
+        join (select e.claim_id, min(a.label) as label from edges e join account a using (identity_id)
+          where e.is_firm group by e.claim_id) c using (claim_id)
+        where e.is_firm group by e.identity_id
+      ) m
+      where m.identity_id = a.identity_id and m.label < a.label`.execute(tx)
+    return numAffectedRows
+  })
+}
+
+/** `touch`: value × account; a claim with no firm identity is labelled by its negative id. */
+async function touchValues(tx: Sql): Promise<void> {
+  await sql`
+    create temp table touch on commit drop as
+    select distinct v.identity_id, coalesce(f.label, -v.claim_id) as label
+    from (select e.* from edges e join customers.identities i using (identity_id)
+      where i.kind in ('phone', 'email') and not e.is_firm) v
+    left join (select distinct e.claim_id, a.label from edges e join account a using (identity_id) where e.is_firm) f
+      using (claim_id)
+    union
+    -- A phone that a merge by hand names belongs to that account firmly.
+    select a.identity_id, a.label from account a join customers.identities i using (identity_id)
+    where i.kind in ('phone', 'email')`.execute(tx)
+  await sql`create index on touch (identity_id)`.execute(tx)
+  await sql`create index on touch (label)`.execute(tx)
+  await sql`analyze touch`.execute(tx)
+  await sql`
+    create temp table account_unionids on commit drop as
+    select a.label, a.identity_id as unionid from account a join customers.identities i using (identity_id) where i.kind = 'unionid'`.execute(
+    tx,
+  )
+}
+
+/** `withdrawn`: values that link nobody, and what they would have joined. */
+async function withdrawValues(tx: Sql): Promise<void> {
+  await sql`
+    create temp table withdrawn on commit drop as
+    select t.identity_id, count(distinct u.unionid)::int as unionids, count(distinct t.label) filter (where t.label > 0)::int as accounts
+    from touch t left join account_unionids u using (label)
+    group by t.identity_id
+    having count(distinct u.unionid) > 1 or count(distinct t.label) filter (where t.label > 0) > ${ACCOUNTS_MAX}`.execute(
+    tx,
+  )
+  await joinAccounts(tx)
+  await sql`
+    insert into withdrawn
+    select t.identity_id, b.unionids, b.accounts
+    from (
+      select j.person_label, count(distinct u.unionid)::int as unionids,
+        count(distinct j.label) filter (where j.label > 0)::int as accounts
+      from joined j left join account_unionids u using (label)
+      group by j.person_label
+      having count(distinct u.unionid) > 1 or count(distinct j.label) filter (where j.label > 0) > ${ACCOUNTS_MAX}
+    ) b
+    join joined j using (person_label)
+    join touch t using (label)
+    where not exists (select from withdrawn w where w.identity_id = t.identity_id)
+      and (select count(*) from touch o where o.identity_id = t.identity_id) > 1
+    group by t.identity_id, b.unionids, b.accounts`.execute(tx)
+  await sql`drop table joined`.execute(tx)
+  await joinAccounts(tx)
+}
+
+/** `joined`: accounts with the smallest label among those that values still in force connect. */
+async function joinAccounts(tx: Sql): Promise<void> {
+  await sql`
+    create temp table joined on commit drop as
+    select distinct label, label as person_label from (select label from account union select label from touch) l`.execute(
+    tx,
+  )
+  await sql`create unique index on joined (label)`.execute(tx)
+  await sql`analyze joined`.execute(tx)
+  await untilStill(async () => {
+    const { numAffectedRows } = await sql`
+      update joined j set person_label = m.person_label
+      from (
+        select t.label, min(v.person_label) as person_label
+        from touch t
+        join (select t.identity_id, min(j.person_label) as person_label from touch t join joined j using (label)
+          where not exists (select from withdrawn w where w.identity_id = t.identity_id)
+          group by t.identity_id) v using (identity_id)
+        group by t.label
+      ) m
+      where m.label = j.label and m.person_label < j.person_label`.execute(tx)
+    return numAffectedRows
+  })
+}
+
+/** `resolved`: every node of the region with its person, the smallest identity among those that are one. */
+async function namePeople(tx: Sql): Promise<void> {
+  await sql`
+    create temp table resolved on commit drop as
+    with member as (
+      select a.identity_id, j.person_label from account a join joined j using (label)
+      union
+      select t.identity_id, j.person_label from touch t join joined j using (label)
+      where not exists (select from withdrawn w where w.identity_id = t.identity_id)
+        and not exists (select from account a where a.identity_id = t.identity_id)
+    ), named as (
+      select identity_id, min(identity_id) over (partition by person_label) as person_id from member
+    )
+    select r.identity_id, coalesce(n.person_id, r.identity_id) as person_id
+    from region r left join named n using (identity_id)`.execute(tx)
+  await sql`create unique index on resolved (identity_id)`.execute(tx)
+  await sql`analyze resolved`.execute(tx)
+}
+
+async function untilStill(step: (round: number) => Promise<bigint | undefined>): Promise<void> {
+  for (let round = 1; round <= ROUNDS_MAX; round += 1) {
+    if (!(await step(round))) return
+  }
+  throw new Error(`The identity graph did not settle in ${ROUNDS_MAX} rounds`)
+}

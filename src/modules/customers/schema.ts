@@ -1,0 +1,114 @@
+import { z } from 'zod'
+import { factBase } from '../intake/schema.ts'
+
+/** What a person can be known by (domain.md §0). Firm ones link always; a phone or e-mail while it looks like one person. */
+export const IDENTITY_KINDS = {
+  unionid: { isFirm: true, needsNamespace: false },
+  /** namespace: the WeCom corp. */
+  external_userid: { isFirm: true, needsNamespace: true },
+  /** namespace: the app. */
+  openid: { isFirm: true, needsNamespace: true },
+  /** namespace: the source whose customer id it is. */
+  own_id: { isFirm: true, needsNamespace: true },
+  phone: { isFirm: false, needsNamespace: false },
+  email: { isFirm: false, needsNamespace: false },
+} as const
+export type IdentityKind = keyof typeof IDENTITY_KINDS
+
+export const identity = z
+  .object({
+    kind: z.enum(['unionid', 'external_userid', 'openid', 'own_id', 'phone', 'email']),
+    /** The corp, app or source in which the value means something; empty for the kinds that are unique by themselves. */
+    namespace: z.string().max(60).default(''),
+    value: z.string().min(1).max(200),
+  })
+  .strict()
+export type Identity = z.infer<typeof identity>
+
+/** Fields of a person's record that a mapping may name. */
+export const PEOPLE_FIELDS = {
+  record_id: "the record's id in the source; else the first identity",
+  own_id: "the customer's id in the source",
+  unionid: 'WeChat unionid',
+  external_userid: 'WeCom external_userid (namespace: option corp)',
+  openid: 'openid of an Official Account or mini-program (namespace: option app)',
+  phone: 'links while it looks like one person',
+  email: 'likewise',
+  name: 'for people to recognise them by',
+  enrolled_at: 'when they became a member',
+  seen_at: 'when the source last knew this to be so; now when absent',
+} as const
+export type PeopleField = keyof typeof PEOPLE_FIELDS
+
+export const peopleOptions = z
+  .object({
+    /** The source whose customer ids `own_id` are, so that its orders and its people meet; the mapping's by default. */
+    own_id_source: z.string().min(1).max(60).optional(),
+    corp: z.string().min(1).max(60).optional(),
+    app: z.string().min(1).max(60).optional(),
+  })
+  .strict()
+export type PeopleOptions = z.infer<typeof peopleOptions>
+
+/** A record as it waits for the set statements. */
+export interface StagedRecord {
+  readonly line: number
+  readonly recordId: string
+  readonly identities: readonly Identity[]
+  readonly name: string | null
+  readonly enrolledAt: string | null
+  readonly seenAt: string | null
+  readonly unlinked: Readonly<Record<string, string>>
+}
+
+/** A record of a person, as the API takes it: every identity in it is claimed to be the same person. */
+export const personFact = factBase
+  .extend({
+    kind: z.literal('person'),
+    identities: z.array(identity).min(1).max(20),
+    name: z.string().max(200).optional(),
+    enrolled_at: z.iso.datetime({ offset: true }).optional(),
+    /** When the source last knew this to be so; now when absent. */
+    seen_at: z.iso.datetime({ offset: true }).optional(),
+  })
+  .strict()
+export type PersonFact = z.infer<typeof personFact>
+
+/** A fact about one person that is one row, as it waits for the set statements; `body` is what its kind says. */
+export interface StagedFact {
+  readonly line: number
+  readonly external_id: string
+  readonly occurred_at: string
+  readonly identity: Identity
+  readonly body: unknown
+}
+
+/** A relation of a person: on a channel, to somebody of the staff. Ended when they left or were removed. */
+export const connectionFact = factBase
+  .extend({
+    kind: z.literal('connection'),
+    identity,
+    channel: z.string().min(1).max(60),
+    staff: z.string().max(120).optional(),
+    begun_at: z.iso.datetime({ offset: true }),
+    ended_at: z.iso.datetime({ offset: true }).optional(),
+  })
+  .strict()
+  .refine((fact) => !fact.ended_at || new Date(fact.ended_at) >= new Date(fact.begun_at), 'ended_at is before begun_at')
+export type ConnectionFact = z.infer<typeof connectionFact>
+
+/** Enrolled as a member. */
+export const membershipFact = factBase
+  .extend({
+    kind: z.literal('membership'),
+    identity,
+    enrolled_at: z.iso.datetime({ offset: true }),
+    /** May lie ahead: a membership that runs out. */
+    ended_at: z.iso.datetime({ offset: true }).optional(),
+  })
+  .strict()
+  .refine(
+    (fact) => !fact.ended_at || new Date(fact.ended_at) >= new Date(fact.enrolled_at),
+    'ended_at is before enrolled_at',
+  )
+export type MembershipFact = z.infer<typeof membershipFact>

@@ -1,0 +1,40 @@
+import type { Database } from '../../platform/db.ts'
+import { personalFactKind } from '../customers/actions.ts'
+import { claimMoves, insertPending } from '../intake/actions.ts'
+import * as queries from './queries.ts'
+import { type InteractionFact, interactionFact, type ReviewFact, reviewFact } from './schema.ts'
+
+export const INTERACTION_FACTS = personalFactKind<InteractionFact>({
+  name: 'interaction',
+  fact: interactionFact,
+  occurredAt: (fact) => fact.occurred_at,
+  write: async (tx, source, now) => {
+    await queries.createMonths(tx)
+    await queries.writeInteractions(tx, source, now)
+  },
+})
+
+export const REVIEW_FACTS = personalFactKind<ReviewFact>({
+  name: 'review',
+  fact: reviewFact,
+  occurredAt: (fact) => fact.occurred_at,
+  write: queries.writeReviews,
+})
+
+const MOVES_MAX = 20_000
+
+/** Interactions and reviews follow their identity when claims made one person of two, or two of one. */
+export async function followIdentities(database: Database): Promise<number> {
+  let followed = 0
+  for (let claimed = MOVES_MAX; claimed === MOVES_MAX; followed += claimed) {
+    claimed = await database.transaction(async (tx) => {
+      const count = await claimMoves(tx, 'interactions', MOVES_MAX)
+      if (count > 0) {
+        await queries.followMoves(tx)
+        await insertPending(tx)
+      }
+      return count
+    })
+  }
+  return followed
+}

@@ -1,0 +1,60 @@
+import { sql } from 'kysely'
+import type { Sql } from '../../platform/db.ts'
+
+/** A month has its partition before the first interaction of that month is written; few, and rarely new. */
+export async function createMonths(tx: Sql): Promise<void> {
+  const { rows } = await sql<{ name: string; from: string; to: string }>`
+    select 'interactions_' || to_char(month, 'YYYY_MM') as name, month::text as from, (month + interval '1 month')::text as to
+    from (select distinct date_trunc('month', occurred_at at time zone 'UTC') as month from personal_facts) m
+    where to_regclass('interactions.interactions_' || to_char(month, 'YYYY_MM')) is null`.execute(tx)
+  for (const { name, from, to } of rows) {
+    // Another writer may make it at the same moment: the lock makes them take turns, and `if not exists` lets one go by.
+    await sql`select pg_advisory_xact_lock(hashtext('perennial interactions months'))`.execute(tx)
+    await sql`
+      create table if not exists interactions.${sql.ref(name)} partition of interactions.interactions
+      for values from (${sql.lit(`${from}+00`)}) to (${sql.lit(`${to}+00`)})`.execute(tx)
+  }
+}
+
+/** New interactions are added, corrected ones replaced; people who lose one are concerned too. */
+export async function writeInteractions(tx: Sql, source: string, now: Date): Promise<void> {
+  await sql`
+    with gone as (
+      delete from interactions.interactions i using personal_facts f
+      where f.status = 'corrected' and i.interaction_id = f.fact_id returning i.person_id
+    )
+    insert into changed_people select person_id from gone`.execute(tx)
+  await sql`
+    insert into interactions.interactions (person_id, occurred_at, interaction_id, identity_id, source, type, item, content, recorded_at)
+    select person_id, occurred_at, fact_id, identity_id, ${source}, body->>'type', body->>'item', body->>'content', ${now}
+    from personal_facts order by person_id, occurred_at`.execute(tx)
+}
+
+export async function writeReviews(tx: Sql, source: string, now: Date): Promise<void> {
+  await sql`
+    with gone as (
+      delete from interactions.reviews r using personal_facts f
+      where f.status = 'corrected' and r.review_id = f.fact_id returning r.person_id
+    )
+    insert into changed_people select person_id from gone`.execute(tx)
+  await sql`
+    insert into interactions.reviews (person_id, review_id, identity_id, source, item, rating, is_recommended, reviewed_at, recorded_at)
+    select person_id, fact_id, identity_id, ${source}, body->>'item', (body->>'rating')::numeric,
+      (body->>'is_recommended')::boolean, occurred_at, ${now}
+    from personal_facts order by person_id`.execute(tx)
+}
+
+/** Facts of `claimed_moves` follow their identity to its person now. */
+export async function followMoves(tx: Sql): Promise<void> {
+  for (const table of ['interactions', 'reviews'] as const) {
+    await sql`
+      update interactions.${sql.ref(table)} t set person_id = p.person_id
+      from claimed_moves m join customers.published_people p using (identity_id)
+      where t.person_id = m.person_id and t.identity_id = m.identity_id and p.person_id <> m.person_id`.execute(tx)
+  }
+  await sql`
+    create temp table changed_people on commit drop as
+    select person_id from claimed_moves union select p.person_id from claimed_moves join customers.published_people p using (identity_id)`.execute(
+    tx,
+  )
+}

@@ -1,0 +1,27 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Sql } from '../../platform/db.ts'
+
+/**
+ * Takes people whose depth has lapsed by time alone since it was stored into `claimed_people (person_id)`, by the index on
+ * lapses_at: where nothing is due nothing is read.
+ */
+export async function claimLapsed(tx: Sql, now: Date, limit: number): Promise<number> {
+  await sql`
+    create temp table claimed_people on commit drop as
+    select person_id from relationship.standing where lapses_at <= ${now} order by lapses_at limit ${limit}`.execute(tx)
+  const { rows } = await sql<{ claimed: number }>`select count(*) as claimed from claimed_people`.execute(tx)
+  return rows[0]?.claimed ?? 0
+}
+
+/** Standing without the people of whom nothing had happened yet: they are known now, and were not then. */
+export function knownThen(standing: RawBuilder<unknown>, at: Date): RawBuilder<unknown> {
+  return sql`
+    select s.* from (${standing}) s
+    where exists (select from commerce.published_orders o where o.person_id = s.person_id and o.paid_at <= ${at})
+      or exists (select from commerce.published_refunds r where r.person_id = s.person_id and r.refunded_at <= ${at})
+      or exists (select from customers.published_connections c where c.person_id = s.person_id and c.begun_at <= ${at})
+      or exists (select from customers.published_memberships m where m.person_id = s.person_id and m.enrolled_at <= ${at})
+      or exists (select from customers.published_claims k where k.person_id = s.person_id and k.claimed_at <= ${at})
+      or exists (select from interactions.published_interactions i where i.person_id = s.person_id and i.occurred_at <= ${at})
+      or exists (select from interactions.published_reviews v where v.person_id = s.person_id and v.reviewed_at <= ${at})`
+}

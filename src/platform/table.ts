@@ -1,0 +1,57 @@
+/** One record of a table file: its fields, and where it begins (a text file's line, a sheet's row; the first is 1). */
+export interface TableRecord {
+  readonly line: number
+  readonly fields: string[]
+}
+
+/** A table as a file gives it, whatever the format. All values are text; what is empty is ''. */
+export interface TableFile {
+  readonly header: string[]
+  /** Records after the header, in batches; memory stays bounded whatever the file's size. To be read once. */
+  readonly batches: AsyncIterable<TableRecord[]>
+  /** Bytes read so far and in all, of the file as it lies on disk (compressed when gzip or XLSX). */
+  progress(): { readonly bytesRead: number; readonly bytesTotal: number }
+  /** Lets go of the file before its end; after the last batch it is let go of already. */
+  close(): void
+}
+
+/** The file is none that can be read as it is: the message says where and what to do. */
+export class TableError extends Error {}
+
+/** Beyond any of these a file is refused, so that no file takes the machine with it. */
+export interface TableLimits {
+  readonly columns: number
+  /** Bytes of one record, in UTF-8. */
+  readonly recordBytes: number
+  /** Rows of a sheet: what a spreadsheet can hold. */
+  readonly sheetRows: number
+  /** Bytes of a workbook when unpacked, all its parts together. */
+  readonly workbookBytes: number
+  /** Unpacked size of a workbook's part by its packed size; parts under 1 MB are free. */
+  readonly workbookRatio: number
+  /** Memory of a workbook's shared texts, in bytes: they are held while its sheet is read. */
+  readonly sharedTextBytes: number
+  /** Bytes of a gzip file when unpacked. */
+  readonly gzipBytes: number
+}
+
+export const TABLE_LIMITS: TableLimits = {
+  columns: 2000,
+  recordBytes: 1_000_000,
+  sheetRows: 1_048_576,
+  workbookBytes: 2_000_000_000,
+  workbookRatio: 200,
+  sharedTextBytes: 150_000_000,
+  gzipBytes: 20_000_000_000,
+}
+
+export const BATCH_RECORDS = 2000
+
+/** @throws TableError when the header is wider than any table people keep. */
+export function checkColumns(count: number, limits: TableLimits): void {
+  if (count <= limits.columns) return
+  const most = limits.columns.toLocaleString('en-US')
+  throw new TableError(
+    `The header has more than ${most} columns. Export only the columns that are needed, or check that this is the file you mean.`,
+  )
+}
