@@ -2,8 +2,10 @@
 // embedded PostgreSQL with production settings. Prints a table and writes bench/last-run.json; exits 1 when a ratio is
 // over its limit. docs/benchmarks.md says what each line means.
 
+import { execFile } from 'node:child_process'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { type BrandName, listPeople, readBrief } from '../src/modules/analytics/actions.ts'
 import { readSettings } from '../src/modules/brand/actions.ts'
 import { importOrders } from '../src/modules/commerce/actions.ts'
@@ -16,7 +18,7 @@ import type { Brand, Installation } from '../src/platform/installation.ts'
 import { isRefusal, type Refusal } from '../src/platform/refusal.ts'
 import { withInstallation } from './cluster.ts'
 import { withMemory } from './memory.ts'
-import { BENCH_NOW, writeFurtherOrders, writeOrders } from './orders.ts'
+import { BENCH_NOW, type OrderFile, writeFurtherOrders } from './orders.ts'
 import { countDifferences, makePlain } from './plain.ts'
 import { type Line, machineFacts, printReport } from './report.ts'
 
@@ -175,7 +177,9 @@ async function importFile(
   { people, simple }: { people: number; simple: boolean },
 ) {
   const path = join(installation.config.home, 'orders.csv')
-  await writeOrders(path, { people, ordersPerPerson: ORDERS_PER_PERSON, seed: SEED, simple })
+  const options: OrderFile = { people, ordersPerPerson: ORDERS_PER_PERSON, seed: SEED, simple }
+  const writer = join(import.meta.dirname, 'write-orders.ts')
+  await promisify(execFile)(process.execPath, [writer, path, JSON.stringify(options)])
   const began = performance.now()
   const { result, memory } = await withMemory(installation.cluster?.serverPid ?? 0, () =>
     importPath(installation, database, path, clockAt(BENCH_NOW)),
