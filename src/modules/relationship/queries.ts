@@ -329,13 +329,13 @@ export async function writeDepthChanges(tx: Sql, scope: Scope, now: Date, settin
       select from true_changes t
       where t.person_id = c.person_id and t.changed_at = c.changed_at and t.from_depth = c.from_depth
         and t.to_depth = c.to_depth and t.cause_fact_id is not distinct from c.cause_fact_id)`.execute(tx)
+  // Apart from the insert: a "not exists" in it looped over the rows that it had written itself, 8 s for 10k people.
+  await sql`
+    delete from true_changes t using relationship.depth_changes c
+    where c.person_id = t.person_id and c.changed_at = t.changed_at and c.superseded_at is null`.execute(tx)
   await sql`
     insert into relationship.depth_changes (person_id, changed_at, from_depth, to_depth, cause_fact_id, recorded_at)
-    select t.person_id, t.changed_at, t.from_depth, t.to_depth, t.cause_fact_id, ${now}
-    from true_changes t
-    where not exists (
-      select from relationship.depth_changes c
-      where c.person_id = t.person_id and c.changed_at = t.changed_at and c.superseded_at is null)
+    select person_id, changed_at, from_depth, to_depth, cause_fact_id, ${now} from true_changes
     on conflict (person_id, changed_at, recorded_at) do nothing`.execute(tx)
   await sql`drop table true_changes`.execute(tx)
 }
