@@ -240,6 +240,13 @@ export interface IntakeApiKeys {
   revoked_at: Date | null
 }
 
+export interface IntakeBodies {
+  fact_id: number
+  body_hash: Buffer
+  identity_ids: number[]
+  body: unknown
+}
+
 export interface IntakeImports {
   import_id: GeneratedAlways<number>
   file_name: string
@@ -252,6 +259,8 @@ export interface IntakeImports {
   rows_stored: number
   rows_merged: number
   rows_rejected: number
+  undone_at: Date | null
+  undone_by: string | null
 }
 
 export interface IntakeInbox {
@@ -262,6 +271,8 @@ export interface IntakeInbox {
   body_hash: Buffer
   import_id: number
   recorded_at: Date
+  version: ColumnType<string | null, string | number | null | undefined, string | number | null>
+  retracted_at: Date | null
 }
 
 export interface IntakePendingMoves {
@@ -273,6 +284,13 @@ export interface IntakePendingMoves {
 export interface IntakePendingPeople {
   subscriber: string
   person_id: number
+}
+
+export interface IntakePublishedBodies {
+  fact_id: number
+  body_hash: Buffer
+  identity_ids: number[]
+  body: unknown
 }
 
 export interface IntakePublishedImports {
@@ -299,13 +317,13 @@ export interface IntakeSubscribers {
   subscriber: string
 }
 
-export interface IntakeSuperseded {
+export interface IntakeVersions {
   fact_id: number
-  body_hash: Buffer
-  body: unknown
   import_id: number
+  body_hash: Buffer
+  version: ColumnType<string | null, string | number | null | undefined, string | number | null>
   recorded_at: Date
-  superseded_at: Date
+  retracted_at: Date | null
 }
 
 export interface IntakeWebhookReceipts {
@@ -471,14 +489,16 @@ export interface DB {
   'customers.records': CustomersRecords
   'customers.withdrawn_values': CustomersWithdrawnValues
   'intake.api_keys': IntakeApiKeys
+  'intake.bodies': IntakeBodies
   'intake.imports': IntakeImports
   'intake.inbox': IntakeInbox
   'intake.pending_moves': IntakePendingMoves
   'intake.pending_people': IntakePendingPeople
+  'intake.published_bodies': IntakePublishedBodies
   'intake.published_imports': IntakePublishedImports
   'intake.published_inbox': IntakePublishedInbox
   'intake.subscribers': IntakeSubscribers
-  'intake.superseded': IntakeSuperseded
+  'intake.versions': IntakeVersions
   'intake.webhook_receipts': IntakeWebhookReceipts
   'intake.webhook_sources': IntakeWebhookSources
   'interactions.interactions': InteractionsInteractions

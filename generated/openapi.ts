@@ -494,7 +494,7 @@ export interface operations {
                         results: {
                             external_id: string | null;
                             /** @enum {string} */
-                            status: "new" | "corrected" | "known" | "refused";
+                            status: "new" | "corrected" | "known" | "stale" | "refused";
                             error?: {
                                 code: string;
                                 message: string;
@@ -999,7 +999,7 @@ export interface operations {
                         results: {
                             external_id: string | null;
                             /** @enum {string} */
-                            status: "new" | "corrected" | "known" | "refused";
+                            status: "new" | "corrected" | "known" | "stale" | "refused";
                             error?: {
                                 code: string;
                                 message: string;

@@ -199,6 +199,7 @@ create table customers.connections (
   constraint connections_pkey PRIMARY KEY (person_id, connection_id),
   constraint connections_check CHECK ((ended_at >= begun_at))
 );
+CREATE INDEX connections_by_id ON customers.connections USING btree (connection_id);
 CREATE INDEX connections_by_identity ON customers.connections USING btree (identity_id, channel);
 
 create table customers.cut_links (
@@ -234,6 +235,7 @@ create table customers.memberships (
   constraint memberships_pkey PRIMARY KEY (person_id, membership_id),
   constraint memberships_check CHECK ((ended_at >= enrolled_at))
 );
+CREATE INDEX memberships_by_id ON customers.memberships USING btree (membership_id);
 
 create table customers.person_changes (
   identity_id bigint not null,
@@ -329,6 +331,15 @@ create table intake.api_keys (
   constraint api_keys_scopes_check CHECK (((scopes <> '{}'::text[]) AND (scopes <@ ARRAY['facts:write'::text, 'people:read'::text])))
 );
 
+create table intake.bodies (
+  fact_id bigint not null,
+  body_hash bytea not null,
+  identity_ids bigint[] not null,
+  body jsonb not null,
+  constraint bodies_pkey PRIMARY KEY (fact_id, body_hash)
+);
+CREATE INDEX bodies_by_identity ON intake.bodies USING gin (identity_ids);
+
 create table intake.imports (
   import_id bigint generated always as identity not null,
   file_name text not null,
@@ -341,6 +352,8 @@ create table intake.imports (
   rows_stored bigint not null,
   rows_merged bigint not null,
   rows_rejected bigint not null,
+  undone_at timestamp with time zone,
+  undone_by text,
   constraint imports_pkey PRIMARY KEY (import_id),
   constraint imports_check CHECK ((rows_in = ((rows_stored + rows_merged) + rows_rejected)))
 );
@@ -353,10 +366,13 @@ create table intake.inbox (
   body_hash bytea not null,
   import_id bigint not null,
   recorded_at timestamp with time zone not null,
+  version numeric,
+  retracted_at timestamp with time zone,
   constraint inbox_pkey PRIMARY KEY (source, kind, external_id),
   constraint inbox_kind_check CHECK ((kind = ANY (ARRAY['order'::text, 'connection'::text, 'person'::text, 'membership'::text, 'interaction'::text, 'review'::text])))
 );
 CREATE INDEX inbox_by_fact ON intake.inbox USING btree (fact_id);
+CREATE INDEX inbox_by_import ON intake.inbox USING brin (import_id);
 
 create table intake.pending_moves (
   subscriber text not null,
@@ -370,6 +386,14 @@ create table intake.pending_people (
   person_id bigint not null,
   constraint pending_people_pkey PRIMARY KEY (subscriber, person_id)
 );
+
+-- Its columns:
+--   fact_id bigint
+--   body_hash bytea
+--   identity_ids bigint[]
+--   body jsonb
+create view intake.published_bodies as
+  select fact_id, body_hash, identity_ids, body from intake.bodies;
 
 -- Its columns:
 --   import_id bigint
@@ -399,15 +423,16 @@ create table intake.subscribers (
   constraint subscribers_event_check CHECK ((event = ANY (ARRAY['people_changed'::text, 'identities_moved'::text])))
 );
 
-create table intake.superseded (
+create table intake.versions (
   fact_id bigint not null,
-  body_hash bytea not null,
-  body jsonb not null,
   import_id bigint not null,
+  body_hash bytea not null,
+  version numeric,
   recorded_at timestamp with time zone not null,
-  superseded_at timestamp with time zone not null,
-  constraint superseded_pkey PRIMARY KEY (fact_id, body_hash)
+  retracted_at timestamp with time zone,
+  constraint versions_pkey PRIMARY KEY (fact_id, import_id)
 );
+CREATE INDEX versions_by_import ON intake.versions USING btree (import_id);
 
 create table intake.webhook_receipts (
   source text not null,
@@ -443,6 +468,7 @@ create table interactions.interactions (
   recorded_at timestamp with time zone not null,
   constraint interactions_pkey PRIMARY KEY (person_id, occurred_at, interaction_id)
 ) partition by RANGE (occurred_at);
+CREATE INDEX interactions_by_id ON ONLY interactions.interactions USING btree (interaction_id);
 
 -- Its columns:
 --   person_id bigint
@@ -477,6 +503,7 @@ create table interactions.reviews (
   constraint reviews_pkey PRIMARY KEY (person_id, review_id),
   constraint reviews_rating_check CHECK (((rating >= (1)::numeric) AND (rating <= (5)::numeric)))
 );
+CREATE INDEX reviews_by_id ON interactions.reviews USING btree (review_id);
 
 -- relationship -------------------------------------------------------------------------------------------------------
 create schema relationship;

@@ -75,7 +75,7 @@ const line = fc.record({
 })
 const lines = fc.array(line, { minLength: 1, maxLength: 3 })
 
-const content = fc.record({
+export const content = fc.record({
   customer: fc.constantFrom('', 'a', 'a', 'a', 'b', 'c'),
   edge: fc.nat({ max: 1000 }),
   kind: fc.constantFrom('order', 'order', 'order', 'exchange', 'return', 'refund', 'refund'),
@@ -85,7 +85,7 @@ const content = fc.record({
   discount: fc.constantFrom('none', 'none', 'half', 'whole'),
   refundOf: fc.nat({ max: 9 }),
 })
-type Content = typeof content extends fc.Arbitrary<infer T> ? T : never
+export type Content = typeof content extends fc.Arbitrary<infer T> ? T : never
 
 const negated = (given: readonly Line[]) => given.map((one) => ({ ...one, quantity: -one.quantity }))
 
@@ -97,7 +97,7 @@ function discounted(bought: readonly Line[], discount: string): Line[] {
   return [{ item: priced.item, quantity: 1, priceMilli: -share * priced.quantity }, ...bought]
 }
 
-function documentOf(id: string, given: Content, instants: readonly number[]): SalesDocument {
+export function documentOf(id: string, given: Content, instants: readonly number[]): SalesDocument {
   const repeated = given.isRepeated ? [...given.lines, ...given.lines.slice(0, 1)] : given.lines
   const back = given.isRepeated ? [...given.returned, ...given.returned.slice(0, 1)] : given.returned
   const bought = discounted(repeated, given.discount)
@@ -190,10 +190,11 @@ function csvOf(file: readonly SalesDocument[], rules: Rules): string {
       if (!row) return
       const at = timeText(document.at, rules.zone, place % 2 === 0)
       const price = (row.priceMilli / 1000).toFixed(3)
-      rows.push([document.id, document.customer, at, row.item, row.quantity, price, document.refundOf ?? ''].join(','))
+      const { id, customer, refundOf, version } = document
+      rows.push([id, customer, at, row.item, row.quantity, price, refundOf ?? '', version ?? ''].join(','))
     })
   }
-  return `order_id,customer_id,paid_at,item,quantity,unit_price,refund_of\n${rows.join('\n')}\n`
+  return `order_id,customer_id,paid_at,item,quantity,unit_price,refund_of,sequence\n${rows.join('\n')}\n`
 }
 
 /** An empty brand with the story's settings. Ten times as fast as a fresh database. */
@@ -209,13 +210,14 @@ export async function beginStory(database: Database, rules: Rules): Promise<void
   )
 }
 
+/** @returns the number of the import. */
 export async function feed(
   database: Database,
   clock: Clock,
   folder: string,
   story: Story,
   index: number,
-): Promise<void> {
+): Promise<number> {
   const path = join(folder, `file-${index}.csv`)
   await writeFile(path, csvOf(story.files[index] ?? [], story.rules))
   const report = await importOrders(database, clock, {
@@ -231,6 +233,7 @@ export async function feed(
   if (isRefusal(report)) throw new Error(`${report.message} ${report.remedy}`)
   assert.deepEqual(report.rejected_by_reason, {})
   assert.equal(report.rows_in, report.rows_stored + report.rows_merged)
+  return report.import_id ?? 0
 }
 
 /** Runs a property with the seed that once was chosen, and with one that never was before; says which. */

@@ -23,6 +23,8 @@ export interface SalesDocument {
   readonly lines: readonly Line[]
   /** The order that all its lines give back. */
   readonly refundOf: string | null
+  /** The source's rank of this version; absent: it says none. */
+  readonly version?: number | undefined
 }
 
 export interface Connection {
@@ -103,21 +105,53 @@ function withoutRepeats(document: SalesDocument): SalesDocument {
   return { ...document, lines }
 }
 
-/** The version of each document that is in force: a later receipt wins, but a body that was there before says nothing. */
-export function documentsInForce(files: readonly (readonly SalesDocument[])[], rules: Rules): SalesDocument[] {
-  const versions = new Map<string, { bodies: Set<string>; current: SalesDocument }>()
-  for (const file of files) {
-    for (const given of file) {
-      const document = rules.mergeDuplicates ? withoutRepeats(given) : given
-      const known = versions.get(document.id)
-      if (!known) versions.set(document.id, { bodies: new Set([bodyOf(document)]), current: document })
-      else if (!known.bodies.has(bodyOf(document))) {
-        known.bodies.add(bodyOf(document))
-        known.current = document
+/** What happens to a brand's documents, in turn: a file comes in, or the import of an earlier one is undone. */
+export type Event = { readonly file: readonly SalesDocument[] } | { readonly undo: number }
+
+interface Version {
+  readonly event: number
+  readonly body: string
+  readonly rank: number | undefined
+  readonly document: SalesDocument
+}
+
+/**
+ * The version of each document that is in force: the source's highest rank, without one the latest receipt, which never
+ * outranks a version that has one. A body that is there with this rank or a higher one says nothing. Undoing takes away
+ * what the import had brought.
+ */
+export function versionsInForce(events: readonly Event[], rules: Pick<Rules, 'mergeDuplicates'>): SalesDocument[] {
+  const versions = new Map<string, Version[]>()
+  events.forEach((event, number) => {
+    if ('undo' in event) {
+      for (const [id, known] of versions) {
+        versions.set(
+          id,
+          known.filter((version) => version.event !== event.undo),
+        )
       }
+      return
     }
-  }
-  return [...versions.values()].map(({ current }) => current)
+    for (const given of event.file) {
+      const document = rules.mergeDuplicates ? withoutRepeats(given) : given
+      const [body, rank] = [bodyOf(document), document.version]
+      const known = versions.get(document.id) ?? []
+      const isSaid = (version: Version) =>
+        version.body === body && (rank === undefined || (version.rank !== undefined && version.rank >= rank))
+      if (!known.some(isSaid)) versions.set(document.id, [...known, { event: number, body, rank, document }])
+    }
+  })
+  return [...versions.values()].flatMap((known) => {
+    const ranked = known.toSorted((a, b) => (a.rank ?? -1) - (b.rank ?? -1) || a.event - b.event)
+    return ranked.at(-1)?.document ?? []
+  })
+}
+
+export function documentsInForce(files: readonly (readonly SalesDocument[])[], rules: Rules): SalesDocument[] {
+  return versionsInForce(
+    files.map((file) => ({ file })),
+    rules,
+  )
 }
 
 const isReturn = (document: SalesDocument, line: Line) =>

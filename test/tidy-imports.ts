@@ -16,6 +16,7 @@ const PURE_PACKAGES = ['zod', 'temporal-polyfill']
 export const FURTHER_FILES: Readonly<Record<string, string>> = {
   'src/modules/intake/access.ts': 'who may send facts: keys and signed webhooks; actions.ts is about files',
   'src/modules/intake/facts.ts': 'facts by API; with the files of actions.ts it would be too long to read',
+  'src/modules/intake/undo.ts': 'taking an import back; with the files of actions.ts it would be too long to read',
   'src/modules/customers/personal-facts.ts': 'what all facts about one person share, for every module that has some',
 }
 

@@ -24,6 +24,7 @@ import {
   withInstallation,
 } from './command.ts'
 import { importCommand } from './import.ts'
+import { IMPORT_COMMANDS } from './imports.ts'
 import { PEOPLE_COMMANDS } from './people.ts'
 import { rfmFile } from './rfm-file.ts'
 import { signIn } from './sign-in.ts'
@@ -333,6 +334,7 @@ export const COMMANDS: readonly Command[] = [
   depthCommand,
   rfmCommand,
   rfmFile,
+  ...IMPORT_COMMANDS,
   ...PEOPLE_COMMANDS,
   ...ACCESS_COMMANDS,
   useCommand,

@@ -39,6 +39,22 @@ export function readTime(text: string, dateOrder: DateOrder, style: FieldStyle =
   return readRareTime(toHalfWidth(text).trim(), dateOrder, style)
 }
 
+/**
+ * The rank of a row's version: its sequence, else its updated-at, as text for SQL; null when it has neither.
+ * @returns undefined when it is no whole number, or no time.
+ */
+export function readVersion(
+  sequence: string,
+  updatedAt: string,
+  dateOrder: DateOrder,
+  style: FieldStyle = {},
+): string | null | undefined {
+  if (sequence) return /^\d{1,18}$/.test(sequence) ? sequence : undefined
+  if (!updatedAt) return null
+  const time = readTime(updatedAt, dateOrder, style)
+  return time && ('instant' in time ? time.instant : time.local)
+}
+
 function inOrder(order: DateOrder, first = '', second = ''): [month: string | undefined, day: string | undefined] {
   if (order === 'ymd') return [undefined, undefined]
   return order === 'mdy' ? [first, second] : [second, first]

@@ -9,7 +9,6 @@ import { connect, findPerson, identify } from '../customers/actions.ts'
 import {
   admitArriving,
   claimMoves,
-  correctInbox,
   type FileStaging,
   factKind,
   type ImportCommand,
@@ -17,9 +16,10 @@ import {
   type ImportStart,
   importFile,
   insertPending,
-  insertSuperseded,
+  keepBodies,
   numberConnections,
   type Staging,
+  settleVersions,
 } from '../intake/actions.ts'
 import type { ImportReport } from '../intake/schema.ts'
 import * as queries from './queries.ts'
@@ -143,23 +143,37 @@ async function storeDocuments(
   shape: queries.BatchShape,
 ): Promise<void> {
   await queries.createArriving(tx, shape)
-  const { corrected } = await admitArriving(tx, source, 'order', importId, now)
+  const { hasVersions } = await admitArriving(tx, source, 'order', importId, now)
+  const isConnecting = options.connected_by === 'shop_account'
+  await writeDocuments(tx, source, now, { ...shape, hasVersions, isConnecting })
+  if (hasVersions) await settleVersions(tx, importId, now)
+}
+
+interface WriteShape extends queries.BatchShape {
+  /** Whether any document was there before with another body. */
+  readonly hasVersions: boolean
+  /** Customers with a shop account are connected by it. */
+  readonly isConnecting: boolean
+}
+
+/** What `arriving` says of `lines` and `documents` comes into force, and what it replaces goes. */
+async function writeDocuments(tx: Sql, source: string, now: Date, shape: WriteShape): Promise<void> {
+  const { hasVersions, isConnecting } = shape
   await queries.createArrivingIdentities(tx, source, shape)
   await identify(tx, now)
   await queries.createSuperseding(tx, shape)
-  if (corrected > 0) {
-    await insertSuperseded(tx, now)
+  if (hasVersions) {
+    await queries.fillDisplaced(tx)
+    await keepBodies(tx)
     await queries.deleteCorrected(tx)
-    await correctInbox(tx, importId, now)
   }
   await queries.insertDocuments(tx, source, now, { ...shape, hasReturns: await queries.hasReturns(tx) })
   await reallocateRefunds(tx, source)
   await queries.createChangedPeople(tx)
-  const isAsked = options.connected_by === 'shop_account'
-  if (isAsked || corrected > 0) {
-    await queries.createArrivingConnections(tx, source, isAsked)
+  if (isConnecting || hasVersions) {
+    await queries.createArrivingConnections(tx, source, isConnecting)
     await numberConnections(tx)
-    await connect(tx, source, 'shop_account', now, isAsked)
+    await connect(tx, source, 'shop_account', now, isConnecting)
   }
   await insertPending(tx)
 }
@@ -195,6 +209,10 @@ export const ORDER_FACTS = factKind<OrderFact, StagedLine>({
     const currency = await settleCurrency(tx, wanted)
     if (isRefusal(currency)) return currency
     return openStaging(tx, { source, zone: undefined, currency, options: orderOptions.parse({}), now })
+  },
+  restore: async (tx, source, now) => {
+    await queries.restoreDocuments(tx)
+    await writeDocuments(tx, source, now, { isLarge: true, hasVersions: true, isConnecting: false })
   },
 })
 

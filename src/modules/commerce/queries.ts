@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { PoolClient } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { Sql } from '../../platform/db.ts'
+import { ADMITTED_COLUMNS, createDisplaced, versionRank } from '../intake/actions.ts'
 import type { StagedLine } from './schema.ts'
 
 /*
@@ -19,7 +20,7 @@ export async function createStaging(tx: Sql): Promise<void> {
     create temp table staged (
       line bigint, document_id text, customer text, local_at timestamp, instant_at timestamptz, item text,
       item_name text, line_id text, quantity numeric, unit_price numeric, amount numeric, refund_of text,
-      is_cancel boolean
+      is_cancel boolean, version text
     ) on commit drop`.execute(tx)
   await sql`create temp table bad_documents (document_id text primary key) on commit drop`.execute(tx)
 }
@@ -31,7 +32,7 @@ export async function copyStaged(client: PoolClient, lines: readonly StagedLine[
   for (const row of lines) {
     text += `${row.line}\t${copyText(row.documentId)}\t${copyText(row.customer)}\t${row.localTime ?? '\\N'}\t${row.instant ?? '\\N'}\t`
     text += `${copyText(row.item)}\t${copyText(row.itemName)}\t${copyText(row.lineId)}\t${row.quantity}\t${row.unitPrice ?? '\\N'}\t`
-    text += `${row.amount ?? '\\N'}\t${copyText(row.refundOf)}\t${row.isCancel ? 't' : 'f'}\n`
+    text += `${row.amount ?? '\\N'}\t${copyText(row.refundOf)}\t${row.isCancel ? 't' : 'f'}\t${row.version ?? '\\N'}\n`
   }
   await new Promise<void>((resolve, reject) => {
     stream.on('finish', resolve)
@@ -84,7 +85,7 @@ export async function resolveDocuments(tx: Sql, rules: LineRules): Promise<void>
       case when is_cancel or quantity < 0 or refund_of is not null
         then round(abs(coalesce(amount, quantity * unit_price)) * ${scale})
         else round(coalesce(amount, quantity * unit_price) * ${scale}) end::bigint as amount_minor,
-      refund_of
+      refund_of, ${versionRank(sql`version`, rules.zone)} as version
     from ${
       rules.mergeDuplicates
         ? sql`(select distinct on (document_id, customer, local_at, instant_at, item, item_name, line_id, quantity, unit_price, amount, refund_of) *
@@ -153,9 +154,9 @@ export async function createArriving(tx: Sql, { isLarge }: BatchShape): Promise<
   await sql`
     create temp table arriving on commit drop as
     select document_id as external_id, sha256(convert_to(string_agg(body, E'\n' order by body collate "C"), 'UTF8')) as body_hash,
-      null::bigint as fact_id, null::text as status
+      max(version) as version, ${ADMITTED_COLUMNS}
     from (
-      select document_id, concat(
+      select document_id, version, concat(
         customer, E'\x1f', extract(epoch from paid_at), E'\x1f', item, E'\x1f', item_name, E'\x1f', line_id, E'\x1f',
         trim_scale(quantity), E'\x1f', trim_scale(unit_price), E'\x1f', amount_minor, E'\x1f', is_return, E'\x1f', refund_of) as body
       from lines
@@ -176,7 +177,10 @@ export async function createArrivingIdentities(tx: Sql, source: string, { isLarg
   await sql`analyze arriving_identities`.execute(tx)
 }
 
-/** Bodies that corrections are about to replace, for the record; then their rows go. */
+/**
+ * `superseding`: what is in force of the documents that are replaced or go, and `displaced`: every body that is in force
+ * no longer, or never was.
+ */
 export async function createSuperseding(tx: Sql, { isLarge }: BatchShape): Promise<void> {
   if (isLarge) {
     // Ids and status were filled in since the statistics were taken, which still say "none": from here on every join
@@ -186,20 +190,61 @@ export async function createSuperseding(tx: Sql, { isLarge }: BatchShape): Promi
   }
   await sql`
     create temp table superseding on commit drop as
-    with corrected as (select fact_id from arriving where status = 'corrected'),
+    with replaced as (select fact_id from arriving where replaces),
     line as (
       select o.order_id as fact_id, o.person_id, o.identity_id, o.paid_at as at, null as refund_of, false as is_return, l.line_no, l.item,
         l.item_name, l.quantity, l.unit_price, l.amount_minor
       from commerce.orders o join commerce.order_lines l using (person_id, order_id)
-      where o.order_id in (select fact_id from corrected)
+      where o.order_id in (select fact_id from replaced)
       union all
       select r.refund_id, r.person_id, r.identity_id, r.refunded_at, r.of_external_id, true, l.line_no, l.item,
         l.item_name, l.quantity, l.unit_price, l.amount_minor
       from commerce.refunds r join commerce.refund_lines l using (person_id, refund_id)
-      where r.refund_id in (select fact_id from corrected)
+      where r.refund_id in (select fact_id from replaced)
     )
-    select fact_id, max(person_id) as person_id, max(identity_id) as identity_id, max(refund_of) as refund_of, jsonb_agg(to_jsonb(line) order by is_return, line_no) as body
+    select fact_id, max(person_id) as person_id, max(identity_id) as identity_id, max(refund_of) as refund_of,
+      jsonb_agg(to_jsonb(line) - 'fact_id' - 'person_id' order by is_return, line_no) as body
     from line group by fact_id`.execute(tx)
+}
+
+/** Keeps in `displaced` the bodies of `superseding`, and of documents that came too late to count. */
+export async function fillDisplaced(tx: Sql): Promise<void> {
+  await createDisplaced(tx)
+  await sql`
+    insert into displaced
+    select s.fact_id, a.replaced_hash, array_remove(array[s.identity_id], null), s.body
+    from superseding s join arriving a using (fact_id)
+    union all
+    select a.fact_id, a.body_hash, array_remove(array_agg(distinct c.identity_id), null), jsonb_agg(jsonb_build_object(
+      'identity_id', c.identity_id, 'at', d.paid_at, 'refund_of', d.refund_of, 'is_return', l.is_return, 'line_no', l.line,
+      'item', l.item, 'item_name', l.item_name, 'quantity', l.quantity, 'unit_price', l.unit_price,
+      'amount_minor', l.amount_minor))
+    from arriving a
+    join documents d on d.document_id = a.external_id
+    join lines l using (document_id)
+    left join arriving_identities c on c.value = d.customer
+    where a.status = 'stale' group by a.fact_id, a.body_hash`.execute(tx)
+}
+
+/** `lines` and `documents` as they were when the bodies came in that `arriving` brings back into force. */
+export async function restoreDocuments(tx: Sql): Promise<void> {
+  await sql`
+    create temp table lines on commit drop as
+    select row_number() over (order by a.fact_id, x.is_return, x.line_no) as line, a.external_id as document_id, p.value as customer,
+      x.at as paid_at, x.item, x.item_name, x.quantity, x.unit_price, x.is_return, x.amount_minor, x.refund_of
+    from arriving a
+    join intake.published_bodies b using (fact_id, body_hash)
+    cross join lateral jsonb_to_recordset(b.body) x(identity_id bigint, at timestamptz, refund_of text, is_return boolean,
+      line_no bigint, item text, item_name text, quantity numeric, unit_price numeric, amount_minor bigint)
+    left join customers.published_people p using (identity_id)
+    where a.is_applied`.execute(tx)
+  await sql`
+    create temp table documents on commit drop as
+    select document_id, max(customer) as customer, min(paid_at) as paid_at, max(refund_of) as refund_of,
+      count(*) filter (where not is_return) as order_lines, count(*) filter (where is_return) as refund_lines,
+      coalesce(sum(amount_minor) filter (where not is_return), 0)::bigint as order_minor,
+      coalesce(sum(amount_minor) filter (where is_return), 0)::bigint as refund_minor
+    from lines group by document_id`.execute(tx)
 }
 
 export async function deleteCorrected(tx: Sql): Promise<void> {
@@ -234,7 +279,7 @@ export async function insertDocuments(
     from arriving a
     join documents d on d.document_id = a.external_id
     left join arriving_identities c on c.value = d.customer
-    where a.status <> 'known'`.execute(tx)
+    where a.is_applied`.execute(tx)
   if (isLarge) {
     await sql`create unique index on admitted (document_id)`.execute(tx)
     await sql`analyze admitted`.execute(tx)
@@ -301,6 +346,7 @@ export interface DocumentCounts {
   readonly documents_new: number
   readonly documents_corrected: number
   readonly documents_known: number
+  readonly documents_stale: number
   readonly unmatched_refunds: number
   readonly unmatched_refunds_minor: number
 }
@@ -314,9 +360,10 @@ export async function selectCounts(tx: Sql): Promise<DocumentCounts> {
       (select count(distinct person_id) from arriving_identities) as people,
       (select count(*) from documents where order_lines > 0) as orders,
       (select count(*) from documents where refund_lines > 0) as refunds,
-      (select count(*) from arriving where status = 'new') as documents_new,
+      (select count(*) from arriving where status in ('new', 'returned')) as documents_new,
       (select count(*) from arriving where status = 'corrected') as documents_corrected,
       (select count(*) from arriving where status = 'known') as documents_known,
+      (select count(*) from arriving where status = 'stale') as documents_stale,
       u.unmatched_refunds, u.unmatched_refunds_minor
     from (
       select count(*) as unmatched_refunds, coalesce(sum(unmatched_minor), 0)::bigint as unmatched_refunds_minor

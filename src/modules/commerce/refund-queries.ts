@@ -13,6 +13,7 @@ export async function reallocateRefunds(tx: Sql, source: string): Promise<void> 
     create temp table touched_names on commit drop as
     select document_id as external_id from admitted
     union select refund_of from admitted where refund_of is not null
+    union select external_id from arriving where replaces
     union select refund_of from superseding where refund_of is not null`.execute(tx)
   await sql`
     create temp table touched_orders on commit drop as

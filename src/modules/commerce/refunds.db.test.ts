@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { assertBooks, CUSTOMER, rowsOf, sorted } from '../../../test/books.ts'
 import { testDatabase } from '../../../test/database.ts'
 import {
   beginStory,
@@ -22,7 +23,6 @@ import {
   occasionsAt,
   type Rules,
   type SalesDocument,
-  unmatchedOf,
 } from '../../../test/oracle.ts'
 import type { Database } from '../../platform/db.ts'
 import { refreshStanding } from '../relationship/actions.ts'
@@ -30,69 +30,6 @@ import { refreshStanding } from '../relationship/actions.ts'
 // What refunds leave of orders, held to the naive loops of test/oracle.ts on random histories.
 
 const RUNS = 60
-
-async function rowsOf<T extends object>(database: Database, text: string, values: unknown[] = []): Promise<T[]> {
-  const { rows } = await database.pool.query<T>(text, values)
-  return rows
-}
-const byText = (a: object, b: object) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
-const sorted = <T extends object>(list: readonly T[]) => [...list].sort(byText)
-
-const CUSTOMER = `coalesce((select value from customers.published_people p where p.person_id = f.person_id), '')`
-
-async function assertBooks(database: Database, books: Books): Promise<void> {
-  assert.deepEqual(
-    sorted(
-      await rowsOf(
-        database,
-        `select external_id as id, ${CUSTOMER} as customer, extract(epoch from paid_at)::float8 * 1000 as at, amount_minor as amount
-         from commerce.published_orders f`,
-      ),
-    ),
-    sorted(books.orders.map(({ id, customer, at, amount }) => ({ id, customer, at, amount }))),
-    'orders',
-  )
-  assert.deepEqual(
-    sorted(
-      await rowsOf(
-        database,
-        `select external_id as id, ${CUSTOMER} as customer, extract(epoch from refunded_at)::float8 * 1000 as at, amount_minor as amount
-         from commerce.published_refunds f`,
-      ),
-    ),
-    sorted(books.refunds.map(({ id, customer, at, amount }) => ({ id, customer, at, amount }))),
-    'refunds',
-  )
-  assert.deepEqual(
-    sorted(
-      await rowsOf(
-        database,
-        `select r.external_id as refund, a.refund_line_no as "refundLine", o.external_id as order, a.order_line_no as "orderLine",
-           extract(epoch from a.refunded_at)::float8 * 1000 as at, a.amount_minor as amount
-         from commerce.refund_allocations a
-         join commerce.refunds r using (refund_id)
-         join commerce.orders o on o.person_id = a.person_id and o.order_id = a.order_id`,
-      ),
-    ),
-    sorted(books.allocations),
-    'allocations',
-  )
-  assert.deepEqual(
-    sorted(
-      await rowsOf(
-        database,
-        `select external_id as id, unmatched_minor as unmatched from commerce.published_unmatched u
-         join commerce.published_refunds r using (refund_id)`,
-      ),
-    ),
-    sorted(
-      books.refunds
-        .map((refund) => ({ id: refund.id, unmatched: unmatchedOf(books, refund) }))
-        .filter(({ unmatched }) => unmatched > 0),
-    ),
-    'unmatched refunds',
-  )
-}
 
 async function assertRevenue(database: Database, books: Books): Promise<void> {
   const [revenue] = await rowsOf<{ paid: number; refunded: number }>(

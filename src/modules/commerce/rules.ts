@@ -1,5 +1,5 @@
-import { fitsCurrency, readNumber, readTime, stripPrefix } from '../../platform/fields.ts'
-import type { MappedRow, Mapping, RejectReason } from '../intake/schema.ts'
+import { fitsCurrency, readNumber, readTime, readVersion, stripPrefix } from '../../platform/fields.ts'
+import { type MappedRow, type Mapping, type RejectReason, versionOf } from '../intake/schema.ts'
 import type { OrderFact, OrderField, OrderOptions, StagedLine } from './schema.ts'
 
 const FIELD_LENGTH_MAX = 2000
@@ -57,6 +57,8 @@ export function mapLine(lineNumber: number, fields: readonly string[], rule: Lin
   if (!timeText) return reject('missing_paid_at')
   const time = readTime(timeText, mapping.date_order, mapping)
   if (!time) return reject('bad_time')
+  const version = readVersion(field('sequence'), field('updated_at'), mapping.date_order, mapping)
+  if (version === undefined) return reject('bad_version')
 
   const currency = field('currency')
   if (currency && currency.toUpperCase() !== rule.currency) return reject('other_currency')
@@ -80,12 +82,14 @@ export function mapLine(lineNumber: number, fields: readonly string[], rule: Lin
       amount,
       refundOf: field('refund_of') || null,
       isCancel,
+      version,
     },
   }
 }
 
 /** The lines of an order that came by API; `line` is the fact's place in the request. */
 export function factLines(fact: OrderFact, line: number): MappedRow<StagedLine>[] {
+  const version = versionOf(fact)
   return fact.lines.map((given) => {
     const [quantity, unitPrice, amount] = [given.quantity, given.unit_price, given.amount].map((value) =>
       value === undefined ? null : readNumber(decimalText(value)),
@@ -116,6 +120,7 @@ export function factLines(fact: OrderFact, line: number): MappedRow<StagedLine>[
         amount: amount ?? null,
         refundOf: fact.refund_of ?? null,
         isCancel: false,
+        version,
       },
     }
   })

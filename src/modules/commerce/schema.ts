@@ -14,6 +14,8 @@ export const ORDER_FIELDS = {
   amount: 'of the line; else quantity × unit_price, rounded once',
   currency: "ISO 4217; else the mapping's",
   refund_of: 'the order that a refund reduces',
+  updated_at: 'when the source last changed the order: of two versions the later one counts',
+  sequence: "instead of updated_at: the source's own count of its changes",
 } as const
 export type OrderField = keyof typeof ORDER_FIELDS
 
@@ -47,6 +49,8 @@ export interface StagedLine {
   readonly amount: string | null
   readonly refundOf: string | null
   readonly isCancel: boolean
+  /** The rank of the order's version, see `versionRank`. */
+  readonly version: string | null
 }
 
 /** A decimal as a number or, where every digit matters, as text. */

@@ -6,19 +6,20 @@ import { readSettings } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
 import {
   admitArriving,
-  correctInbox,
   factKind,
   type ImportCommand,
   type ImportKind,
   importFile,
   insertMoves,
   insertPending,
+  keepBodies,
   lockIntake,
   nextFactId,
   type Staging,
+  settleVersions,
 } from '../intake/actions.ts'
 import type { ImportReport } from '../intake/schema.ts'
-import { writeConnections, writeMemberships } from './fact-queries.ts'
+import { insertConnections, insertMemberships, removeConnections, removeMemberships } from './fact-queries.ts'
 import { resolveRegion } from './graph-queries.ts'
 import { personalFactKind } from './personal-facts.ts'
 import * as queries from './queries.ts'
@@ -88,14 +89,9 @@ async function openStaging(
     apply: async (tx, importId) => {
       const settings = await readSettings(tx)
       await queries.resolveRecords(tx, zone ?? settings.zone, now)
-      await admitArriving(tx, source, 'person', importId, now)
-      await queries.identify(tx, now)
-      await correctInbox(tx, importId, now)
-      await queries.writeClaims(tx, 'person', source, now)
-      await resolvePeople(tx, now)
-      await queries.writeRecords(tx)
-      await queries.createChangedPeople(tx)
-      await insertPending(tx)
+      const { hasVersions } = await admitArriving(tx, source, 'person', importId, now)
+      await writeRecords(tx, source, now, hasVersions)
+      if (hasVersions) await settleVersions(tx, importId, now)
     },
     counts: async (tx) => ({
       ...(await queries.selectRecordCounts(tx)),
@@ -106,6 +102,20 @@ async function openStaging(
       currency: (await readSettings(tx)).currency ?? DEFAULT_CURRENCY,
     }),
   }
+}
+
+/** What `arriving` says of `records` comes into force, and what it replaces goes. */
+async function writeRecords(tx: Sql, source: string, now: Date, hasVersions: boolean): Promise<void> {
+  await queries.identify(tx, now)
+  if (hasVersions) {
+    await queries.fillDisplaced(tx)
+    await keepBodies(tx)
+  }
+  await queries.writeClaims(tx, 'person', source, now)
+  await resolvePeople(tx, now)
+  await queries.writeRecords(tx)
+  await queries.createChangedPeople(tx)
+  await insertPending(tx)
 }
 
 /** `changed_nodes` -> who is one person now; modules that keep facts by person are told which identities moved. */
@@ -120,20 +130,26 @@ export const PERSON_FACTS = factKind<PersonFact, StagedRecord>({
   fact: personFact,
   toRows: (fact, line) => [factRecord(fact, line)],
   begin: (tx, source, now) => openStaging(tx, source, undefined, now),
+  restore: async (tx, source, now) => {
+    await queries.restoreRecords(tx)
+    await writeRecords(tx, source, now, true)
+  },
 })
 
 export const CONNECTION_FACTS = personalFactKind<ConnectionFact>({
   name: 'connection',
   fact: connectionFact,
-  occurredAt: (fact) => fact.begun_at,
-  write: writeConnections,
+  occurredField: 'begun_at',
+  remove: removeConnections,
+  insert: insertConnections,
 })
 
 export const MEMBERSHIP_FACTS = personalFactKind<MembershipFact>({
   name: 'membership',
   fact: membershipFact,
-  occurredAt: (fact) => fact.enrolled_at,
-  write: writeMemberships,
+  occurredField: 'enrolled_at',
+  remove: removeMemberships,
+  insert: insertMemberships,
 })
 
 const REVIEW_MAX = 200

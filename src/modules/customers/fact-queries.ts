@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { PoolClient } from 'pg'
 import type { Sql } from '../../platform/db.ts'
+import { ADMITTED_COLUMNS, createDisplaced, versionRank } from '../intake/actions.ts'
 import type { StagedFact } from './schema.ts'
 
 /*
@@ -12,18 +13,12 @@ import type { StagedFact } from './schema.ts'
 
 export async function createFactStaging(tx: Sql): Promise<void> {
   await sql`
-    create temp table staged_facts (line bigint, external_id text, occurred_at timestamptz, kind text, namespace text, value text, body jsonb)
-    on commit drop`.execute(tx)
+    create temp table staged_facts (line bigint, external_id text, occurred_at timestamptz, kind text, namespace text, value text, body jsonb,
+      version text) on commit drop`.execute(tx)
 }
 
 export async function copyFacts(client: PoolClient, facts: readonly StagedFact[]): Promise<void> {
-  const rows = facts.map(({ line, external_id, occurred_at, identity, body }) => ({
-    line,
-    external_id,
-    occurred_at,
-    ...identity,
-    body,
-  }))
+  const rows = facts.map(({ identity, ...fact }) => ({ ...fact, ...identity }))
   await client.query('insert into staged_facts select * from jsonb_populate_recordset(null::staged_facts, $1::jsonb)', [
     JSON.stringify(rows),
   ])
@@ -38,7 +33,7 @@ export async function resolveFacts(tx: Sql, now: Date): Promise<void> {
   await sql`
     create temp table arriving on commit drop as
     select external_id, sha256(convert_to(concat_ws(E'\x1f', kind, namespace, value, body::text), 'UTF8')) as body_hash,
-      null::bigint as fact_id, null::text as status
+      ${versionRank(sql`version`, 'UTC')} as version, ${ADMITTED_COLUMNS}
     from staged_facts`.execute(tx)
   await sql`
     create temp table arriving_identities on commit drop as
@@ -52,17 +47,63 @@ export async function selectBadFacts(tx: Sql): Promise<{ line: number; reason: s
   return rows
 }
 
+/** `personal_facts`: what comes into force, with the person it belongs to. */
 export async function createPersonalFacts(tx: Sql): Promise<void> {
   await sql`
     create temp table personal_facts on commit drop as
-    select a.fact_id, a.status, a.external_id, i.identity_id, i.person_id, f.occurred_at, f.body
+    select a.fact_id, i.identity_id, i.person_id, f.occurred_at, f.body
     from arriving a
     join staged_facts f using (external_id)
     join arriving_identities i on i.kind = f.kind and i.namespace = f.namespace and i.value = f.value
-    where a.status <> 'known'`.execute(tx)
+    where a.is_applied`.execute(tx)
+}
+
+/** The same from the bodies that come back into force; who no longer exists has none. */
+export async function restoreFacts(tx: Sql): Promise<void> {
+  await sql`
+    create temp table personal_facts on commit drop as
+    select a.fact_id, c.identity_id, c.person_id, (b.body->>'occurred_at')::timestamptz as occurred_at, b.body->'body' as body
+    from arriving a
+    join intake.published_bodies b using (fact_id, body_hash)
+    join customers.canonical c on c.identity_id = b.identity_ids[1]
+    where a.is_applied`.execute(tx)
+}
+
+export async function createChangedPeople(tx: Sql): Promise<void> {
   await sql`create temp table changed_people on commit drop as select distinct person_id from personal_facts`.execute(
     tx,
   )
+}
+
+/** `replaced_facts` and `removed_facts`, which the kind fills. */
+export async function createReplacedFacts(tx: Sql): Promise<void> {
+  await sql`
+    create temp table replaced_facts on commit drop as
+    select fact_id, replaced_hash from arriving where replaces`.execute(tx)
+  await sql`analyze replaced_facts`.execute(tx)
+  await sql`
+    create temp table removed_facts (fact_id bigint, person_id bigint, identity_id bigint, occurred_at timestamptz, body jsonb)
+    on commit drop`.execute(tx)
+}
+
+/** Keeps in `displaced` what `removed_facts` said, and facts that came too late to count; who lost one is concerned too. */
+export async function fillDisplaced(tx: Sql): Promise<void> {
+  await sql`insert into changed_people select person_id from removed_facts`.execute(tx)
+  await createDisplaced(tx)
+  await sql`
+    insert into displaced
+    select fact_id, replaced_hash, array[identity_id], jsonb_build_object('occurred_at', occurred_at, 'body', body)
+    from removed_facts join replaced_facts using (fact_id)`.execute(tx)
+  const { rows } = await sql<{ found: boolean }>`
+    select exists (select from arriving where status = 'stale') as found`.execute(tx)
+  if (!rows[0]?.found) return
+  await sql`
+    insert into displaced
+    select a.fact_id, a.body_hash, array[i.identity_id], jsonb_build_object('occurred_at', f.occurred_at, 'body', f.body)
+    from arriving a
+    join staged_facts f using (external_id)
+    join arriving_identities i on i.kind = f.kind and i.namespace = f.namespace and i.value = f.value
+    where a.status = 'stale'`.execute(tx)
 }
 
 export interface FactCounts {
@@ -72,29 +113,35 @@ export interface FactCounts {
   readonly documents_new: number
   readonly documents_corrected: number
   readonly documents_known: number
+  readonly documents_stale: number
 }
 
 export async function selectFactCounts(tx: Sql): Promise<FactCounts> {
   const { rows } = await sql<FactCounts>`
     select 0 as rows_repeated, count(*) filter (where status = 'known') as rows_known,
       (select count(distinct person_id) from arriving_identities) as people,
-      count(*) filter (where status = 'new') as documents_new,
+      count(*) filter (where status in ('new', 'returned')) as documents_new,
       count(*) filter (where status = 'corrected') as documents_corrected,
-      count(*) filter (where status = 'known') as documents_known
+      count(*) filter (where status = 'known') as documents_known,
+      count(*) filter (where status = 'stale') as documents_stale
     from arriving`.execute(tx)
   const [row] = rows
   if (!row) throw new Error('The counts came back empty')
   return row
 }
 
-/** Relations as their source tells them; a corrected one replaces what it said before. */
-export async function writeConnections(tx: Sql, source: string, now: Date): Promise<void> {
+export async function removeConnections(tx: Sql): Promise<void> {
   await sql`
     with gone as (
-      delete from customers.connections c using personal_facts f
-      where f.status = 'corrected' and c.connection_id = f.fact_id returning c.person_id
+      delete from customers.connections c using replaced_facts f where c.connection_id = f.fact_id returning c.*
     )
-    insert into changed_people select person_id from gone`.execute(tx)
+    insert into removed_facts
+    select connection_id, person_id, identity_id, begun_at,
+      jsonb_build_object('channel', channel, 'staff', staff, 'ended_at', ended_at) from gone`.execute(tx)
+}
+
+/** Relations as their source tells them. */
+export async function insertConnections(tx: Sql, source: string, now: Date): Promise<void> {
   await sql`
     insert into customers.connections (person_id, connection_id, identity_id, source, channel, staff, begun_at, ended_at, recorded_at)
     select person_id, fact_id, identity_id, ${source}, body->>'channel', body->>'staff', occurred_at,
@@ -102,13 +149,18 @@ export async function writeConnections(tx: Sql, source: string, now: Date): Prom
     from personal_facts order by person_id`.execute(tx)
 }
 
-export async function writeMemberships(tx: Sql, source: string, now: Date): Promise<void> {
+export async function removeMemberships(tx: Sql): Promise<void> {
   await sql`
     with gone as (
-      delete from customers.memberships m using personal_facts f
-      where f.status = 'corrected' and m.membership_id = f.fact_id returning m.person_id
+      delete from customers.memberships m using replaced_facts f where m.membership_id = f.fact_id returning m.*
     )
-    insert into changed_people select person_id from gone`.execute(tx)
+    insert into removed_facts
+    select membership_id, person_id, identity_id, enrolled_at, jsonb_build_object('ended_at', ended_at) from gone`.execute(
+    tx,
+  )
+}
+
+export async function insertMemberships(tx: Sql, source: string, now: Date): Promise<void> {
   await sql`
     insert into customers.memberships (person_id, membership_id, identity_id, source, enrolled_at, ended_at, recorded_at)
     select person_id, fact_id, identity_id, ${source}, occurred_at, (body->>'ended_at')::timestamptz, ${now}

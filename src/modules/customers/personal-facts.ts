@@ -2,8 +2,8 @@ import type { z } from 'zod'
 import type { Sql } from '../../platform/db.ts'
 import { readSettings } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
-import { admitArriving, correctInbox, factKind, insertPending, type Staging } from '../intake/actions.ts'
-import type { MappedRow } from '../intake/schema.ts'
+import { admitArriving, factKind, insertPending, keepBodies, type Staging, settleVersions } from '../intake/actions.ts'
+import { type MappedRow, versionOf } from '../intake/schema.ts'
 import * as queries from './fact-queries.ts'
 import { identify } from './queries.ts'
 import { normaliseIdentity } from './rules.ts'
@@ -13,6 +13,8 @@ import { IDENTITY_KINDS, type Identity, type StagedFact } from './schema.ts'
 export interface PersonalFact {
   readonly source: string
   readonly external_id: string
+  readonly updated_at?: string | undefined
+  readonly sequence?: number | undefined
   readonly identity: Identity
 }
 
@@ -21,13 +23,15 @@ export interface PersonalKind<Fact extends PersonalFact> {
   /** As it stands in the inbox. */
   readonly name: 'connection' | 'membership' | 'interaction' | 'review'
   readonly fact: z.ZodType<Fact>
-  /** When it happened: a fact of the future is refused. */
-  occurredAt(fact: Fact): string
+  /** The field that says when it happened: a fact of the future is refused. */
+  readonly occurredField: keyof Fact & string
   /**
-   * Writes `personal_facts (fact_id, status, external_id, identity_id, person_id, body jsonb)` of the transaction: rows of
-   * corrected facts replace what was written for them. Adds people of replaced rows to `changed_people (person_id)`.
+   * Removes the rows of `replaced_facts (fact_id)` and leaves what they said in `removed_facts (fact_id, person_id, identity_id,
+   * occurred_at, body jsonb)`, so that `insert` of the same would write the same row.
    */
-  write(tx: Sql, source: string, now: Date): Promise<void>
+  remove(tx: Sql): Promise<void>
+  /** Writes `personal_facts (fact_id, identity_id, person_id, occurred_at, body jsonb)`. */
+  insert(tx: Sql, source: string, now: Date): Promise<void>
 }
 
 /** The kind as the API takes it; a person that nobody knew becomes known by the fact. */
@@ -36,15 +40,31 @@ export function personalFactKind<Fact extends PersonalFact>(kind: PersonalKind<F
     fact: kind.fact,
     toRows: (fact, line) => [toRow(kind, fact, line)],
     begin: (tx, source, now) => openStaging(tx, kind, source, now),
+    restore: async (tx, source, now) => {
+      await queries.restoreFacts(tx)
+      await writeFacts(tx, kind, source, now, true)
+    },
   })
 }
 
 function toRow<Fact extends PersonalFact>(kind: PersonalKind<Fact>, fact: Fact, line: number): MappedRow<StagedFact> {
-  const { source, external_id, identity: given, ...body } = fact
+  const { source, external_id, identity: given } = fact
   const namespace = IDENTITY_KINDS[given.kind].needsNamespace ? given.namespace || source : ''
   const identity = normaliseIdentity({ ...given, namespace })
   if (!identity) return { ok: false, reason: 'missing_identity', unit: external_id }
-  return { ok: true, row: { line, external_id, occurred_at: kind.occurredAt(fact), identity, body } }
+  // Another zone for the same instant is the same body.
+  const entries = Object.entries(fact).filter(([name]) => !HEAD_FIELDS.has(name))
+  const times = entries.map(([name, value]) => [name, name.endsWith('_at') ? instantOf(String(value)) : value] as const)
+  const { [kind.occurredField]: occurredAt, ...body } = Object.fromEntries(times)
+  const row = { line, external_id, occurred_at: String(occurredAt), identity, body, version: versionOf(fact) }
+  return { ok: true, row }
+}
+
+/** What every fact says beside its body. */
+const HEAD_FIELDS = new Set(['kind', 'source', 'external_id', 'identity', 'updated_at', 'sequence'])
+
+function instantOf(text: string): string {
+  return new Date(text).toISOString()
 }
 
 async function openStaging<Fact extends PersonalFact>(
@@ -61,12 +81,11 @@ async function openStaging<Fact extends PersonalFact>(
     badRows: queries.selectBadFacts,
     apply: async (tx, importId) => {
       await queries.resolveFacts(tx, now)
-      await admitArriving(tx, source, kind.name, importId, now)
+      const { hasVersions } = await admitArriving(tx, source, kind.name, importId, now)
       await identify(tx, now)
-      await correctInbox(tx, importId, now)
       await queries.createPersonalFacts(tx)
-      await kind.write(tx, source, now)
-      await insertPending(tx)
+      await writeFacts(tx, kind, source, now, hasVersions)
+      if (hasVersions) await settleVersions(tx, importId, now)
     },
     counts: async (tx) => ({
       ...(await queries.selectFactCounts(tx)),
@@ -77,4 +96,23 @@ async function openStaging<Fact extends PersonalFact>(
       currency: (await readSettings(tx)).currency ?? DEFAULT_CURRENCY,
     }),
   }
+}
+
+/** `personal_facts` come into force, and what `arriving` replaces goes. */
+async function writeFacts<Fact extends PersonalFact>(
+  tx: Sql,
+  kind: PersonalKind<Fact>,
+  source: string,
+  now: Date,
+  hasVersions: boolean,
+): Promise<void> {
+  await queries.createChangedPeople(tx)
+  if (hasVersions) {
+    await queries.createReplacedFacts(tx)
+    await kind.remove(tx)
+    await queries.fillDisplaced(tx)
+    await keepBodies(tx)
+  }
+  await kind.insert(tx, source, now)
+  await insertPending(tx)
 }

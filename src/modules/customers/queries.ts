@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { PoolClient } from 'pg'
 import type { Sql } from '../../platform/db.ts'
+import { ADMITTED_COLUMNS, createDisplaced, versionRank } from '../intake/actions.ts'
 import type { StagedRecord } from './schema.ts'
 
 /*
@@ -44,14 +45,15 @@ export async function writeClaims(tx: Sql, kind: 'person' | 'merge', source: str
   await sql`
     create temp table changed_nodes on commit drop as
     select distinct l.identity_id from arriving a join customers.claim_identities l on l.claim_id = a.fact_id
-    where a.status = 'corrected'`.execute(tx)
+    where a.replaces`.execute(tx)
   await sql`
-    delete from customers.claim_identities l using arriving a where a.status = 'corrected' and l.claim_id = a.fact_id`.execute(
-    tx,
-  )
+    delete from customers.claim_identities l using arriving a where a.replaces and l.claim_id = a.fact_id`.execute(tx)
+  await sql`
+    delete from customers.claims c using arriving a
+    where a.replaces and not a.is_applied and c.claim_id = a.fact_id`.execute(tx)
   await sql`
     insert into customers.claims (claim_id, kind, source, external_id, claimed_at, recorded_at)
-    select fact_id, ${kind}, ${source}, external_id, claimed_at, ${now} from arriving where status <> 'known'
+    select fact_id, ${kind}, ${source}, external_id, claimed_at, ${now} from arriving where is_applied
     on conflict (claim_id) do update set claimed_at = excluded.claimed_at, recorded_at = excluded.recorded_at`.execute(
     tx,
   )
@@ -61,11 +63,11 @@ export async function writeClaims(tx: Sql, kind: 'person' | 'merge', source: str
     from arriving a
     join arriving_links l using (external_id)
     join arriving_identities i on i.kind = l.kind and i.namespace = l.namespace and i.value = l.value
-    where a.status <> 'known'`.execute(tx)
+    where a.is_applied`.execute(tx)
   await sql`
     insert into changed_nodes
     select distinct l.identity_id from arriving a join customers.claim_identities l on l.claim_id = a.fact_id
-    where a.status <> 'known'`.execute(tx)
+    where a.is_applied`.execute(tx)
 }
 
 /**
@@ -133,8 +135,8 @@ export async function connect(tx: Sql, source: string, channel: string, now: Dat
  */
 export async function createRecordStaging(tx: Sql): Promise<void> {
   await sql`
-    create temp table staged_records (line bigint, external_id text, name text, enrolled_at text, seen_at text, identities jsonb, unlinked jsonb)
-    on commit drop`.execute(tx)
+    create temp table staged_records (line bigint, external_id text, name text, enrolled_at text, seen_at text, identities jsonb, unlinked jsonb,
+      version text) on commit drop`.execute(tx)
 }
 
 export async function copyRecords(client: PoolClient, records: readonly StagedRecord[]): Promise<void> {
@@ -146,6 +148,7 @@ export async function copyRecords(client: PoolClient, records: readonly StagedRe
     seen_at: record.seenAt,
     identities: record.identities,
     unlinked: record.unlinked,
+    version: record.version,
   }))
   await client.query(
     'insert into staged_records select * from jsonb_populate_recordset(null::staged_records, $1::jsonb)',
@@ -153,16 +156,17 @@ export async function copyRecords(client: PoolClient, records: readonly StagedRe
   )
 }
 
-/** The last row of a record in the file is what it says; `arriving`, `arriving_links`, `arriving_identities` follow. */
+/** Of a record's rows in the file the highest version is what it says, else the last; `arriving`, `arriving_links`, `arriving_identities` follow. */
 export async function resolveRecords(tx: Sql, zone: string, now: Date): Promise<void> {
   await sql`
     create temp table records on commit drop as
-    select distinct on (external_id) line, external_id, name, identities, unlinked,
+    select distinct on (external_id) line, external_id, name, identities, unlinked, ranked as version,
       case when enrolled_at ~ '(Z|[+-][0-9]{2}:?[0-9]{2})$' then enrolled_at::timestamptz
         else enrolled_at::timestamp at time zone ${zone} end as enrolled_at,
       case when seen_at ~ '(Z|[+-][0-9]{2}:?[0-9]{2})$' then seen_at::timestamptz
         else seen_at::timestamp at time zone ${zone} end as seen_at
-    from staged_records order by external_id, line desc`.execute(tx)
+    from (select *, ${versionRank(sql`version`, zone)} as ranked from staged_records) s
+    order by external_id, ranked desc nulls last, line desc`.execute(tx)
   await sql`
     create temp table arriving_links on commit drop as
     select r.external_id, i.kind, i.namespace, i.value
@@ -177,7 +181,7 @@ export async function resolveRecords(tx: Sql, zone: string, now: Date): Promise<
     select external_id, coalesce(seen_at, ${now}) as claimed_at,
       sha256(convert_to(concat_ws(E'\x1f', identities::text, coalesce(name, ''), coalesce(extract(epoch from enrolled_at)::text, ''),
         unlinked::text), 'UTF8')) as body_hash,
-      null::bigint as fact_id, null::text as status
+      version, ${ADMITTED_COLUMNS}
     from records`.execute(tx)
   for (const table of ['records', 'arriving', 'arriving_links', 'arriving_identities'] as const)
     await sql`analyze ${sql.ref(table)}`.execute(tx)
@@ -186,9 +190,7 @@ export async function resolveRecords(tx: Sql, zone: string, now: Date): Promise<
 /** The records of new and corrected claims; their person is the one that the identity graph has just named. */
 export async function writeRecords(tx: Sql): Promise<void> {
   await sql`
-    delete from customers.records r using arriving a where a.status = 'corrected' and r.claim_id = a.fact_id`.execute(
-    tx,
-  )
+    delete from customers.records r using arriving a where a.replaces and r.claim_id = a.fact_id`.execute(tx)
   await sql`
     insert into customers.records (person_id, claim_id, identity_id, name, enrolled_at, unlinked)
     select c.person_id, a.fact_id, f.identity_id, r.name, r.enrolled_at, r.unlinked
@@ -197,7 +199,55 @@ export async function writeRecords(tx: Sql): Promise<void> {
     cross join lateral (
       select min(l.identity_id) as identity_id from customers.claim_identities l where l.claim_id = a.fact_id) f
     join customers.canonical c on c.identity_id = f.identity_id
-    where a.status <> 'known'`.execute(tx)
+    where a.is_applied`.execute(tx)
+}
+
+/** Keeps in `displaced` what claims said that are replaced or go, and records that came too late to count. */
+export async function fillDisplaced(tx: Sql): Promise<void> {
+  await createDisplaced(tx)
+  await sql`
+    insert into displaced
+    select a.fact_id, a.replaced_hash, l.identity_ids, jsonb_build_object('identity_ids', l.identity_ids, 'name', r.name,
+      'enrolled_at', r.enrolled_at, 'seen_at', c.claimed_at, 'unlinked', r.unlinked)
+    from arriving a
+    join customers.claims c on c.claim_id = a.fact_id
+    join customers.records r on r.claim_id = a.fact_id
+    cross join lateral (
+      select array_agg(identity_id order by identity_id) as identity_ids from customers.claim_identities l where l.claim_id = a.fact_id) l
+    where a.replaces
+    union all
+    select a.fact_id, a.body_hash, l.identity_ids, jsonb_build_object('identity_ids', l.identity_ids, 'name', r.name,
+      'enrolled_at', r.enrolled_at, 'seen_at', a.claimed_at, 'unlinked', r.unlinked)
+    from arriving a
+    join records r using (external_id)
+    cross join lateral (
+      select array_agg(distinct i.identity_id) as identity_ids
+      from arriving_links l join arriving_identities i on i.kind = l.kind and i.namespace = l.namespace and i.value = l.value
+      where l.external_id = a.external_id) l
+    where a.status = 'stale'`.execute(tx)
+}
+
+/** `records`, `arriving_links` and `arriving_identities` as they were when the bodies came in that come back into force. */
+export async function restoreRecords(tx: Sql): Promise<void> {
+  await sql`alter table arriving add column claimed_at timestamptz`.execute(tx)
+  await sql`
+    update arriving a set claimed_at = (b.body->>'seen_at')::timestamptz
+    from intake.published_bodies b
+    where a.is_applied and b.fact_id = a.fact_id and b.body_hash = a.body_hash`.execute(tx)
+  await sql`
+    create temp table records on commit drop as
+    select a.external_id, b.identity_ids, b.body->>'name' as name, (b.body->>'enrolled_at')::timestamptz as enrolled_at,
+      b.body->'unlinked' as unlinked
+    from arriving a join intake.published_bodies b using (fact_id, body_hash) where a.is_applied`.execute(tx)
+  await sql`
+    create temp table arriving_links on commit drop as
+    select r.external_id, i.kind, i.namespace, i.value
+    from records r join customers.identities i on i.identity_id = any(r.identity_ids)`.execute(tx)
+  await sql`
+    create temp table arriving_identities on commit drop as
+    select distinct kind, namespace, value, null::bigint as identity_id, null::bigint as person_id from arriving_links`.execute(
+    tx,
+  )
 }
 
 /** Everybody in the file, and whoever lost an identity to somebody else: `changed_people`. */
@@ -205,7 +255,8 @@ export async function createChangedPeople(tx: Sql): Promise<void> {
   await sql`
     create temp table changed_people on commit drop as
     select c.person_id from customers.claim_identities l join arriving a on a.fact_id = l.claim_id
-    join customers.canonical c using (identity_id) where a.status <> 'known'
+    join customers.canonical c using (identity_id) where a.is_applied
+    union select c.person_id from changed_nodes join customers.canonical c using (identity_id)
     union select person_id from moved_identities union select to_person_id from moved_identities`.execute(tx)
 }
 
@@ -223,6 +274,7 @@ export interface RecordCounts {
   readonly documents_new: number
   readonly documents_corrected: number
   readonly documents_known: number
+  readonly documents_stale: number
 }
 
 export async function selectRecordCounts(tx: Sql): Promise<RecordCounts> {
@@ -232,9 +284,10 @@ export async function selectRecordCounts(tx: Sql): Promise<RecordCounts> {
       (select count(*) from arriving where status = 'known') as rows_known,
       (select count(distinct c.person_id) from arriving a join customers.claim_identities l on l.claim_id = a.fact_id
         join customers.canonical c using (identity_id)) as people,
-      (select count(*) from arriving where status = 'new') as documents_new,
+      (select count(*) from arriving where status in ('new', 'returned')) as documents_new,
       (select count(*) from arriving where status = 'corrected') as documents_corrected,
-      (select count(*) from arriving where status = 'known') as documents_known`.execute(tx)
+      (select count(*) from arriving where status = 'known') as documents_known,
+      (select count(*) from arriving where status = 'stale') as documents_stale`.execute(tx)
   const [row] = rows
   if (!row) throw new Error('The counts of an import came back empty')
   return row

@@ -1,5 +1,5 @@
-import { readTime, stripPrefix, toHalfWidth } from '../../platform/fields.ts'
-import type { MappedRow, Mapping } from '../intake/schema.ts'
+import { readTime, readVersion, stripPrefix, toHalfWidth } from '../../platform/fields.ts'
+import { type MappedRow, type Mapping, versionOf } from '../intake/schema.ts'
 import {
   IDENTITY_KINDS,
   type Identity,
@@ -75,7 +75,9 @@ export function mapRecord(lineNumber: number, fields: readonly string[], rule: R
   const identities = given.flatMap((identity) => normaliseIdentity(identity) ?? [])
   const [first] = identities
   if (!first) return { ok: false, reason: 'missing_identity', unit: undefined }
-  const times = (['enrolled_at', 'seen_at'] as const).map((name) => field(name))
+  const version = readVersion(field('sequence'), field('updated_at'), rule.mapping.date_order, rule.mapping)
+  if (version === undefined) return { ok: false, reason: 'bad_version', unit: undefined }
+  const times = [field('enrolled_at'), field('seen_at') || field('updated_at')]
   const [enrolledAt, seenAt] = times.map((text) => (text ? wallClock(text, rule.mapping) : null))
   if (enrolledAt === undefined || seenAt === undefined) return { ok: false, reason: 'bad_time', unit: undefined }
   const unlinked = given.filter((identity) => !normaliseIdentity(identity))
@@ -84,11 +86,12 @@ export function mapRecord(lineNumber: number, fields: readonly string[], rule: R
     row: {
       line: lineNumber,
       recordId: field('record_id') || `${first.kind}:${first.namespace}:${first.value}`,
-      identities,
+      identities: inOrder(identities),
       name: field('name') || null,
       enrolledAt,
       seenAt,
       unlinked: Object.fromEntries(unlinked.map(({ kind, value }) => [kind, value])),
+      version,
     },
   }
 }
@@ -121,6 +124,12 @@ function wallClock(text: string, mapping: RecordRule['mapping']): string | undef
   return time && ('instant' in time ? time.instant : time.local)
 }
 
+/** Each once and in one order, so that the same identities are the same body. */
+function inOrder(identities: readonly Identity[]): Identity[] {
+  const byText = new Map(identities.map((one) => [`${one.kind} ${one.namespace} ${one.value}`, one]))
+  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
+}
+
 /** A record that came by API; `line` is the fact's place in the request. */
 export function factRecord(fact: PersonFact, line: number): MappedRow<StagedRecord> {
   const given = fact.identities.map((one) => ({
@@ -135,11 +144,12 @@ export function factRecord(fact: PersonFact, line: number): MappedRow<StagedReco
     row: {
       line,
       recordId: fact.external_id,
-      identities,
+      identities: inOrder(identities),
       name: fact.name ?? null,
       enrolledAt: fact.enrolled_at ?? null,
-      seenAt: fact.seen_at ?? null,
+      seenAt: fact.seen_at ?? fact.updated_at ?? null,
       unlinked: Object.fromEntries(unlinked.map(({ kind, value }) => [kind, value])),
+      version: versionOf(fact),
     },
   }
 }

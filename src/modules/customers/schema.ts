@@ -36,7 +36,9 @@ export const PEOPLE_FIELDS = {
   email: 'likewise',
   name: 'for people to recognise them by',
   enrolled_at: 'when they became a member',
-  seen_at: 'when the source last knew this to be so; now when absent',
+  seen_at: 'when the source last knew this to be so; updated_at, else now when absent',
+  updated_at: 'when the source last changed the record: of two versions the later one counts',
+  sequence: "instead of updated_at: the source's own count of its changes",
 } as const
 export type PeopleField = keyof typeof PEOPLE_FIELDS
 
@@ -59,6 +61,8 @@ export interface StagedRecord {
   readonly enrolledAt: string | null
   readonly seenAt: string | null
   readonly unlinked: Readonly<Record<string, string>>
+  /** The rank of the record's version, see `versionRank`. */
+  readonly version: string | null
 }
 
 /** A record of a person, as the API takes it: every identity in it is claimed to be the same person. */
@@ -68,7 +72,7 @@ export const personFact = factBase
     identities: z.array(identity).min(1).max(20),
     name: z.string().max(200).optional(),
     enrolled_at: z.iso.datetime({ offset: true }).optional(),
-    /** When the source last knew this to be so; now when absent. */
+    /** When the source last knew this to be so; `updated_at`, else now when absent. */
     seen_at: z.iso.datetime({ offset: true }).optional(),
   })
   .strict()
@@ -81,6 +85,8 @@ export interface StagedFact {
   readonly occurred_at: string
   readonly identity: Identity
   readonly body: unknown
+  /** The rank of the fact's version, see `versionRank`. */
+  readonly version: string | null
 }
 
 /** A relation of a person: on a channel, to somebody of the staff. Ended when they left or were removed. */

@@ -25,20 +25,26 @@ export {
 } from './access.ts'
 export { type FactKinds, factKind, storeFacts } from './facts.ts'
 export {
-  admitArriving,
   claimMoves,
   claimPending,
-  correctInbox,
   countPending,
   deletePending,
   insertMoves,
   insertPending,
-  insertSuperseded,
   lockIntake,
   nextFactId,
   numberConnections,
 } from './queries.ts'
 export { type MappingGuess, SURE } from './rules.ts'
+export { listImports, undoImport } from './undo.ts'
+export {
+  ADMITTED_COLUMNS,
+  admitArriving,
+  createDisplaced,
+  keepBodies,
+  settleVersions,
+  versionRank,
+} from './version-queries.ts'
 
 /**
  * A mapping by its name (shipped ones, in `folders`) or by the path of a YAML file.
@@ -259,6 +265,7 @@ export type ImportCounts = Pick<
   | 'documents_new'
   | 'documents_corrected'
   | 'documents_known'
+  | 'documents_stale'
 > & { readonly rows_repeated: number; readonly rows_known: number }
 
 /**

@@ -13,6 +13,11 @@ export interface FactKind<Fact extends FactHead, Row> {
   begin(tx: Sql, source: string, now: Date, currency: string | undefined): Promise<Staging<Row> | Refusal>
   /** The rows of a fact; `line` is carried by each of them, so that a refusal finds its fact. */
   toRows(fact: Fact, line: number): readonly MappedRow<Row>[]
+  /**
+   * Undoes an import: of `arriving` (version-queries.ts), what `replaces` goes, and what `is_applied` comes into force with
+   * its body of `intake.published_bodies`.
+   */
+  restore(tx: Sql, source: string, now: Date): Promise<void>
 }
 
 interface FactHead {
@@ -26,6 +31,7 @@ export type FactKinds = Readonly<Record<string, AnyFactKind>>
 type AnyFactKind = {
   parse(fact: unknown): { ok: true; fact: FactHead } | { ok: false; message: string }
   store(database: Database, clock: Clock, facts: readonly Numbered[]): Promise<Map<number, FactResult>>
+  restore(tx: Sql, source: string, now: Date): Promise<void>
 }
 
 interface Numbered {
@@ -44,6 +50,7 @@ export function factKind<Fact extends FactHead, Row>(kind: FactKind<Fact, Row>):
     // Every fact of the group came out of this kind's own parse.
     store: (database, clock, facts) =>
       storeApart(database, clock, kind, facts as readonly { index: number; fact: Fact }[]),
+    restore: kind.restore,
   }
 }
 

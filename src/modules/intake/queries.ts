@@ -3,11 +3,6 @@ import type { Sql } from '../../platform/db.ts'
 import type { FactResult } from './schema.ts'
 
 /**
- * The set verbs of this module take their argument as a temporary table of the caller's transaction:
- * `arriving (external_id text, body_hash bytea, fact_id bigint, status text)`.
- */
-
-/**
  * One import of a brand at a time, until the transaction ends. Two at once that bring the same document would both
  * take it for new, and its revenue would count twice.
  */
@@ -23,81 +18,9 @@ export async function preferIndexes(tx: Sql): Promise<void> {
   await sql`select set_config('enable_seqscan', 'off', true), set_config('enable_mergejoin', 'off', true)`.execute(tx)
 }
 
-/** From so many documents on, one pass over the inbox is cheaper than looking each of them up. */
-const LOOKED_UP_MAX = 5000
-
-/**
- * Admits the documents of `arriving`: fills fact_id and status (new | known | corrected). New ones stand in the inbox from
- * here on, corrected ones after `correctInbox`. From here to its end the transaction is the only one of the brand that
- * does so: staging goes on side by side before it.
- *
- * @returns how many are corrected.
- */
-export async function admitArriving(
-  tx: Sql,
-  source: string,
-  kind: string,
-  importId: number,
-  now: Date,
-): Promise<{ corrected: number }> {
-  await lockIntake(tx)
-  // In the order of the documents' own ids, so that the same file always gives the same fact ids.
-  await sql`
-    with claimed as (
-      insert into intake.inbox (source, kind, external_id, fact_id, body_hash, import_id, recorded_at)
-      select ${source}, ${kind}, external_id, nextval('intake.fact_id'), body_hash, ${importId}, ${now}
-      from (select external_id, body_hash from arriving order by external_id collate "C") o
-      on conflict (source, kind, external_id) do nothing
-      returning external_id, fact_id
-    )
-    update arriving a set fact_id = c.fact_id, status = 'new' from claimed c where c.external_id = a.external_id`.execute(
-    tx,
-  )
-  const { rows } = await sql<{ standing: number }>`
-    select count(*) as standing from arriving where fact_id is null`.execute(tx)
-  const standing = rows[0]?.standing ?? 0
-  if (standing === 0) return { corrected: 0 }
-  // Fenced off by "offset 0", a few are looked up one by one: else the planner reads all that the source ever sent.
-  const fence = standing <= LOOKED_UP_MAX ? sql`offset 0` : sql``
-  await sql`
-    update arriving a
-    set fact_id = i.fact_id,
-        status = case
-          when i.body_hash = a.body_hash then 'known'
-          when exists (select from intake.superseded s where s.fact_id = i.fact_id and s.body_hash = a.body_hash)
-            then 'known'
-          else 'corrected' end
-    from arriving o
-    cross join lateral (
-      select fact_id, body_hash from intake.inbox
-      where source = ${source} and kind = ${kind} and external_id = o.external_id ${fence}
-    ) i
-    where o.fact_id is null and a.external_id = o.external_id`.execute(tx)
-  const corrected = await sql<{ corrected: number }>`
-    select count(*) as corrected from arriving where status = 'corrected'`.execute(tx)
-  return { corrected: corrected.rows[0]?.corrected ?? 0 }
-}
-
 /** Gives the caller's `arriving_connections` the ids that new ones take; an id not taken is a gap, nothing more. */
 export async function numberConnections(tx: Sql): Promise<void> {
   await sql`update arriving_connections set fact_id = nextval('intake.fact_id')`.execute(tx)
-}
-
-/** Keeps the bodies that are about to be replaced: `superseding (fact_id bigint, body jsonb)`. */
-export async function insertSuperseded(tx: Sql, now: Date): Promise<void> {
-  await sql`
-    insert into intake.superseded (fact_id, body_hash, body, import_id, recorded_at, superseded_at)
-    select i.fact_id, i.body_hash, s.body, i.import_id, i.recorded_at, ${now}
-    from superseding s join intake.inbox i using (fact_id)
-    on conflict do nothing`.execute(tx)
-}
-
-/** The inbox takes the new bodies of the corrected documents of `arriving`. */
-export async function correctInbox(tx: Sql, importId: number, now: Date): Promise<void> {
-  // By the fact, not by its three-part key: of that the planner expects one row, and reads `arriving` for each it finds.
-  await sql`
-    update intake.inbox i set body_hash = a.body_hash, import_id = ${importId}, recorded_at = ${now}
-    from arriving a where a.status = 'corrected' and i.fact_id = a.fact_id`.execute(tx)
 }
 
 export interface ImportRow {
@@ -205,6 +128,6 @@ export async function claimMoves(tx: Sql, subscriber: string, limit: number): Pr
 /** What became of the documents of this transaction, after `admitArriving`. */
 export async function selectArriving(tx: Sql): Promise<{ external_id: string; status: FactResult['status'] }[]> {
   const { rows } = await sql<{ external_id: string; status: FactResult['status'] }>`
-    select external_id, status from arriving`.execute(tx)
+    select external_id, case status when 'returned' then 'new' else status end as status from arriving`.execute(tx)
   return rows
 }

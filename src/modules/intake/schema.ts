@@ -44,6 +44,7 @@ export const REJECT_TEXTS = {
   missing_order_id: 'has no order id',
   missing_paid_at: 'has no time of payment',
   bad_time: 'has a time that is none',
+  bad_version: 'has a sequence that is no whole number, or an updated-at that is no time',
   bad_number: 'has a quantity, price or amount that is not a number',
   missing_amount: 'has neither an amount nor a quantity and a price',
   mixed_refund:
@@ -73,7 +74,7 @@ export const importReport = z.object({
   source: z.string(),
   options: z.record(z.string(), z.string()),
   rows_in: z.number().int(),
-  /** Rows that became part of a new or corrected document. */
+  /** Rows that became part of a version of a document. */
   rows_stored: z.number().int(),
   /** Rows that said nothing new: exact repeats (duplicates=merge) and documents known with the same body. */
   rows_merged: z.number().int(),
@@ -95,11 +96,37 @@ export const importReport = z.object({
   documents_new: z.number().int(),
   documents_corrected: z.number().int(),
   documents_known: z.number().int(),
+  /** Kept, but a version that the source ranks higher is in force. */
+  documents_stale: z.number().int(),
   seconds: z.number(),
   /** The first 20 rows as they were mapped; of a dry run only. */
   sample: z.array(z.record(z.string(), z.unknown())).optional(),
 })
 export type ImportReport = z.infer<typeof importReport>
+
+/** An import of a file, as it ended. */
+export interface ImportListing {
+  readonly import_id: number
+  readonly file_name: string
+  readonly mapping_name: string
+  readonly source: string
+  readonly finished_at: string
+  readonly rows_in: number
+  readonly rows_stored: number
+  readonly rows_merged: number
+  readonly rows_rejected: number
+  /** When it was taken back; null: it stands. */
+  readonly undone_at: string | null
+  readonly undone_by: string | null
+}
+
+export interface UndoReport {
+  readonly import_id: number
+  /** Facts that nothing but this import had brought. */
+  readonly facts_retracted: number
+  /** Facts of which an earlier version is in force again. */
+  readonly facts_restored: number
+}
 
 /** Facts in one request. */
 export const FACTS_MAX = 1000
@@ -108,13 +135,28 @@ export const FACTS_MAX = 1000
 export const factBase = z.object({
   source: z.string().min(1).max(60),
   external_id: z.string().min(1).max(200),
+  /** When the source last changed it: of two versions the later one counts, whichever arrives first. */
+  updated_at: z.iso.datetime({ offset: true }).optional(),
+  /** Instead of `updated_at`: the source's own count of its changes. A source keeps to one of the two. */
+  sequence: z.number().int().min(0).optional(),
 })
+
+/** The rank of a fact's version as text, see `versionRank`; null: the source said none. */
+export function versionOf(fact: {
+  readonly updated_at?: string | undefined
+  readonly sequence?: number | undefined
+}): string | null {
+  return fact.sequence === undefined ? (fact.updated_at ?? null) : String(fact.sequence)
+}
 
 /** What became of one fact, in the order of the request. */
 export const factResult = z.object({
   external_id: z.string().nullable(),
-  /** new; corrected: it replaced another body; known: it said nothing new; refused: see error, nothing of it is stored. */
-  status: z.enum(['new', 'corrected', 'known', 'refused']),
+  /**
+   * new; corrected: it replaced another body; known: it said nothing new; stale: kept, but a version that its source ranks
+   * higher is in force; refused: see error, nothing of it is stored.
+   */
+  status: z.enum(['new', 'corrected', 'known', 'stale', 'refused']),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
 })
 export type FactResult = z.infer<typeof factResult>

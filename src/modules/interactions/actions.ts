@@ -7,18 +7,20 @@ import { type InteractionFact, interactionFact, type ReviewFact, reviewFact } fr
 export const INTERACTION_FACTS = personalFactKind<InteractionFact>({
   name: 'interaction',
   fact: interactionFact,
-  occurredAt: (fact) => fact.occurred_at,
-  write: async (tx, source, now) => {
+  occurredField: 'occurred_at',
+  remove: queries.removeInteractions,
+  insert: async (tx, source, now) => {
     await queries.createMonths(tx)
-    await queries.writeInteractions(tx, source, now)
+    await queries.insertInteractions(tx, source, now)
   },
 })
 
 export const REVIEW_FACTS = personalFactKind<ReviewFact>({
   name: 'review',
   fact: reviewFact,
-  occurredAt: (fact) => fact.occurred_at,
-  write: queries.writeReviews,
+  occurredField: 'occurred_at',
+  remove: queries.removeReviews,
+  insert: queries.insertReviews,
 })
 
 const MOVES_MAX = 20_000

@@ -16,27 +16,34 @@ export async function createMonths(tx: Sql): Promise<void> {
   }
 }
 
-/** New interactions are added, corrected ones replaced; people who lose one are concerned too. */
-export async function writeInteractions(tx: Sql, source: string, now: Date): Promise<void> {
+export async function removeInteractions(tx: Sql): Promise<void> {
   await sql`
     with gone as (
-      delete from interactions.interactions i using personal_facts f
-      where f.status = 'corrected' and i.interaction_id = f.fact_id returning i.person_id
+      delete from interactions.interactions i using replaced_facts f where i.interaction_id = f.fact_id returning i.*
     )
-    insert into changed_people select person_id from gone`.execute(tx)
+    insert into removed_facts
+    select interaction_id, person_id, identity_id, occurred_at,
+      jsonb_build_object('type', type, 'item', item, 'content', content) from gone`.execute(tx)
+}
+
+export async function insertInteractions(tx: Sql, source: string, now: Date): Promise<void> {
   await sql`
     insert into interactions.interactions (person_id, occurred_at, interaction_id, identity_id, source, type, item, content, recorded_at)
     select person_id, occurred_at, fact_id, identity_id, ${source}, body->>'type', body->>'item', body->>'content', ${now}
     from personal_facts order by person_id, occurred_at`.execute(tx)
 }
 
-export async function writeReviews(tx: Sql, source: string, now: Date): Promise<void> {
+export async function removeReviews(tx: Sql): Promise<void> {
   await sql`
     with gone as (
-      delete from interactions.reviews r using personal_facts f
-      where f.status = 'corrected' and r.review_id = f.fact_id returning r.person_id
+      delete from interactions.reviews r using replaced_facts f where r.review_id = f.fact_id returning r.*
     )
-    insert into changed_people select person_id from gone`.execute(tx)
+    insert into removed_facts
+    select review_id, person_id, identity_id, reviewed_at,
+      jsonb_build_object('item', item, 'rating', rating, 'is_recommended', is_recommended) from gone`.execute(tx)
+}
+
+export async function insertReviews(tx: Sql, source: string, now: Date): Promise<void> {
   await sql`
     insert into interactions.reviews (person_id, review_id, identity_id, source, item, rating, is_recommended, reviewed_at, recorded_at)
     select person_id, fact_id, identity_id, ${source}, body->>'item', (body->>'rating')::numeric,
