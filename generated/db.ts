@@ -136,7 +136,7 @@ export interface CustomersClaims {
 export interface CustomersConnections {
   person_id: number
   connection_id: number
-  identity_id: number
+  identity_id: number | null
   source: string
   channel: string
   begun_at: Date
@@ -162,7 +162,7 @@ export interface CustomersIdentities {
 export interface CustomersMemberships {
   person_id: number
   membership_id: number
-  identity_id: number
+  identity_id: number | null
   source: string
   enrolled_at: Date
   ended_at: Date | null
@@ -185,7 +185,7 @@ export interface CustomersPublishedClaims {
 export interface CustomersPublishedConnections {
   person_id: number
   connection_id: number
-  identity_id: number
+  identity_id: number | null
   source: string
   channel: string
   begun_at: Date
@@ -245,6 +245,19 @@ export interface IntakeBodies {
   body_hash: Buffer
   identity_ids: number[]
   body: unknown
+}
+
+export interface IntakeErased {
+  identity_hash: Buffer
+  erasure_id: number
+}
+
+export interface IntakeErasures {
+  erasure_id: GeneratedAlways<number>
+  erased_at: Date
+  erased_by: string | null
+  identities: number
+  facts: number
 }
 
 export interface IntakeImports {
@@ -344,7 +357,7 @@ export interface InteractionsInteractions {
   person_id: number
   occurred_at: Date
   interaction_id: number
-  identity_id: number
+  identity_id: number | null
   source: string
   type: string
   item: string | null
@@ -373,7 +386,7 @@ export interface InteractionsPublishedReviews {
 export interface InteractionsReviews {
   person_id: number
   review_id: number
-  identity_id: number
+  identity_id: number | null
   source: string
   item: string | null
   rating: ColumnType<string | null, string | number | null | undefined, string | number | null>
@@ -490,6 +503,8 @@ export interface DB {
   'customers.withdrawn_values': CustomersWithdrawnValues
   'intake.api_keys': IntakeApiKeys
   'intake.bodies': IntakeBodies
+  'intake.erased': IntakeErased
+  'intake.erasures': IntakeErasures
   'intake.imports': IntakeImports
   'intake.inbox': IntakeInbox
   'intake.pending_moves': IntakePendingMoves

@@ -189,7 +189,7 @@ create table customers.claims (
 create table customers.connections (
   person_id bigint not null,
   connection_id bigint not null,
-  identity_id bigint not null,
+  identity_id bigint,
   source text not null,
   channel text not null,
   begun_at timestamp with time zone not null,
@@ -227,7 +227,7 @@ CREATE INDEX identities_by_value ON customers.identities USING btree (value);
 create table customers.memberships (
   person_id bigint not null,
   membership_id bigint not null,
-  identity_id bigint not null,
+  identity_id bigint,
   source text not null,
   enrolled_at timestamp with time zone not null,
   ended_at timestamp with time zone,
@@ -339,6 +339,22 @@ create table intake.bodies (
   constraint bodies_pkey PRIMARY KEY (fact_id, body_hash)
 );
 CREATE INDEX bodies_by_identity ON intake.bodies USING gin (identity_ids);
+
+create table intake.erased (
+  identity_hash bytea not null,
+  erasure_id bigint not null,
+  constraint erased_pkey PRIMARY KEY (identity_hash),
+  constraint erased_identity_hash_check CHECK ((length(identity_hash) = 32))
+);
+
+create table intake.erasures (
+  erasure_id bigint generated always as identity not null,
+  erased_at timestamp with time zone not null,
+  erased_by text,
+  identities integer not null,
+  facts integer not null,
+  constraint erasures_pkey PRIMARY KEY (erasure_id)
+);
 
 create table intake.imports (
   import_id bigint generated always as identity not null,
@@ -460,7 +476,7 @@ create table interactions.interactions (
   person_id bigint not null,
   occurred_at timestamp with time zone not null,
   interaction_id bigint not null,
-  identity_id bigint not null,
+  identity_id bigint,
   source text not null,
   type text not null,
   item text,
@@ -493,7 +509,7 @@ create view interactions.published_reviews as
 create table interactions.reviews (
   person_id bigint not null,
   review_id bigint not null,
-  identity_id bigint not null,
+  identity_id bigint,
   source text not null,
   item text,
   rating numeric,

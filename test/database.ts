@@ -1,7 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Database, openDatabase } from '../src/platform/db.ts'
 import type { MigrationSet } from '../src/platform/migrate.ts'
+import { openTombstones } from '../src/platform/tombstones.ts'
 import { SERVER_ENV, startTestServer, TEMPLATES, type TestServer, withClient } from './server.ts'
 
 const CLOSE_TIMEOUT_MS = 1000
@@ -26,12 +30,14 @@ export async function testDatabase(
   await withClient(serverUrl, (client) => client.query(clone))
   const url = new URL(serverUrl)
   url.pathname = `/${name}`
-  const database = openDatabase(url.toString())
+  const home = await mkdtemp(join(tmpdir(), 'perennial-test-home-'))
+  const database = openDatabase(url.toString(), openTombstones(home, name))
   t.after(async () => {
     // A test may have closed the pool itself, e.g. to prove what happens without one.
     const closed = database.pool.ended ? undefined : database.close()
     // A pool waits for its running statements, and a test that timed out has one: the drop ends those.
     await Promise.race([closed, sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })])
+    await rm(home, { recursive: true, force: true })
     await withClient(serverUrl, (client) => client.query(`drop database if exists ${name} with (force)`))
     await closed
   })

@@ -17,6 +17,9 @@ export const FURTHER_FILES: Readonly<Record<string, string>> = {
   'src/modules/intake/access.ts': 'who may send facts: keys and signed webhooks; actions.ts is about files',
   'src/modules/intake/facts.ts': 'facts by API; with the files of actions.ts it would be too long to read',
   'src/modules/intake/undo.ts': 'taking an import back; with the files of actions.ts it would be too long to read',
+  'src/modules/intake/rejects.ts': 'the files of rows that were not stored: written, and rid of who is erased',
+  'src/modules/intake/erasure.ts': 'who was erased, asked at every intake, by files and by API',
+  'src/modules/customers/erasure.ts': 'erasing a person: one order of steps over all modules that keep facts by person',
   'src/modules/customers/personal-facts.ts': 'what all facts about one person share, for every module that has some',
 }
 

@@ -1,8 +1,13 @@
 import { followIdentities as followOrders } from '../modules/commerce/actions.ts'
+import { reapplyErasures } from '../modules/customers/actions.ts'
 import { followIdentities as followInteractions } from '../modules/interactions/actions.ts'
 import { refreshLapsed, refreshStanding } from '../modules/relationship/actions.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/db.ts'
+import { ERASERS } from './erasers.ts'
+
+/** Databases of which this process knows that nobody is in them who was erased. */
+const withoutErased = new WeakSet<Database>()
 
 /**
  * Works off what facts left pending, lowest module first: whose orders they are, then how everybody concerned stands,
@@ -10,6 +15,11 @@ import type { Database } from '../platform/db.ts'
  * RFM cuts younger than `cutsKeptMs` stay as they are.
  */
 export async function catchUp(database: Database, clock: Clock, cutsKeptMs = 0): Promise<void> {
+  if (!withoutErased.has(database)) {
+    // A backup that was restored has them again.
+    await reapplyErasures(database, clock, ERASERS)
+    withoutErased.add(database)
+  }
   await followOrders(database)
   await followInteractions(database)
   await refreshStanding(database, clock, cutsKeptMs)

@@ -23,6 +23,7 @@ import {
   withBrand,
   withInstallation,
 } from './command.ts'
+import { ERASURE_COMMANDS } from './erasure.ts'
 import { importCommand } from './import.ts'
 import { IMPORT_COMMANDS } from './imports.ts'
 import { PEOPLE_COMMANDS } from './people.ts'
@@ -336,6 +337,7 @@ export const COMMANDS: readonly Command[] = [
   rfmFile,
   ...IMPORT_COMMANDS,
   ...PEOPLE_COMMANDS,
+  ...ERASURE_COMMANDS,
   ...ACCESS_COMMANDS,
   useCommand,
   rebuildCommand,

@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { DB } from '../../generated/db.ts'
+import { NO_TOMBSTONES, type Tombstones } from './tombstones.ts'
 
 /** Typed access to a brand database, inside or outside a transaction. */
 export type Sql = Kysely<DB>
@@ -31,11 +32,13 @@ export interface Database {
   readonly db: Sql
   /** One transaction on one connection; `client` is that connection, for COPY. Rolls back when `work` throws. */
   transaction<T>(work: (tx: Sql, client: pg.PoolClient) => Promise<T>): Promise<T>
+  /** What was erased from it. */
+  readonly tombstones: Tombstones
   close(): Promise<void>
 }
 
 /** Opens a pool; connects only on first use. The session zone is UTC: brand days are made explicitly in SQL. */
-export function openDatabase(url: string): Database {
+export function openDatabase(url: string, tombstones: Tombstones = NO_TOMBSTONES): Database {
   const pool = new pg.Pool({
     connectionString: url,
     max: CONNECTIONS_MAX,
@@ -51,6 +54,7 @@ export function openDatabase(url: string): Database {
     pool,
     db,
     transaction: (work) => inTransaction(pool, work),
+    tombstones,
     close: () => pool.end(),
   }
 }

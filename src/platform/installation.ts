@@ -5,6 +5,7 @@ import { type Database, openDatabase } from './db.ts'
 import { type Cluster, openCluster } from './embedded-postgres.ts'
 import { migrate } from './migrate.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
+import { openTombstones } from './tombstones.ts'
 
 /**
  * One installation: a PostgreSQL server (embedded, or the one DATABASE_URL names), its database of accounts and
@@ -153,7 +154,7 @@ async function compose(config: Config, cluster: Cluster | undefined, url: string
   }
 
   async function openMigrated(databaseName: string): Promise<Database> {
-    const database = openDatabase(urlOf(databaseName))
+    const database = openDatabase(urlOf(databaseName), openTombstones(config.home, databaseName))
     try {
       await migrate(database, config.root, 'brand')
       return database

@@ -18,7 +18,9 @@ import {
   insertPending,
   keepBodies,
   numberConnections,
+  type PersonRows,
   type Staging,
+  selectPersonRows,
   settleVersions,
 } from '../intake/actions.ts'
 import type { ImportReport } from '../intake/schema.ts'
@@ -115,6 +117,7 @@ async function openStaging(
       rows += lines.length
       return queries.copyStaged(client, lines)
     },
+    identitiesOf: ({ customer }) => (customer === null ? [] : [{ kind: 'own_id', namespace: source, value: customer }]),
     addBadUnits: queries.insertBadDocuments,
     badRows: queries.selectBadRows,
     counts: async (tx) => ({ ...(await queries.selectCounts(tx)), currency }),
@@ -215,6 +218,15 @@ export const ORDER_FACTS = factKind<OrderFact, StagedLine>({
     await writeDocuments(tx, source, now, { isLarge: true, hasVersions: true, isConnecting: false })
   },
 })
+
+/** Orders and refunds of who is erased stay as nobody's: see `Eraser` of customers. */
+export const eraseOrders = queries.eraseOrders
+
+/** All that is kept of a person here, as it stands. */
+export function exportOrders(db: Sql, personId: number): Promise<PersonRows> {
+  const tables = ['orders', 'order_lines', 'refunds', 'refund_lines', 'refund_allocations']
+  return selectPersonRows(db, 'commerce', tables, personId)
+}
 
 /** One page of the orders of the person that a key names. */
 export async function listOrders(db: Sql, personKey: string, query: OrdersQuery): Promise<OrdersPage | Refusal> {

@@ -405,6 +405,28 @@ export async function followMoves(tx: Sql): Promise<void> {
     select from_person_id as person_id from moves union select to_person_id from moves`.execute(tx)
 }
 
+/** Orders and refunds of `erased_identities` become nobody's; what refunds took of them stays as it was. */
+export async function eraseOrders(tx: Sql): Promise<void> {
+  await sql`
+    create temp table erased_documents on commit drop as
+    select o.person_id, o.order_id as fact_id from commerce.orders o join erased_identities e using (person_id, identity_id)
+    union
+    select r.person_id, r.refund_id from commerce.refunds r join erased_identities e using (person_id, identity_id)`.execute(
+    tx,
+  )
+  for (const table of ['order_lines', 'refund_allocations'] as const) {
+    await sql`update commerce.${sql.ref(table)} t set person_id = 0 from erased_documents d
+      where t.person_id = d.person_id and t.order_id = d.fact_id`.execute(tx)
+  }
+  await sql`update commerce.refund_lines t set person_id = 0 from erased_documents d
+    where t.person_id = d.person_id and t.refund_id = d.fact_id`.execute(tx)
+  await sql`update commerce.orders t set person_id = 0, identity_id = null from erased_documents d
+    where t.person_id = d.person_id and t.order_id = d.fact_id`.execute(tx)
+  await sql`update commerce.refunds t set person_id = 0, identity_id = null from erased_documents d
+    where t.person_id = d.person_id and t.refund_id = d.fact_id`.execute(tx)
+  await sql`insert into erased_facts select fact_id, true from erased_documents`.execute(tx)
+}
+
 export interface OrderRow {
   readonly order_id: number
   /** To the microsecond: two orders of one millisecond must not share a place in the keyset. */

@@ -37,6 +37,7 @@ import {
   type StagedRecord,
 } from './schema.ts'
 
+export { type Eraser, erasePerson, exportCustomer, namesAny, reapplyErasures } from './erasure.ts'
 export { type PersonalFact, personalFactKind } from './personal-facts.ts'
 export { connect, identify } from './queries.ts'
 
@@ -83,6 +84,7 @@ async function openStaging(
   await queries.createRecordStaging(tx)
   return {
     copy: queries.copyRecords,
+    identitiesOf: ({ identities }) => identities,
     // A record is one row: there is no rest of it to refuse.
     addBadUnits: async () => {},
     badRows: async () => [],

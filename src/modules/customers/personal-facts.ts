@@ -76,6 +76,7 @@ async function openStaging<Fact extends PersonalFact>(
   await queries.createFactStaging(tx)
   return {
     copy: queries.copyFacts,
+    identitiesOf: ({ identity }) => [identity],
     // A fact is one row: there is no rest of it to refuse.
     addBadUnits: async () => {},
     badRows: queries.selectBadFacts,

@@ -118,3 +118,11 @@ export const membershipFact = factBase
     'ended_at is before enrolled_at',
   )
 export type MembershipFact = z.infer<typeof membershipFact>
+
+export interface ErasureReport {
+  readonly erasure_id: number
+  /** Identities of which a mark is kept, that keeps them out. */
+  readonly identities: number
+  /** Facts that named the person; those of the totals stay as nobody's. */
+  readonly facts: number
+}

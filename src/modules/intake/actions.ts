@@ -1,18 +1,18 @@
-import { createWriteStream, type WriteStream } from 'node:fs'
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { readdir, readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import type { PoolClient } from 'pg'
 import { parse } from 'yaml'
 import type { Clock } from '../../platform/clock.ts'
-import { csvLine, writeTo } from '../../platform/csv.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { columnsOf } from '../../platform/fields.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { TableError, type TableFile } from '../../platform/table.ts'
 import { openTable } from '../../platform/table-file.ts'
+import { ErasedMeanwhile, type ErasureGuard, type NamedIdentity, openGuard } from './erasure.ts'
 import { insertImport, nextImportId } from './queries.ts'
+import { openRejects, type RejectsFile } from './rejects.ts'
 import { type GuessKind, guessMapping, type MappingGuess } from './rules.ts'
-import { type ImportReport, type MappedRow, type Mapping, mapping, REJECT_TEXTS, type RejectReason } from './schema.ts'
+import { type ImportReport, type MappedRow, type Mapping, mapping, type RejectReason } from './schema.ts'
 
 export {
   brandKeyOf,
@@ -23,6 +23,17 @@ export {
   revokeApiKey,
   revokeWebhook,
 } from './access.ts'
+export { ErasedMeanwhile, type ErasureGuard, markText, type NamedIdentity, openGuard } from './erasure.ts'
+export {
+  createErasedTables,
+  eraseVersions,
+  insertErasure,
+  insertUnfollowed,
+  type PersonRows,
+  selectEarlierVersions,
+  selectErasedMarks,
+  selectPersonRows,
+} from './erasure-queries.ts'
 export { type FactKinds, factKind, storeFacts } from './facts.ts'
 export {
   claimMoves,
@@ -35,6 +46,7 @@ export {
   nextFactId,
   numberConnections,
 } from './queries.ts'
+export { eraseRejects } from './rejects.ts'
 export { type MappingGuess, SURE } from './rules.ts'
 export { listImports, undoImport } from './undo.ts'
 export {
@@ -127,76 +139,6 @@ export async function guessFile(
   }
 }
 
-/** The CSV of rows that were not stored: the row as it came, then its line and reason; it can be mended and fed again. */
-export interface RejectsFile {
-  readonly path: string
-  readonly counts: Partial<Record<RejectReason, number>>
-  add(line: number, reason: RejectReason, fields: readonly string[]): Promise<void>
-  /** Closes it; a file without rows is removed. @returns its path when there are rows. */
-  close(): Promise<string | null>
-  /** Closes and removes it. */
-  discard(): Promise<void>
-}
-
-const LINE_COLUMN = 'reject_line'
-const REASON_COLUMN = 'reject_reason'
-
-/** Opened at the first rejected row. Columns that an earlier rejects file added are not added twice. */
-export function openRejects(path: string, header: readonly string[]): RejectsFile {
-  const kept = header
-    .map((_, index) => index)
-    .filter((index) => header[index] !== LINE_COLUMN && header[index] !== REASON_COLUMN)
-  const counts: Partial<Record<RejectReason, number>> = {}
-  let stream: WriteStream | undefined
-  let failure: Error | undefined
-
-  async function open(): Promise<WriteStream> {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    const opened = createWriteStream(path, { mode: 0o600 })
-    opened.on('error', (error) => {
-      failure = error
-    })
-    await writeTo(opened, csvLine([...kept.map((index) => header[index] ?? ''), LINE_COLUMN, REASON_COLUMN]))
-    return opened
-  }
-
-  async function end(): Promise<void> {
-    const open = stream
-    if (open)
-      await new Promise<void>((resolve, reject) =>
-        open.end((error?: Error | null) => (error ? reject(error) : resolve())),
-      )
-    if (failure) throw failure
-  }
-
-  return {
-    path,
-    counts,
-    add: async (line, reason, fields) => {
-      stream ??= await open()
-      counts[reason] = (counts[reason] ?? 0) + 1
-      const extra = reason === 'column_count' ? fields.slice(header.length) : []
-      await writeTo(
-        stream,
-        csvLine([
-          ...kept.map((index) => fields[index] ?? ''),
-          String(line),
-          `${reason}: the row ${REJECT_TEXTS[reason]}`,
-          ...extra,
-        ]),
-      )
-    },
-    close: async () => {
-      await end()
-      return stream ? path : null
-    },
-    discard: async () => {
-      await end()
-      await rm(path, { force: true })
-    },
-  }
-}
-
 /** A file to import, as a user names it. */
 export interface ImportCommand {
   /** CSV, JSON lines (each also gzipped), or XLSX with `#Sheet name` where it is not the first. */
@@ -241,6 +183,8 @@ export interface ImportStart<Options> {
 /** Rows on their way in, in their transaction: from a file or from the API. */
 export interface Staging<Row> {
   copy(client: PoolClient, rows: readonly Row[]): Promise<void>
+  /** Whom a row names: who was erased is refused. */
+  identitiesOf(row: Row): readonly NamedIdentity[]
   /** Units that lost a row before staging: the rest of them is not stored either. */
   addBadUnits(tx: Sql, units: readonly string[]): Promise<void>
   /** Staged rows -> facts, people, and the people whose standing may have changed. */
@@ -280,21 +224,38 @@ export async function importFile<Row extends object, Options extends Readonly<Re
   command: ImportCommand,
   kind: ImportKind<Row, Options>,
 ): Promise<ImportReport | Refusal> {
+  for (;;) {
+    try {
+      return await importOnce(database, clock, command, kind)
+    } catch (error) {
+      if (!(error instanceof ErasedMeanwhile)) throw error
+    }
+  }
+}
+
+async function importOnce<Row extends object, Options extends Readonly<Record<string, string | undefined>>>(
+  database: Database,
+  clock: Clock,
+  command: ImportCommand,
+  kind: ImportKind<Row, Options>,
+): Promise<ImportReport | Refusal> {
   const startedAt = clock.now()
   const prepared = await prepare(command, kind)
   if (isRefusal(prepared)) return prepared
   const { mapping, file } = prepared
   const rejects = openRejects(rejectsPath(command, startedAt), file.header)
   const firstValues = (field: string) => peek(command.path, prepared.columns[field] ?? -1)
+  const guard = await openGuard(database)
   try {
     return await database.transaction(async (tx, client) => {
       const staging = await kind.begin(tx, { ...prepared, fieldCount: file.header.length, now: startedAt, firstValues })
       if (isRefusal(staging)) throw new RefusedImport(staging)
       const sample: Record<string, unknown>[] = []
-      const rowsIn = await stage(tx, client, file, staging, rejects, command, sample)
+      const rowsIn = await stage(tx, client, file, staging, guard, rejects, command, sample)
       command.onProgress?.({ phase: 'applying', rows: rowsIn })
       const importId = await nextImportId(tx)
       await staging.apply(tx, importId)
+      await guard.confirm(tx)
       await writeBadRows(await staging.badRows(tx), command.path, rejects)
       const { rows_repeated, rows_known, ...counts } = await staging.counts(tx)
       const rows_rejected = Object.values(rejects.counts).reduce((sum, count) => sum + count, 0)
@@ -447,6 +408,7 @@ async function stage<Row extends object>(
   client: PoolClient,
   file: TableFile,
   staging: FileStaging<Row>,
+  guard: ErasureGuard,
   rejects: RejectsFile,
   command: ImportCommand,
   sample: Record<string, unknown>[],
@@ -457,9 +419,18 @@ async function stage<Row extends object>(
   for await (const batch of file.batches) {
     const good: Row[] = []
     const badUnits: string[] = []
-    for (const { line, fields } of batch) {
-      const mapped = staging.map(line, fields)
+    const mappedRows = batch.map(({ line, fields }) => staging.map(line, fields))
+    const named = mappedRows.map((mapped) => (mapped.ok ? staging.identitiesOf(mapped.row) : []))
+    const areAllowed = await guard.areAllowed(named)
+    for (const [index, { line, fields }] of batch.entries()) {
+      const mapped = mappedRows[index]
+      if (!mapped) continue
       if (mapped.ok) {
+        if (!areAllowed[index]) {
+          // Not even to the rejects file: what names them is not to be kept.
+          rejects.count('erased')
+          continue
+        }
         good.push(mapped.row)
         if (command.dryRun && sample.length < SAMPLE_ROWS) sample.push(sampleOf(mapped.row))
         continue

@@ -3,6 +3,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import type { Staging } from './actions.ts'
+import { ErasedMeanwhile, openGuard } from './erasure.ts'
 import { nextImportId, preferIndexes, selectArriving } from './queries.ts'
 import { FACTS_MAX, type FactResult, type MappedRow, REJECT_TEXTS, type RejectReason } from './schema.ts'
 
@@ -118,6 +119,7 @@ async function storeApart<Fact extends FactHead, Row>(
   try {
     return await storeGroup(database, clock, kind, facts)
   } catch (error) {
+    if (error instanceof ErasedMeanwhile) return storeApart(database, clock, kind, facts)
     if (!isDataException(error)) throw error
     const [first] = facts
     if (facts.length === 1 && first) {
@@ -144,15 +146,22 @@ async function storeGroup<Fact extends FactHead, Row>(
 ): Promise<Map<number, FactResult>> {
   const now = clock.now()
   const { source, currency } = facts[0]?.fact ?? { source: '', currency: undefined }
+  const guard = await openGuard(database)
   return database.transaction(async (tx, client) => {
     await preferIndexes(tx)
     const staging = await kind.begin(tx, source, now, currency)
     if (isRefusal(staging))
       return new Map(facts.map(({ index, fact }) => [index, refused(fact.external_id, staging.code, staging.message)]))
     const reasons = new Map<number, RejectReason>()
-    const rows = facts.flatMap(({ index, fact }) => goodRows(kind.toRows(fact, index), index, reasons))
+    const rowsOf = facts.map(({ index, fact }) => goodRows(kind.toRows(fact, index), index, reasons))
+    const areAllowed = await guard.areAllowed(rowsOf.map((rows) => rows.flatMap(staging.identitiesOf)))
+    facts.forEach(({ index }, place) => {
+      if (!areAllowed[place]) reasons.set(index, 'erased')
+    })
+    const rows = rowsOf.filter((_, place) => areAllowed[place]).flat()
     if (rows.length > 0) await staging.copy(client, rows)
     await staging.apply(tx, await nextImportId(tx))
+    await guard.confirm(tx)
     for (const { line, reason } of await staging.badRows(tx)) {
       // Which of an order's lines it was does not matter to the sender: the fact is refused whole, for the first cause.
       if (reason !== 'order_has_bad_row') reasons.set(line, reason as RejectReason)

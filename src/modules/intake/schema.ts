@@ -50,6 +50,7 @@ export const REJECT_TEXTS = {
   mixed_refund:
     'belongs to a document whose total is negative but that has positive lines: it cannot be told what was refunded',
   missing_identity: 'names nobody: it has no id, phone or e-mail that can be one',
+  erased: 'names somebody who was erased: nothing of them is taken in or written down',
   other_currency: "has another currency than the brand's",
   future_time: 'is paid in the future',
   conflicting_customer: 'belongs to an order with two customers',

@@ -1,6 +1,6 @@
-import type { Database } from '../../platform/db.ts'
+import type { Database, Sql } from '../../platform/db.ts'
 import { personalFactKind } from '../customers/actions.ts'
-import { claimMoves, insertPending } from '../intake/actions.ts'
+import { claimMoves, insertPending, type PersonRows, selectPersonRows } from '../intake/actions.ts'
 import * as queries from './queries.ts'
 import { type InteractionFact, interactionFact, type ReviewFact, reviewFact } from './schema.ts'
 
@@ -39,4 +39,12 @@ export async function followIdentities(database: Database): Promise<number> {
     })
   }
   return followed
+}
+
+/** What who is erased did and said becomes nobody's: see `Eraser` of customers. */
+export const eraseInteractions = queries.eraseInteractions
+
+/** All that is kept of a person here, as it stands. */
+export function exportInteractions(db: Sql, personId: number): Promise<PersonRows> {
+  return selectPersonRows(db, 'interactions', ['interactions', 'reviews'], personId)
 }

@@ -65,3 +65,19 @@ export async function followMoves(tx: Sql): Promise<void> {
     tx,
   )
 }
+
+/** What who is erased did and said becomes nobody's. */
+export async function eraseInteractions(tx: Sql): Promise<void> {
+  for (const [table, id] of [
+    ['interactions', 'interaction_id'],
+    ['reviews', 'review_id'],
+  ] as const) {
+    await sql`
+      with gone as (
+        update interactions.${sql.ref(table)} t set person_id = 0, identity_id = null
+        from erased_identities e where t.person_id = e.person_id and t.identity_id = e.identity_id
+        returning t.${sql.ref(id)} as fact_id
+      )
+      insert into erased_facts select fact_id, false from gone`.execute(tx)
+  }
+}

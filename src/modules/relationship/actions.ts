@@ -3,7 +3,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { readSettings } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY, type Settings } from '../brand/schema.ts'
-import { claimPending, countPending, deletePending } from '../intake/actions.ts'
+import { claimPending, countPending, deletePending, type PersonRows, selectPersonRows } from '../intake/actions.ts'
 import {
   CLAIMED,
   computeCuts,
@@ -224,4 +224,9 @@ export async function reportRfm(db: Sql, command: RfmCommand): Promise<RfmReport
     })),
     people,
   }
+}
+
+/** All that is kept of a person here, as it stands. */
+export function exportStanding(db: Sql, personId: number): Promise<PersonRows> {
+  return selectPersonRows(db, 'relationship', ['standing', 'occasions', 'depth_changes'], personId)
 }

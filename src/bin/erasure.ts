@@ -1,0 +1,77 @@
+import { join } from 'node:path'
+import { exportOrders } from '../modules/commerce/actions.ts'
+import { erasePerson, exportCustomer, findPerson, namesAny } from '../modules/customers/actions.ts'
+import { eraseRejects, type PersonRows } from '../modules/intake/actions.ts'
+import { exportInteractions } from '../modules/interactions/actions.ts'
+import { exportStanding } from '../modules/relationship/actions.ts'
+import { systemClock } from '../platform/clock.ts'
+import type { Sql } from '../platform/db.ts'
+import { isRefusal, refuse } from '../platform/refusal.ts'
+import { catchUp } from './catch-up.ts'
+import { type Command, withBrand } from './command.ts'
+import { ERASERS } from './erasers.ts'
+
+/** Who did it: somebody at the machine's terminal. */
+const BY = 'command line'
+
+const EXPORTERS: Readonly<Record<string, (db: Sql, personId: number) => Promise<PersonRows>>> = {
+  customers: exportCustomer,
+  interactions: exportInteractions,
+  commerce: exportOrders,
+  relationship: exportStanding,
+}
+
+/** All that the database has of a person, by module and table. */
+export async function exportPerson(db: Sql, personId: number): Promise<Record<string, PersonRows>> {
+  const found: Record<string, PersonRows> = {}
+  for (const [module, read] of Object.entries(EXPORTERS)) found[module] = await read(db, personId)
+  return found
+}
+
+const exportCommand: Command = {
+  name: 'export',
+  summary: 'All that is kept of one person, as JSON: for when they ask.',
+  positionals: ['KEY'],
+  flags: {},
+  usesBrand: true,
+  run: (input) =>
+    withBrand(input, async (database) => {
+      const personId = await findPerson(database.db, input.positionals[0] ?? '')
+      if (isRefusal(personId)) return personId
+      const json = { person_id: personId, ...(await exportPerson(database.db, personId)) }
+      return { json, text: `${JSON.stringify(json, undefined, 2)}\n` }
+    }),
+}
+
+const eraseCommand: Command = {
+  name: 'erase',
+  summary: 'Erase one person for good: what names them goes, what they did stays in the totals as nobody’s.',
+  positionals: ['KEY'],
+  flags: { yes: { type: 'boolean', help: 'do it; there is no way back' } },
+  usesBrand: true,
+  run: (input) =>
+    withBrand(input, async (database) => {
+      const key = input.positionals[0] ?? ''
+      const personId = await findPerson(database.db, key)
+      if (isRefusal(personId)) return personId
+      if (input.values.yes !== true) {
+        return refuse(
+          'invalid',
+          'not_confirmed',
+          `"${key}" would be erased for good, with everything that names them.`,
+          `Look at it with ./perennial export ${key}, then say --yes.`,
+        )
+      }
+      const erased = await erasePerson(database, systemClock, { personId, by: BY, erasers: ERASERS })
+      if (isRefusal(erased)) return erased
+      const rejects = await eraseRejects(join(input.config.home, 'rejects'), (field) =>
+        namesAny(field, erased.identities),
+      )
+      await catchUp(database, systemClock)
+      const { erasure_id, identities, facts } = erased.report
+      const text = `Erased (${erasure_id}): ${identities} identities, ${facts} facts, ${rejects} rejected rows of files. None of these identities is taken in again.\n`
+      return { json: { ...erased.report, rejected_rows: rejects }, text }
+    }),
+}
+
+export const ERASURE_COMMANDS: readonly Command[] = [exportCommand, eraseCommand]
