@@ -479,7 +479,131 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    facts: unknown[];
+                    facts: ({
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "order";
+                        customer_id?: string;
+                        /** Format: date-time */
+                        paid_at: string;
+                        currency?: string;
+                        refund_of?: string;
+                        lines: {
+                            line_id?: string;
+                            /** @default  */
+                            item?: string;
+                            item_name?: string;
+                            /** @default 1 */
+                            quantity?: number | string;
+                            unit_price?: number | string;
+                            amount?: number | string;
+                        }[];
+                    } | {
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "person";
+                        identities: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        }[];
+                        name?: string;
+                        /** Format: date-time */
+                        enrolled_at?: string;
+                        /** Format: date-time */
+                        seen_at?: string;
+                    } | {
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "connection";
+                        identity: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        };
+                        channel: string;
+                        staff?: string;
+                        /** Format: date-time */
+                        begun_at: string;
+                        /** Format: date-time */
+                        ended_at?: string;
+                    } | {
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "membership";
+                        identity: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        };
+                        /** Format: date-time */
+                        enrolled_at: string;
+                        /** Format: date-time */
+                        ended_at?: string;
+                    } | {
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "interaction";
+                        identity: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        };
+                        /** @enum {string} */
+                        type: "details_left" | "share" | "reply" | "quiz" | "check_in" | "like" | "comment" | "click" | "open" | "view" | "cart" | "question" | "coupon";
+                        item?: string;
+                        content?: string;
+                        /** Format: date-time */
+                        occurred_at: string;
+                    } | {
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "review";
+                        identity: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        };
+                        item?: string;
+                        rating?: number;
+                        is_recommended?: boolean;
+                        /** Format: date-time */
+                        occurred_at: string;
+                    })[];
                 };
             };
         };

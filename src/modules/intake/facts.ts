@@ -30,6 +30,7 @@ interface FactHead {
 /** Kinds by the name that a fact says (`kind`); what is inside one is nobody else's business. */
 export type FactKinds = Readonly<Record<string, AnyFactKind>>
 type AnyFactKind = {
+  readonly fact: z.ZodType
   parse(fact: unknown): { ok: true; fact: FactHead } | { ok: false; message: string }
   store(database: Database, clock: Clock, facts: readonly Numbered[]): Promise<Map<number, FactResult>>
   restore(tx: Sql, source: string, now: Date): Promise<void>
@@ -42,6 +43,7 @@ interface Numbered {
 
 export function factKind<Fact extends FactHead, Row>(kind: FactKind<Fact, Row>): AnyFactKind {
   return {
+    fact: kind.fact,
     parse: (fact) => {
       const parsed = kind.fact.safeParse(fact)
       if (parsed.success) return { ok: true, fact: parsed.data }

@@ -8,7 +8,7 @@ import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import type { Vault } from '../../platform/secrets.ts'
 import { checkDelivery, keepReceipt } from './access.ts'
 import { type FactKinds, storeFacts } from './facts.ts'
-import { deliveryAnswer, deliveryBody, type FactResult, factsAnswer, factsRequest } from './schema.ts'
+import { deliveryAnswer, deliveryBody, type FactResult, factsAnswer, type factsRequest } from './schema.ts'
 
 export interface IntakeDeps {
   readonly clock: Clock
@@ -41,7 +41,7 @@ export function registerIntakeRoutes(app: FastifyInstance, deps: IntakeDeps): vo
     {
       bodyLimit: BODY_BYTES_MAX,
       config: { policy: 'api_key', scope: 'facts:write' },
-      schema: { operationId: 'sendFacts', body: factsRequest, response: { 200: factsAnswer } },
+      schema: { operationId: 'sendFacts', body: describedRequest(kinds), response: { 200: factsAnswer } },
     },
     async (request, reply) => {
       const results = await store(brandOfRequest(request).database, request.body.facts)
@@ -110,6 +110,18 @@ export function registerIntakeRoutes(app: FastifyInstance, deps: IntakeDeps): vo
     })
     return { status: 'stored', results: merged }
   }
+}
+
+/**
+ * The request as it is checked, with what a fact of each kind is for readers of the OpenAPI document. Each fact is judged by
+ * itself, so that one that is wrong does not refuse the others: what the server holds the whole request to is less.
+ */
+function describedRequest(kinds: FactKinds): typeof factsRequest {
+  const oneOf = Object.entries(kinds).map(([title, { fact }]) => {
+    const { $schema: _, ...schema } = z.toJSONSchema(fact, { io: 'input' })
+    return { title, ...schema }
+  })
+  return z.object({ facts: z.array(z.unknown().meta({ oneOf })) }).strict()
 }
 
 function headerOf(request: FastifyRequest, name: string): string {
