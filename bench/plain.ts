@@ -66,6 +66,16 @@ async function makeStanding(tx: Sql, now: Date, settings: Settings): Promise<voi
       from (select distinct person_id from customers.canonical) p
       left join buyers b using (person_id)
       left join connected c using (person_id)
+      where b.person_id is not null or c.person_id is not null or (
+        select true from (
+          select 1 from commerce.orders o where o.person_id = p.person_id
+          union all select 1 from customers.records k where k.person_id = p.person_id
+          union all select 1 from commerce.refunds r where r.person_id = p.person_id
+          union all select 1 from customers.connections x where x.person_id = p.person_id
+          union all select 1 from customers.memberships m where m.person_id = p.person_id
+          union all select 1 from interactions.reviews v where v.person_id = p.person_id
+          union all select 1 from interactions.interactions i where i.person_id = p.person_id
+        ) fact limit 1)
     )
     select person_id, case when connection_id is null then 0 else depth_if_connected end::smallint as depth,
       case when connection_id is null then null else greatest(begun_at, case depth_if_connected

@@ -9,6 +9,7 @@ export interface BrandPublishedSettings {
   occasion_unit: string
   recency_unit: string
   member_by_purchase: boolean
+  phone_claim_days: number
 }
 
 export interface BrandSettings {
@@ -19,6 +20,7 @@ export interface BrandSettings {
   occasion_unit: Generated<string>
   recency_unit: Generated<string>
   member_by_purchase: Generated<boolean>
+  phone_claim_days: Generated<number>
 }
 
 export interface CommerceOrderLines {
@@ -131,6 +133,8 @@ export interface CustomersClaims {
   recorded_at: Date
   claimed_by: string | null
   withdrawn_at: Date | null
+  phone_lapsed: Generated<boolean>
+  first_claimed_at: Date | null
 }
 
 export interface CustomersConnections {
@@ -179,7 +183,7 @@ export interface CustomersPersonChanges {
 export interface CustomersPublishedClaims {
   person_id: number
   claim_id: number
-  claimed_at: Date
+  claimed_at: Date | null
 }
 
 export interface CustomersPublishedConnections {

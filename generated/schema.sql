@@ -10,8 +10,9 @@ create schema brand;
 --   occasion_unit text
 --   recency_unit text
 --   member_by_purchase boolean
+--   phone_claim_days integer
 create view brand.published_settings as
-  select zone, currency, period_days, occasion_unit, recency_unit, member_by_purchase from brand.settings;
+  select zone, currency, period_days, occasion_unit, recency_unit, member_by_purchase, phone_claim_days from brand.settings;
 
 create table brand.settings (
   only_row boolean default true not null,
@@ -21,11 +22,13 @@ create table brand.settings (
   occasion_unit text default 'day'::text not null,
   recency_unit text default 'day'::text not null,
   member_by_purchase boolean default true not null,
+  phone_claim_days integer default 1095 not null,
   constraint settings_pkey PRIMARY KEY (only_row),
   constraint settings_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
   constraint settings_occasion_unit_check CHECK ((occasion_unit = ANY (ARRAY['day'::text, 'order'::text]))),
   constraint settings_only_row_check CHECK (only_row),
   constraint settings_period_days_check CHECK (((period_days >= 1) AND (period_days <= 3660))),
+  constraint settings_phone_claim_days_check CHECK (((phone_claim_days >= 1) AND (phone_claim_days <= 36600))),
   constraint settings_recency_unit_check CHECK ((recency_unit = ANY (ARRAY['day'::text, '24h'::text])))
 );
 
@@ -182,9 +185,13 @@ create table customers.claims (
   recorded_at timestamp with time zone not null,
   claimed_by text,
   withdrawn_at timestamp with time zone,
+  phone_lapsed boolean default false not null,
+  first_claimed_at timestamp with time zone,
   constraint claims_pkey PRIMARY KEY (claim_id),
   constraint claims_kind_check CHECK ((kind = ANY (ARRAY['person'::text, 'merge'::text, 'split'::text])))
 );
+CREATE INDEX claims_by_age ON customers.claims USING btree (claimed_at) WHERE ((kind = 'person'::text) AND (NOT phone_lapsed));
+CREATE INDEX claims_by_lapsed_age ON customers.claims USING btree (claimed_at) WHERE ((kind = 'person'::text) AND phone_lapsed);
 
 create table customers.connections (
   person_id bigint not null,
@@ -251,7 +258,8 @@ CREATE INDEX person_changes_by_person ON customers.person_changes USING btree (t
 --   claim_id bigint
 --   claimed_at timestamp with time zone
 create view customers.published_claims as
-  select r.person_id, r.claim_id, c.claimed_at from customers.records r join customers.claims c using (claim_id);
+  select r.person_id, r.claim_id, least(c.claimed_at, c.first_claimed_at) as claimed_at
+  from customers.records r join customers.claims c using (claim_id);
 
 -- Its columns:
 --   person_id bigint

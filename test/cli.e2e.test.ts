@@ -165,8 +165,8 @@ R1001,C7,2026-03-09 15:00,cup-02,-1,45.50,1001
 const OTHER_ORDERS = 'order_id,customer_id,paid_at,item,amount\nB1,C1,2026-05-01 09:00,tea,10.00\n'
 /** C7 and C8 share a phone and have two unionids; nothing here says what the columns mean but their names. */
 const MEMBERS = `member_id,unionid,phone,name
-C7,oUn-7,138 0013 8000,Lin
-C8,oUn-8,13800138000,Wei
+C7,oUn-7,138 0013 8017,Lin
+C8,oUn-8,13800138017,Wei
 C9,,138****0000,Bo
 `
 const UNSURE = 'Order No,When,Sum\nX1,01/02/2026,10.00\nX2,03/04/2026,12.50\n'
@@ -212,6 +212,8 @@ suite('the command line', () => {
       ['import'],
       ['depth', 'C7'],
       ['merge', 'C7'],
+      ['withdraw', 'C7'],
+      ['withdraw', ''],
       ['api-key-create', 'till'],
       ['api-key-create', 'till', '--scope', 'everything'],
       ['webhook-revoke', 'my-shop'],
@@ -345,7 +347,7 @@ suite('the command line', () => {
     const { values } = await answer(reviewed, 'review')
     assert.deepEqual(
       values.map(({ kind, value, unionids, accounts }) => [kind, value, unionids, accounts]),
-      [['phone', '+8613800138000', 2, 2]],
+      [['phone', '+8613800138017', 2, 2]],
     )
     const orders = async () => (await answer(person, 'person', 'C7')).occasions_list.length
     assert.equal(await orders(), 2)

@@ -7,7 +7,7 @@ const COMPOSED_FILES = [...PUBLIC_FILES, 'routes.ts', 'jobs.ts']
 
 /** Platform files that rules.ts may import: functions of their arguments, themselves held to the rule. */
 const PURE_PLATFORM = ['refusal', 'money', 'fields'].map((name) => `src/platform/${name}.ts`)
-const PURE_PACKAGES = ['zod', 'temporal-polyfill']
+const PURE_PACKAGES = ['zod', 'temporal-polyfill', 'libphonenumber-js/max']
 
 /**
  * Files of a module that are none of schema, rules, queries, actions, routes, jobs, each with the reason why it

@@ -1,5 +1,5 @@
 import { followIdentities as followOrders } from '../modules/commerce/actions.ts'
-import { reapplyErasures } from '../modules/customers/actions.ts'
+import { reapplyErasures, refreshAgedPhones } from '../modules/customers/actions.ts'
 import { followIdentities as followInteractions } from '../modules/interactions/actions.ts'
 import { refreshLapsed, refreshStanding } from '../modules/relationship/actions.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -10,8 +10,8 @@ import { ERASERS } from './erasers.ts'
 const withoutErased = new WeakSet<Database>()
 
 /**
- * Works off what facts left pending, lowest module first: whose orders they are, then how everybody concerned stands,
- * and who has lapsed since.
+ * Works off what time and facts left to do, lowest module first: phones that link nobody any more, whose orders are whose
+ * then, how everybody concerned stands, and who has lapsed since.
  * RFM cuts younger than `cutsKeptMs` stay as they are.
  */
 export async function catchUp(database: Database, clock: Clock, cutsKeptMs = 0): Promise<void> {
@@ -20,6 +20,7 @@ export async function catchUp(database: Database, clock: Clock, cutsKeptMs = 0):
     await reapplyErasures(database, clock, ERASERS)
     withoutErased.add(database)
   }
+  await refreshAgedPhones(database, clock)
   await followOrders(database)
   await followInteractions(database)
   await refreshStanding(database, clock, cutsKeptMs)

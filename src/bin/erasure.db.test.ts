@@ -20,16 +20,16 @@ const own = (value: string) => ({ kind: 'own_id', namespace: 'shop', value })
 const at = '2026-03-05T10:00:00Z'
 
 /** Words that nobody but Lin has, in every place where a person can be named. */
-const NAMES = ['lin-7731', '13912345678', 'lin@example.com', 'Lin Xiaoyu', 'union-lin', '139****0000']
+const NAMES = ['lin-7731', '13902738164', 'lin@example.com', 'Lin Xiaoyu', 'union-lin', '139****0000']
 
 const LIN = [
   {
     kind: 'person',
-    external_id: 'phone::+8613912345678',
+    external_id: 'phone::+8613902738164',
     name: 'Lin Xiaoyu',
     identities: [
       own('lin-7731'),
-      { kind: 'phone', value: '13912345678' },
+      { kind: 'phone', value: '13902738164' },
       { kind: 'email', value: 'lin@example.com' },
       { kind: 'unionid', value: 'union-lin' },
       { kind: 'phone', value: '139****0000' },
@@ -164,12 +164,12 @@ test('who was erased is refused at every intake; the same fact without them is n
     LIN.map(() => 'erased'),
   )
   assert.deepEqual(await post([{ ...LIN[1], customer_id: undefined }]), ['corrected'])
-  assert.deepEqual(await post([{ ...LIN[4], identity: { kind: 'phone', value: '+86 139-1234-5678' } }]), ['erased'])
+  assert.deepEqual(await post([{ ...LIN[4], identity: { kind: 'phone', value: '+86 139-0273-8164' } }]), ['erased'])
   assert.deepEqual(await post(OTHERS), ['known', 'known'])
 
   const path = join(folder, 'file.csv')
   const command = { path, options: {}, dryRun: false, rejectsFolder: folder }
-  await writeFile(path, 'record_id,phone,name\n1,13912345678,Lin Xiaoyu\n2,13900000000,Wu\n')
+  await writeFile(path, 'record_id,phone,name\n1,13902738164,Lin Xiaoyu\n2,13902738111,Wu\n')
   const people = await importPeople(database, clock, { ...command, mapping: 'people' })
   assert.ok(!isRefusal(people))
   assert.deepEqual([people.rows_stored, people.rejected_by_reason, people.rejects_file], [1, { erased: 1 }, null])
@@ -192,7 +192,7 @@ test('rows of rejects files that name them go, other rows stay as they are', asy
   const kept = 'o5,wu-1,13900000001,"a ""quoted"" note, with a comma",9,bad_time: the row has a time that is none'
   await writeFile(
     join(folder, 'a.csv'),
-    `${header}\no4,NASlin-7731,,x,8,bad\n${kept}\no6,,+86 139 1234 5678,x,10,bad\n`,
+    `${header}\no4,NASlin-7731,,x,8,bad\n${kept}\no6,,+86 139 0273 8164,x,10,bad\n`,
   )
   await writeFile(join(folder, 'b.csv'), `${header}\no7,,,LIN@example.com,2,bad\n`)
   const { identities } = await erase(database, 'lin-7731')

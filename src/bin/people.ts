@@ -81,13 +81,15 @@ const withdraw: Command = {
   positionals: ['CLAIM'],
   flags: {},
   usesBrand: true,
-  run: (input) =>
-    withBrand(input, async (database) => {
-      const claimId = Number(input.positionals[0])
-      if (!Number.isSafeInteger(claimId))
-        throw new UsageError(`withdraw takes a claim's number, not "${input.positionals[0]}".`)
-      return settled(database, await withdrawClaim(database, systemClock, claimId), 'It was taken back.')
-    }),
+  run: async (input) => {
+    const claimId = Number(input.positionals[0] || Number.NaN)
+    // Before the installation is opened: that may make a folder and start a server, for nothing.
+    if (!Number.isSafeInteger(claimId))
+      throw new UsageError(`withdraw takes a claim's number, not "${input.positionals[0]}".`)
+    return withBrand(input, async (database) =>
+      settled(database, await withdrawClaim(database, systemClock, claimId), 'It was taken back.'),
+    )
+  },
 }
 
 /** Whoever moved is worked off at once: the next question is answered by the new people. */

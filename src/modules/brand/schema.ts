@@ -11,6 +11,8 @@ export const settings = z.object({
   occasion_unit: z.enum(['day', 'order']),
   recency_unit: z.enum(['day', '24h']),
   member_by_purchase: z.boolean(),
+  /** For how long after a source last knew it a phone links, in units of 24 hours. */
+  phone_claim_days: z.number().int().positive(),
 })
 export type Settings = z.infer<typeof settings>
 

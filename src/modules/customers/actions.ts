@@ -20,13 +20,14 @@ import {
 } from '../intake/actions.ts'
 import type { ImportReport } from '../intake/schema.ts'
 import { insertConnections, insertMemberships, removeConnections, removeMemberships } from './fact-queries.ts'
-import { resolveRegion } from './graph-queries.ts'
+import { hasAgedClaims, renewClaims, resolveRegion, takeAgedClaims } from './graph-queries.ts'
 import { personalFactKind } from './personal-facts.ts'
 import * as queries from './queries.ts'
-import { factRecord, mapRecord } from './rules.ts'
+import { factRecord, keysOf, mapRecord, phoneCut } from './rules.ts'
 import {
   type ConnectionFact,
   connectionFact,
+  type Identity,
   type MembershipFact,
   membershipFact,
   PEOPLE_FIELDS,
@@ -114,6 +115,7 @@ async function writeRecords(tx: Sql, source: string, now: Date, hasVersions: boo
     await keepBodies(tx)
   }
   await queries.writeClaims(tx, 'person', source, now)
+  await renewClaims(tx)
   await resolvePeople(tx, now)
   await queries.writeRecords(tx)
   await queries.createChangedPeople(tx)
@@ -122,9 +124,38 @@ async function writeRecords(tx: Sql, source: string, now: Date, hasVersions: boo
 
 /** `changed_nodes` -> who is one person now; modules that keep facts by person are told which identities moved. */
 async function resolvePeople(tx: Sql, now: Date): Promise<void> {
-  await resolveRegion(tx)
+  const { phone_claim_days } = await readSettings(tx)
+  await resolveRegion(tx, phoneCut(now, phone_claim_days))
   await queries.writeCanonical(tx, now)
   await insertMoves(tx)
+}
+
+/** Claims looked at in one transaction, beside which nothing else can come in. */
+const AGED_MAX = 5000
+
+/**
+ * Works out anew who is one person where phones have lapsed by time alone (docs/definitions.md 0.5), or link again by a
+ * longer limit; facts follow as they do after a claim. Where nothing is due, nothing is read beyond an index.
+ *
+ * @returns how many claims had aged.
+ */
+export async function refreshAgedPhones(database: Database, clock: Clock): Promise<number> {
+  const cutAt = async (db: Sql, now: Date) => phoneCut(now, (await readSettings(db)).phone_claim_days)
+  if (!(await hasAgedClaims(database.db, await cutAt(database.db, clock.now())))) return 0
+  let refreshed = 0
+  for (let taken = AGED_MAX; taken >= AGED_MAX; refreshed += taken) {
+    taken = await database.transaction(async (tx) => {
+      await lockIntake(tx)
+      const now = clock.now()
+      const count = await takeAgedClaims(tx, await cutAt(tx, now), AGED_MAX)
+      if (count === 0) return 0
+      await resolvePeople(tx, now)
+      await queries.createMovedPeople(tx)
+      await insertPending(tx)
+      return count
+    })
+  }
+  return refreshed
 }
 
 /** Records of people by API. */
@@ -161,6 +192,10 @@ export function listWithdrawn(database: Database): Promise<queries.WithdrawnValu
   return queries.selectWithdrawn(database.db, REVIEW_MAX)
 }
 
+function sayWhich(found: readonly Identity[]): string {
+  return `Say which: ${keysOf(found).join(', ')}.`
+}
+
 /** The identity that a key names (`12347`, or `online-retail:12347` where two sources use the same key). */
 export async function findIdentity(database: Database, key: string): Promise<number | Refusal> {
   const found = await queries.selectIdentitiesByKey(database.db, key)
@@ -173,8 +208,7 @@ export async function findIdentity(database: Database, key: string): Promise<num
       "Use an identity's value as the source has it.",
     )
   if (!other) return only.identity_id
-  const keys = found.map((row) => `${row.namespace || row.kind}:${row.value}`).join(', ')
-  return refuse('conflict', 'ambiguous_key', `"${key}" names ${found.length} identities.`, `Say which: ${keys}.`)
+  return refuse('conflict', 'ambiguous_key', `"${key}" names ${found.length} identities.`, sayWhich(found))
 }
 
 /**
@@ -262,8 +296,7 @@ export async function findPerson(db: Sql, key: string): Promise<number | Refusal
     )
   }
   if (people.size > 1) {
-    const keys = found.map((row) => `${row.namespace}:${row.value}`).join(', ')
-    return refuse('conflict', 'ambiguous_key', `"${key}" names ${people.size} people.`, `Say which: ${keys}.`)
+    return refuse('conflict', 'ambiguous_key', `"${key}" names ${people.size} people.`, sayWhich(found))
   }
   return only
 }

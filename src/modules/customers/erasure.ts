@@ -2,6 +2,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { type Refusal, refuse } from '../../platform/refusal.ts'
 import { randomSecret } from '../../platform/secrets.ts'
+import { readSettings } from '../brand/actions.ts'
 import {
   createErasedTables,
   eraseVersions,
@@ -19,7 +20,7 @@ import {
 import * as queries from './erasure-queries.ts'
 import { resolveRegion } from './graph-queries.ts'
 import { writeCanonical } from './queries.ts'
-import { normaliseIdentity } from './rules.ts'
+import { normaliseIdentity, phoneCut } from './rules.ts'
 import type { ErasureReport, Identity, IdentityKind } from './schema.ts'
 
 /**
@@ -96,7 +97,8 @@ async function erase(
   for (const eraser of erasers) await eraser(tx)
   await queries.createBereaved(tx)
   await queries.eraseCustomers(tx)
-  await resolveRegion(tx)
+  const { phone_claim_days } = await readSettings(tx)
+  await resolveRegion(tx, phoneCut(now, phone_claim_days))
   await writeCanonical(tx, now)
   await insertMoves(tx)
   await eraseVersions(tx, randomSecret())

@@ -7,7 +7,8 @@ const ACCOUNTS_MAX = 3
 const ROUNDS_MAX = 200
 
 /*
- * Components of the identity graph (domain.md §0): a pure function of the set of claims, whatever their order.
+ * Components of the identity graph (domain.md §0): a pure function of the set of claims and the instant, whatever their
+ * order. Of the instant because the phone of a claim links for a limited time (`phoneCut`).
  *
  *   1. account     firm identities that claims put together (also by way of others)
  *   2. touch       which accounts a phone or e-mail is claimed with; a claim of nothing else (a lead) joins its values
@@ -22,8 +23,11 @@ const ROUNDS_MAX = 200
  * Everything runs on `region`: the nodes that a change can reach, closed over every claim, cut or not.
  */
 
-/** From the caller's `changed_nodes (identity_id)`: recomputes their region and leaves `resolved (identity_id, person_id)`. */
-export async function resolveRegion(tx: Sql): Promise<void> {
+/**
+ * From the caller's `changed_nodes (identity_id)`: recomputes their region and leaves `resolved (identity_id, person_id)`.
+ * Phones of claims up to `phoneCut` have lapsed (rules.ts); not those of a merge by hand, which stands until it is taken back.
+ */
+export async function resolveRegion(tx: Sql, phoneCut: Date): Promise<void> {
   await growRegion(tx)
   await sql`
     create temp table edges on commit drop as
@@ -32,7 +36,9 @@ export async function resolveRegion(tx: Sql): Promise<void> {
     join customers.claim_identities l using (identity_id)
     join customers.claims c using (claim_id)
     join customers.identities i using (identity_id)
-    where c.kind <> 'split' and c.withdrawn_at is null and not exists (
+    where c.kind <> 'split' and c.withdrawn_at is null
+      and not (c.kind = 'person' and i.kind = 'phone' and c.claimed_at <= ${phoneCut})
+      and not exists (
       select from customers.cut_links k join customers.claims s on s.claim_id = k.split_claim_id and s.withdrawn_at is null
       where k.claim_id = l.claim_id and k.identity_id = l.identity_id)`.execute(tx)
   await sql`create index on edges (claim_id)`.execute(tx)
@@ -42,6 +48,81 @@ export async function resolveRegion(tx: Sql): Promise<void> {
   await touchValues(tx)
   await withdrawValues(tx)
   await namePeople(tx)
+  await markLapsed(tx, phoneCut)
+}
+
+/** What the sweep looks for is what has changed since. */
+async function markLapsed(tx: Sql, phoneCut: Date): Promise<void> {
+  await sql`
+    update customers.claims c set phone_lapsed = not c.phone_lapsed
+    from (select distinct l.claim_id from region r join customers.claim_identities l using (identity_id)) n
+    where c.claim_id = n.claim_id and c.kind = 'person' and c.phone_lapsed <> (c.claimed_at <= ${phoneCut})`.execute(tx)
+}
+
+/** Whether time has passed the limit for any claim since its region was resolved, or a longer limit has brought it back. */
+export async function hasAgedClaims(db: Sql, phoneCut: Date): Promise<boolean> {
+  const { rows } = await sql<{ found: boolean }>`
+    select exists (select from customers.claims where kind = 'person' and not phone_lapsed and claimed_at <= ${phoneCut})
+      or exists (select from customers.claims where kind = 'person' and phone_lapsed and claimed_at > ${phoneCut}) as found`.execute(
+    db,
+  )
+  return rows[0]?.found === true
+}
+
+/**
+ * Takes up to `limit` such claims of either sort, and leaves their phones as `changed_nodes`. Claims without a phone are among
+ * them, once in their life: leaving them out would cost each import another look at every link.
+ */
+export async function takeAgedClaims(tx: Sql, phoneCut: Date, limit: number): Promise<number> {
+  await sql`
+    create temp table aged on commit drop as
+    (select claim_id from customers.claims where kind = 'person' and not phone_lapsed and claimed_at <= ${phoneCut}
+      order by claimed_at limit ${limit})
+    union all
+    (select claim_id from customers.claims where kind = 'person' and phone_lapsed and claimed_at > ${phoneCut}
+      order by claimed_at desc limit ${limit})`.execute(tx)
+  await sql`
+    create temp table changed_nodes on commit drop as
+    select distinct l.identity_id
+    from aged join customers.claim_identities l using (claim_id) join customers.identities i using (identity_id)
+    where i.kind = 'phone'`.execute(tx)
+  const { numAffectedRows } = await sql`
+    update customers.claims c set phone_lapsed = not c.phone_lapsed from aged a where a.claim_id = c.claim_id`.execute(
+    tx,
+  )
+  return Number(numAffectedRows ?? 0)
+}
+
+/**
+ * Known records of `arriving` that their source has seen later than was known: their claims are as young as that. Where a
+ * phone had lapsed, `changed_nodes` gets what the claim names. A body from before a correction renews nothing: it does not
+ * put the same together.
+ */
+export async function renewClaims(tx: Sql): Promise<void> {
+  await sql`
+    create temp table renewed on commit drop as
+    select a.external_id, a.fact_id as claim_id, a.claimed_at, c.phone_lapsed
+    from arriving a join customers.claims c on c.claim_id = a.fact_id
+    where a.status = 'known' and a.claimed_at > c.claimed_at`.execute(tx)
+  await sql`analyze renewed`.execute(tx)
+  await sql`
+    delete from renewed r using (
+      select r.claim_id, l.identity_id from renewed r join customers.claim_identities l using (claim_id)
+      except
+      select r.claim_id, i.identity_id
+      from renewed r
+      join arriving_links l using (external_id)
+      join arriving_identities i on i.kind = l.kind and i.namespace = l.namespace and i.value = l.value
+    ) other
+    where other.claim_id = r.claim_id`.execute(tx)
+  await sql`
+    update customers.claims c set claimed_at = r.claimed_at, first_claimed_at = coalesce(c.first_claimed_at, c.claimed_at)
+    from renewed r where r.claim_id = c.claim_id`.execute(tx)
+  await sql`
+    insert into changed_nodes
+    select l.identity_id from renewed r join customers.claim_identities l using (claim_id) where r.phone_lapsed`.execute(
+    tx,
+  )
 }
 
 async function growRegion(tx: Sql): Promise<void> {

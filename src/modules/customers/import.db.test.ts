@@ -10,7 +10,15 @@ import type { Database } from '../../platform/db.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { followIdentities, importOrders } from '../commerce/actions.ts'
 import { refreshStanding } from '../relationship/actions.ts'
-import { importPeople, listWithdrawn, mergePeople, splitIdentity, withdrawClaim } from './actions.ts'
+import {
+  findIdentity,
+  findPerson,
+  importPeople,
+  listWithdrawn,
+  mergePeople,
+  splitIdentity,
+  withdrawClaim,
+} from './actions.ts'
 
 async function start(t: TestContext) {
   const { database } = await testDatabase(t)
@@ -139,6 +147,27 @@ test('a phone shared by too many is up for review with the people it would have 
   await feed('people', ['own_id,phone', ...['a', 'b', 'c', 'd'].map((id) => `${id},13800001111`)])
   const [value] = await listWithdrawn(database)
   assert.deepEqual([value?.value, value?.accounts, value?.people.length], ['+8613800001111', 4, 4])
+})
+
+test('where a key names several, each is named by a key that names it alone', async (t) => {
+  const { database, feed } = await start(t)
+  await feed('people', ['own_id,phone,openid', '+8613800001111,13800001111,+8613800001111'], { app: 'people' })
+  await feed('people', ['own_id', '+8613800001111'], SHOP)
+  const key = '+8613800001111'
+  for (const find of [() => findIdentity(database, key), () => findPerson(database.db, key)]) {
+    const found = await find()
+    assert.ok(isRefusal(found) && found.code === 'ambiguous_key')
+    const keys = found.remedy.replace(/^Say which: (.*)\.$/, '$1').split(', ')
+    assert.equal(keys.length, 4)
+    const ids = await Promise.all(keys.map((one) => findIdentity(database, one)))
+    assert.ok(
+      ids.every((id) => typeof id === 'number'),
+      keys.join(' '),
+    )
+    assert.equal(new Set(ids).size, 4, keys.join(' '))
+    const people = await Promise.all(keys.map((one) => findPerson(database.db, one)))
+    assert.equal(new Set(people).size, 2, 'three of one record, and the customer of the orders')
+  }
 })
 
 async function peopleIds(database: Database): Promise<number[]> {

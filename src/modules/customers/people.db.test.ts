@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { sql } from 'kysely'
 import { testDatabase } from '../../../test/database.ts'
 import type { Database, Sql } from '../../platform/db.ts'
+import { refreshAgedPhones } from './actions.ts'
 import { resolveRegion } from './graph-queries.ts'
 import { writeCanonical } from './queries.ts'
 
@@ -11,14 +12,33 @@ import { writeCanonical } from './queries.ts'
 interface TestClaim {
   readonly kind: 'person' | 'merge'
   readonly names: readonly string[]
+  /** When the source last knew it; a fresh one when absent. */
+  readonly claimedAt?: number
 }
+
+const HOUR_MS = 3_600_000
+const LIMIT_DAYS = 7
+const START = Date.parse('2026-01-01T00:00:00Z')
 
 const KINDS: Readonly<Record<string, string>> = { u: 'unionid', o: 'own_id', p: 'phone', e: 'email' }
 const isSoft = (name: string) => name.startsWith('p') || name.startsWith('e')
 
-/** The definition, one claim and one value at a time, with sets; no helper of the product. */
-function oracle(claims: readonly TestClaim[]): string[][] {
-  const names = [...new Set(claims.flatMap((claim) => claim.names))]
+/**
+ * The definition at an instant: what a source says of a phone holds until seven days after it last knew it, for this test; a
+ * merge by hand until it is taken back.
+ */
+function oracleAt(claims: readonly TestClaim[], now: number): string[][] {
+  const holds = (claim: TestClaim, name: string) =>
+    claim.kind === 'merge' || !name.startsWith('p') || now < (claim.claimedAt ?? now) + LIMIT_DAYS * 24 * HOUR_MS
+  const inForce = claims.map((claim) => ({ ...claim, names: claim.names.filter((name) => holds(claim, name)) }))
+  return oracle(inForce, [...new Set(claims.flatMap((claim) => claim.names))])
+}
+
+/** The definition without time, one claim and one value at a time, with sets; no helper of the product. */
+function oracle(
+  claims: readonly TestClaim[],
+  names = [...new Set(claims.flatMap((claim) => claim.names))],
+): string[][] {
   const isFirmIn = (claim: TestClaim, name: string) => claim.kind === 'merge' || !isSoft(name)
   const accounts = partition(
     names.filter(
@@ -85,7 +105,7 @@ function sorted(people: readonly (readonly string[])[]): string[][] {
 }
 
 async function addClaim(tx: Sql, id: number, claim: TestClaim): Promise<void> {
-  const at = new Date('2026-01-01T00:00:00Z')
+  const at = new Date(claim.claimedAt ?? START)
   await sql`insert into customers.claims values (${id}, ${claim.kind}, 'test', ${String(id)}, ${at}, ${at})`.execute(tx)
   for (const name of claim.names) {
     const kind = KINDS[name[0] ?? '']
@@ -98,13 +118,15 @@ async function addClaim(tx: Sql, id: number, claim: TestClaim): Promise<void> {
   }
 }
 
-/** Claims one after another, each with its own recomputation, as they would arrive. */
+/** Claims one after another, each with its own recomputation, as they would arrive; each batch at an instant of its own. */
 async function people(
   database: Database,
   claims: readonly TestClaim[],
   batches: readonly number[],
+  instants: readonly number[] = [],
 ): Promise<string[][]> {
   let next = 0
+  let batchIndex = 0
   for (const size of [...batches, claims.length]) {
     const batch = claims.slice(next, next + size)
     if (batch.length === 0) continue
@@ -114,10 +136,12 @@ async function people(
         select identity_id from customers.claim_identities where claim_id > ${next} and claim_id <= ${next + size}`.execute(
         tx,
       )
-      await resolveRegion(tx)
-      await writeCanonical(tx, new Date('2026-01-02T00:00:00Z'))
+      const now = instants[batchIndex % instants.length] ?? START
+      await resolveRegion(tx, new Date(now - LIMIT_DAYS * 24 * HOUR_MS))
+      await writeCanonical(tx, new Date(now))
     })
     next += size
+    batchIndex += 1
   }
   return readPeople(database)
 }
@@ -160,6 +184,42 @@ test('people are a function of the claims, whatever their order and batches', as
     ),
     { numRuns: 25 },
   )
+})
+
+/** On the edge of the limit of some claim, or a millisecond beside it. */
+const instant = fc
+  .tuple(fc.integer({ min: 0, max: 16 }), fc.constantFrom(-1, 0, 0, 1))
+  .map(([day, offset]) => START + day * 24 * HOUR_MS + offset)
+const datedClaim = fc
+  .tuple(claim, fc.integer({ min: 0, max: 6 }))
+  .map(([one, day]): TestClaim => ({ ...one, claimedAt: START + day * 24 * HOUR_MS }))
+
+test('people are a function of the claims and the instant, wherever the clock came from', async (t) => {
+  const { database } = await testDatabase(t)
+  await sql`update brand.settings set phone_claim_days = ${LIMIT_DAYS}`.execute(database.db)
+  let parted = 0
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(datedClaim, { minLength: 1, maxLength: 12 }),
+      fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 4 }),
+      fc.array(instant, { minLength: 1, maxLength: 5 }),
+      fc.array(instant, { minLength: 1, maxLength: 5 }),
+      async (claims, batches, arrivals, looks) => {
+        await wipe(database)
+        await people(database, claims, batches, arrivals)
+        for (const now of looks) {
+          const clock = { now: () => new Date(now) }
+          await refreshAgedPhones(database, clock)
+          const expected = oracleAt(claims, now)
+          assert.deepEqual(await readPeople(database), expected, `at ${clock.now().toISOString()}`)
+          assert.equal(await refreshAgedPhones(database, clock), 0, 'nothing is left to do')
+          if (JSON.stringify(expected) !== JSON.stringify(oracle(claims))) parted += 1
+        }
+      },
+    ),
+    { numRuns: 40 },
+  )
+  assert.ok(parted > 10, `${parted} looks saw other people than without the limit`)
 })
 
 test('a phone joins up to three accounts; a fourth withdraws it for all', async (t) => {

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { PoolClient } from 'pg'
 import type { Sql } from '../../platform/db.ts'
 import { ADMITTED_COLUMNS, createDisplaced, versionRank } from '../intake/actions.ts'
-import type { StagedRecord } from './schema.ts'
+import type { Identity, StagedRecord } from './schema.ts'
 
 /*
  * Set verbs take their arguments as temporary tables of the caller's transaction:
@@ -197,7 +197,8 @@ export async function writeRecords(tx: Sql): Promise<void> {
     from arriving a
     join records r using (external_id)
     cross join lateral (
-      select min(l.identity_id) as identity_id from customers.claim_identities l where l.claim_id = a.fact_id) f
+      select l.identity_id from customers.claim_identities l join customers.identities i using (identity_id)
+      where l.claim_id = a.fact_id order by i.kind = 'phone', i.kind = 'email', l.identity_id limit 1) f
     join customers.canonical c on c.identity_id = f.identity_id
     where a.is_applied`.execute(tx)
 }
@@ -250,13 +251,14 @@ export async function restoreRecords(tx: Sql): Promise<void> {
   )
 }
 
-/** Everybody in the file, and whoever lost an identity to somebody else: `changed_people`. */
+/**
+ * Everybody whom a claim names or named before it was corrected, and whoever lost an identity to somebody else:
+ * `changed_people`.
+ */
 export async function createChangedPeople(tx: Sql): Promise<void> {
   await sql`
     create temp table changed_people on commit drop as
-    select c.person_id from customers.claim_identities l join arriving a on a.fact_id = l.claim_id
-    join customers.canonical c using (identity_id) where a.is_applied
-    union select c.person_id from changed_nodes join customers.canonical c using (identity_id)
+    select c.person_id from changed_nodes join customers.canonical c using (identity_id)
     union select person_id from moved_identities union select to_person_id from moved_identities`.execute(tx)
 }
 
@@ -282,8 +284,7 @@ export async function selectRecordCounts(tx: Sql): Promise<RecordCounts> {
     select
       (select count(*) from staged_records) - (select count(*) from records) as rows_repeated,
       (select count(*) from arriving where status = 'known') as rows_known,
-      (select count(distinct c.person_id) from arriving a join customers.claim_identities l on l.claim_id = a.fact_id
-        join customers.canonical c using (identity_id)) as people,
+      (select count(distinct k.person_id) from arriving a join customers.records k on k.claim_id = a.fact_id) as people,
       (select count(*) from arriving where status in ('new', 'returned')) as documents_new,
       (select count(*) from arriving where status = 'corrected') as documents_corrected,
       (select count(*) from arriving where status = 'known') as documents_known,
@@ -344,23 +345,19 @@ export async function selectNamingIdentities(tx: Sql, personIds: readonly number
   return rows.map((row) => row.identity_id)
 }
 
-/** Identities with this value, or `namespace:value`, by the index on the value. */
+/** Identities with this value, or one of the longer names of `keysOf` (rules.ts), by the index on the value. */
 export async function selectIdentitiesByKey(
   db: Sql,
   key: string,
-): Promise<{ identity_id: number; person_id: number; kind: string; namespace: string; value: string }[]> {
+): Promise<(Identity & { identity_id: number; person_id: number })[]> {
   const parts = key.split(':')
   const values = parts.map((_, index) => parts.slice(index).join(':'))
-  const { rows } = await sql<{
-    identity_id: number
-    person_id: number
-    kind: string
-    namespace: string
-    value: string
-  }>`
+  const { rows } = await sql<Identity & { identity_id: number; person_id: number }>`
     select i.identity_id, c.person_id, i.kind, i.namespace, i.value
     from customers.identities i join customers.canonical c using (identity_id)
-    where i.value = any(${values}::text[]) and (i.value = ${key} or i.namespace || ':' || i.value = ${key})
+    where i.value = any(${values}::text[])
+      and (i.value = ${key} or coalesce(nullif(i.namespace, ''), i.kind) || ':' || i.value = ${key}
+        or i.kind || ':' || i.namespace || ':' || i.value = ${key})
     order by i.identity_id limit 10`.execute(db)
   return rows
 }
@@ -386,8 +383,10 @@ export async function selectWithdrawn(db: Sql, limit: number): Promise<Withdrawn
   const { rows } = await sql<WithdrawnValue>`
     select w.identity_id, i.kind, i.value, w.unionids, w.accounts, w.withdrawn_at,
       (select coalesce(array_agg(distinct c.person_id), '{}') from customers.claim_identities l
+        join customers.claims k using (claim_id)
         join customers.claim_identities o using (claim_id) join customers.canonical c on c.identity_id = o.identity_id
-        where l.identity_id = w.identity_id and o.identity_id <> w.identity_id) as people
+        where l.identity_id = w.identity_id and o.identity_id <> w.identity_id
+          and not (i.kind = 'phone' and k.phone_lapsed)) as people
     from customers.withdrawn_values w join customers.identities i using (identity_id)
     order by w.withdrawn_at desc, w.identity_id limit ${limit}`.execute(db)
   return rows

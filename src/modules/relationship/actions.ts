@@ -6,25 +6,27 @@ import { DEFAULT_CURRENCY, type Settings } from '../brand/schema.ts'
 import { claimPending, countPending, deletePending, type PersonRows, selectPersonRows } from '../intake/actions.ts'
 import {
   CLAIMED,
-  computeCuts,
   EVERYONE,
-  insertCuts,
   lockStanding,
   occasionsOf,
   onePerson,
   presentStanding,
-  type RfmQuery,
-  type RfmValues,
   rebuildStanding,
   rewriteStanding,
-  selectCutsInForce,
   selectDepthReport,
-  selectRfm,
-  selectRfmValues,
   standingBody,
-  type Ties,
   writeDepthChanges,
 } from './queries.ts'
+import {
+  computeCuts,
+  insertCuts,
+  type RfmQuery,
+  type RfmValues,
+  selectCutsInForce,
+  selectRfm,
+  selectRfmValues,
+  type Ties,
+} from './rfm-queries.ts'
 import { segmentOf } from './rules.ts'
 import { DEPTHS, type DepthReport, RFM_SEGMENTS, RFM_VALUE_GROUPS, type RfmReport } from './schema.ts'
 import { claimLapsed, knownThen } from './time-queries.ts'

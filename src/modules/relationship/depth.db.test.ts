@@ -154,6 +154,11 @@ function assertStanding(
   at: number,
   isStored: boolean,
 ) {
+  // Whom only a replaced version of a document names is nobody.
+  const who = [...history.orders, ...history.refunds, ...history.connections].flatMap((fact) =>
+    ('begun' in fact ? fact.begun : fact.at) <= at && fact.customer !== '' ? [fact.customer] : [],
+  )
+  assert.deepEqual(rows.map(({ customer }) => customer).sort(), [...new Set(who)].sort(), 'people')
   for (const row of rows) {
     const expected = standingByRules(history, row.customer, at, rules)
     const place = `${row.customer} as of ${new Date(at).toISOString()}`
