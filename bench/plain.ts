@@ -68,8 +68,8 @@ async function makeStanding(tx: Sql, now: Date, settings: Settings): Promise<voi
       left join connected c using (person_id)
       where b.person_id is not null or c.person_id is not null or (
         select true from (
-          select 1 from commerce.orders o where o.person_id = p.person_id
-          union all select 1 from customers.records k where k.person_id = p.person_id
+          select 1 from customers.records k where k.person_id = p.person_id
+          union all select 1 from commerce.orders o where o.person_id = p.person_id
           union all select 1 from commerce.refunds r where r.person_id = p.person_id
           union all select 1 from customers.connections x where x.person_id = p.person_id
           union all select 1 from customers.memberships m where m.person_id = p.person_id

@@ -10,8 +10,8 @@ import { type RawBuilder, sql } from 'kysely'
 export function hasFacts(personId: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`(
     select true from (
-      select 1 from commerce.published_orders o where o.person_id = ${personId}
-      union all select 1 from customers.published_records k where k.person_id = ${personId}
+      select 1 from customers.published_records k where k.person_id = ${personId}
+      union all select 1 from commerce.published_orders o where o.person_id = ${personId}
       union all select 1 from commerce.published_refunds r where r.person_id = ${personId}
       union all select 1 from customers.published_connections c where c.person_id = ${personId}
       union all select 1 from customers.published_memberships m where m.person_id = ${personId}
