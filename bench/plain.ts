@@ -73,6 +73,9 @@ async function makeStanding(tx: Sql, now: Date, settings: Settings): Promise<voi
           union all select 1 from commerce.refunds r where r.person_id = p.person_id
           union all select 1 from customers.connections x where x.person_id = p.person_id
           union all select 1 from customers.memberships m where m.person_id = p.person_id
+          union all select 1 from customers.consents k where k.person_id = p.person_id
+          union all select 1 from customers.referral_claims f where f.person_id = p.person_id
+          union all select 1 from customers.referral_claims f where f.referrer_person_id = p.person_id
           union all select 1 from interactions.reviews v where v.person_id = p.person_id
           union all select 1 from interactions.interactions i where i.person_id = p.person_id
         ) fact limit 1)

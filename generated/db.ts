@@ -149,6 +149,19 @@ export interface CustomersConnections {
   staff: string | null
 }
 
+export interface CustomersConsents {
+  person_id: number
+  consent_id: number
+  identity_id: number
+  source: string
+  purpose: string
+  channel: string
+  state: string
+  evidence: string | null
+  occurred_at: Date
+  recorded_at: Date
+}
+
 export interface CustomersCutLinks {
   split_claim_id: number
   claim_id: number
@@ -196,6 +209,16 @@ export interface CustomersPublishedConnections {
   ended_at: Date | null
 }
 
+export interface CustomersPublishedConsents {
+  person_id: number
+  purpose: string
+  channel: string
+  state: string
+  consent_id: number
+  from_at: Date
+  until_at: Date | null
+}
+
 export interface CustomersPublishedMemberships {
   person_id: number
   membership_id: number
@@ -218,6 +241,15 @@ export interface CustomersPublishedRecords {
   enrolled_at: Date | null
 }
 
+export interface CustomersPublishedReferralClaims {
+  referrer_person_id: number
+  invitee_person_id: number
+  claim_id: number
+  claimed_at: Date
+  campaign: string | null
+  content: string | null
+}
+
 export interface CustomersRecords {
   person_id: number
   claim_id: number
@@ -225,6 +257,19 @@ export interface CustomersRecords {
   name: string | null
   enrolled_at: Date | null
   unlinked: unknown
+}
+
+export interface CustomersReferralClaims {
+  person_id: number
+  claim_id: number
+  identity_id: number
+  referrer_person_id: number
+  referrer_identity_id: number
+  source: string
+  campaign: string | null
+  content: string | null
+  claimed_at: Date
+  recorded_at: Date
 }
 
 export interface CustomersWithdrawnValues {
@@ -278,6 +323,7 @@ export interface IntakeImports {
   rows_rejected: number
   undone_at: Date | null
   undone_by: string | null
+  columns: string[] | null
 }
 
 export interface IntakeInbox {
@@ -494,16 +540,20 @@ export interface DB {
   'customers.claim_identities': CustomersClaimIdentities
   'customers.claims': CustomersClaims
   'customers.connections': CustomersConnections
+  'customers.consents': CustomersConsents
   'customers.cut_links': CustomersCutLinks
   'customers.identities': CustomersIdentities
   'customers.memberships': CustomersMemberships
   'customers.person_changes': CustomersPersonChanges
   'customers.published_claims': CustomersPublishedClaims
   'customers.published_connections': CustomersPublishedConnections
+  'customers.published_consents': CustomersPublishedConsents
   'customers.published_memberships': CustomersPublishedMemberships
   'customers.published_people': CustomersPublishedPeople
   'customers.published_records': CustomersPublishedRecords
+  'customers.published_referral_claims': CustomersPublishedReferralClaims
   'customers.records': CustomersRecords
+  'customers.referral_claims': CustomersReferralClaims
   'customers.withdrawn_values': CustomersWithdrawnValues
   'intake.api_keys': IntakeApiKeys
   'intake.bodies': IntakeBodies

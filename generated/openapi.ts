@@ -603,6 +603,55 @@ export interface operations {
                         is_recommended?: boolean;
                         /** Format: date-time */
                         occurred_at: string;
+                    } | {
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "consent";
+                        identity: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        };
+                        /** @enum {string} */
+                        purpose: "marketing" | "calls" | "health";
+                        channel?: string;
+                        /** @enum {string} */
+                        state: "granted" | "withdrawn";
+                        /** Format: date-time */
+                        occurred_at: string;
+                        evidence?: string;
+                    } | {
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "referral_claim";
+                        invitee: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        };
+                        referrer: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        };
+                        /** Format: date-time */
+                        occurred_at: string;
+                        campaign?: string;
+                        content?: string;
                     })[];
                 };
             };

@@ -209,6 +209,22 @@ create table customers.connections (
 CREATE INDEX connections_by_id ON customers.connections USING btree (connection_id);
 CREATE INDEX connections_by_identity ON customers.connections USING btree (identity_id, channel);
 
+create table customers.consents (
+  person_id bigint not null,
+  consent_id bigint not null,
+  identity_id bigint not null,
+  source text not null,
+  purpose text not null,
+  channel text not null,
+  state text not null,
+  evidence text,
+  occurred_at timestamp with time zone not null,
+  recorded_at timestamp with time zone not null,
+  constraint consents_pkey PRIMARY KEY (person_id, consent_id),
+  constraint consents_purpose_check CHECK ((purpose = ANY (ARRAY['marketing'::text, 'calls'::text, 'health'::text]))),
+  constraint consents_state_check CHECK ((state = ANY (ARRAY['granted'::text, 'withdrawn'::text])))
+);
+
 create table customers.cut_links (
   split_claim_id bigint not null,
   claim_id bigint not null,
@@ -274,6 +290,26 @@ create view customers.published_connections as
 
 -- Its columns:
 --   person_id bigint
+--   purpose text
+--   channel text
+--   state text
+--   consent_id bigint
+--   from_at timestamp with time zone
+--   until_at timestamp with time zone
+create view customers.published_consents as
+  select person_id, purpose, channel, state, consent_id, from_at, until_at
+  from (
+    select k.person_id, k.purpose, k.channel, c.state, c.consent_id, c.occurred_at as from_at,
+      lead(c.occurred_at) over (
+        partition by k.person_id, k.purpose, k.channel
+        order by c.occurred_at, c.state = 'withdrawn', c.consent_id) as until_at
+    from (select distinct person_id, purpose, channel from customers.consents) k
+    join customers.consents c on c.person_id = k.person_id and c.purpose = k.purpose and c.channel in (k.channel, '')
+  ) s
+  where until_at is null or until_at > from_at;
+
+-- Its columns:
+--   person_id bigint
 --   membership_id bigint
 --   enrolled_at timestamp with time zone
 --   ended_at timestamp with time zone
@@ -298,6 +334,17 @@ create view customers.published_people as
 create view customers.published_records as
   select person_id, claim_id, name, enrolled_at from customers.records;
 
+-- Its columns:
+--   referrer_person_id bigint
+--   invitee_person_id bigint
+--   claim_id bigint
+--   claimed_at timestamp with time zone
+--   campaign text
+--   content text
+create view customers.published_referral_claims as
+  select referrer_person_id, person_id as invitee_person_id, claim_id, claimed_at, campaign, content
+  from customers.referral_claims;
+
 create table customers.records (
   person_id bigint not null,
   claim_id bigint not null,
@@ -309,6 +356,22 @@ create table customers.records (
   constraint records_claim_id_fkey FOREIGN KEY (claim_id) REFERENCES customers.claims(claim_id) ON DELETE CASCADE
 );
 CREATE INDEX records_by_claim ON customers.records USING btree (claim_id);
+
+create table customers.referral_claims (
+  person_id bigint not null,
+  claim_id bigint not null,
+  identity_id bigint not null,
+  referrer_person_id bigint not null,
+  referrer_identity_id bigint not null,
+  source text not null,
+  campaign text,
+  content text,
+  claimed_at timestamp with time zone not null,
+  recorded_at timestamp with time zone not null,
+  constraint referral_claims_pkey PRIMARY KEY (person_id, claim_id),
+  constraint referral_claims_check CHECK ((identity_id <> referrer_identity_id))
+);
+CREATE INDEX referral_claims_by_referrer ON customers.referral_claims USING btree (referrer_person_id);
 
 create table customers.withdrawn_values (
   identity_id bigint not null,
@@ -378,6 +441,7 @@ create table intake.imports (
   rows_rejected bigint not null,
   undone_at timestamp with time zone,
   undone_by text,
+  columns text[],
   constraint imports_pkey PRIMARY KEY (import_id),
   constraint imports_check CHECK ((rows_in = ((rows_stored + rows_merged) + rows_rejected)))
 );
@@ -393,7 +457,7 @@ create table intake.inbox (
   version numeric,
   retracted_at timestamp with time zone,
   constraint inbox_pkey PRIMARY KEY (source, kind, external_id),
-  constraint inbox_kind_check CHECK ((kind = ANY (ARRAY['order'::text, 'connection'::text, 'person'::text, 'membership'::text, 'interaction'::text, 'review'::text])))
+  constraint inbox_kind_check CHECK ((kind = ANY (ARRAY['order'::text, 'connection'::text, 'person'::text, 'membership'::text, 'interaction'::text, 'review'::text, 'consent'::text, 'referral_claim'::text])))
 );
 CREATE INDEX inbox_by_fact ON intake.inbox USING btree (fact_id);
 CREATE INDEX inbox_by_import ON intake.inbox USING brin (import_id);

@@ -298,6 +298,17 @@ suite('the command line', () => {
     assert.ok((await readdir(home.folder)).includes('secrets'))
   })
 
+  test('a guessed file of another shop is asked about before it corrects anything', async () => {
+    await writeFile(file('tmall.csv'), 'order_no,customer,date,sku,qty,price\n1001,C7,2026-03-01,cup,1,1.00\n')
+    const refusal = await cli('import', file('tmall.csv'), '--json')
+    assert.equal(refusal.code, 1)
+    assert.equal(answerOf(refusal, refused).error.code, 'which_source')
+    assert.match(answerOf(refusal, refused).error.remedy, /--source NAME.*--source orders/)
+    const told = answerOf(await cli('import', file('tmall.csv'), '--source', 'tmall', '--dry-run', '--json'), imported)
+    assert.deepEqual([told.source, told.documents_new, told.documents_corrected], ['tmall', 1, 0])
+    assert.equal((await cli('import', file('tmall.csv'), '--source', '')).code, 2)
+  })
+
   test('every answer has the documented shape, several commands at a time', async () => {
     const asked: [name: string, ...args: string[]][] = [
       ['brief'],

@@ -20,6 +20,11 @@ export const FURTHER_FILES: Readonly<Record<string, string>> = {
   'src/modules/intake/rejects.ts': 'the files of rows that were not stored: written, and rid of who is erased',
   'src/modules/intake/erasure.ts': 'who was erased, asked at every intake, by files and by API',
   'src/modules/customers/erasure.ts': 'erasing a person: one order of steps over all modules that keep facts by person',
+  'src/modules/intake/row-rules.ts':
+    'what a mapping does to rows of any kind, over the rows of a file; rules.ts guesses',
+  'src/modules/intake/mapping-files.ts': 'mappings as files, and which one a file needs; actions.ts takes files in',
+  'src/modules/customers/fact-kinds.ts': 'the facts about one person that customers keeps, each by API and by file',
+  'src/modules/customers/personal-files.ts': 'files of all facts about one person, for every module that has some',
   'src/modules/customers/personal-facts.ts': 'what all facts about one person share, for every module that has some',
 }
 

@@ -56,6 +56,18 @@ const LIN = [
     occurred_at: at,
   },
 ]
+const LIN_AND_OTHERS = [
+  {
+    kind: 'consent',
+    external_id: 'c1',
+    identity: own('lin-7731'),
+    purpose: 'marketing',
+    state: 'granted',
+    occurred_at: at,
+  },
+  { kind: 'referral_claim', external_id: 'f1', invitee: own('lin-7731'), referrer: own('wu-2'), occurred_at: at },
+  { kind: 'referral_claim', external_id: 'f2', invitee: own('wu-3'), referrer: own('lin-7731'), occurred_at: at },
+]
 const OTHERS = [
   { kind: 'order', external_id: 'o9', customer_id: 'wu-1', paid_at: at, lines: [{ item: 'W1', amount: 70 }] },
   { kind: 'interaction', external_id: 'i9', identity: own('wu-1'), type: 'cart', occurred_at: at },
@@ -124,7 +136,9 @@ async function totals(database: Database): Promise<unknown> {
 
 test('nothing in the database names who was erased, the totals stand, and nobody else loses anything', async (t) => {
   const { database, post } = await start(t)
-  assert.deepEqual(new Set(await post([...LIN, ...OTHERS])), new Set(['new']))
+  assert.deepEqual(new Set(await post([...LIN, ...LIN_AND_OTHERS, ...OTHERS])), new Set(['new']))
+  // A claim that was hers and is another's now.
+  await post([{ ...LIN_AND_OTHERS[2], referrer: own('wu-2') }])
   // Earlier versions name her too: her address before, an order that was somebody else's by mistake, and a stale one.
   await post([{ ...LIN[0], name: 'Lin X. Y.' }])
   await post([LIN[0] ?? {}])
@@ -163,6 +177,7 @@ test('who was erased is refused at every intake; the same fact without them is n
     await post(LIN),
     LIN.map(() => 'erased'),
   )
+  assert.deepEqual(await post(LIN_AND_OTHERS), ['erased', 'erased', 'erased'])
   assert.deepEqual(await post([{ ...LIN[1], customer_id: undefined }]), ['corrected'])
   assert.deepEqual(await post([{ ...LIN[4], identity: { kind: 'phone', value: '+86 139-0273-8164' } }]), ['erased'])
   assert.deepEqual(await post(OTHERS), ['known', 'known'])
@@ -242,7 +257,7 @@ test('a restored backup brings nobody back: the log outside the database erases 
 
 test('every table that knows a person is exported and erased', async (t) => {
   const { database, post } = await start(t)
-  await post(LIN)
+  await post([...LIN, ...LIN_AND_OTHERS])
   await catchUp(database, clock)
   const personId = (await findPerson(database.db, 'lin-7731')) as number
   const all = await exportPerson(database.db, personId)

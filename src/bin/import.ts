@@ -1,34 +1,18 @@
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { importOrders, ORDERS } from '../modules/commerce/actions.ts'
-import { importPeople, PEOPLE } from '../modules/customers/actions.ts'
-import {
-  guessFile,
-  type ImportCommand,
-  type ImportProgress,
-  loadMapping,
-  type MappingGuess,
-  SURE,
-} from '../modules/intake/actions.ts'
+import { guessFile, type ImportProgress, type MappingGuess, SURE } from '../modules/intake/actions.ts'
 import type { ImportReport } from '../modules/intake/schema.ts'
-import { type Clock, systemClock } from '../platform/clock.ts'
-import type { Database } from '../platform/db.ts'
+import { systemClock } from '../platform/clock.ts'
 import type { Brand, Installation } from '../platform/installation.ts'
 import { formatMinor } from '../platform/money.ts'
 import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
 import { catchUp } from './catch-up.ts'
 import { type Command, type CommandInput, EXIT, table, text, UsageError, withInstallation } from './command.ts'
-
-/** A file of any kind: its mapping says which. */
-async function importAny(database: Database, clock: Clock, command: ImportCommand): Promise<ImportReport | Refusal> {
-  const mapping = await loadMapping(command.mapping, [ORDERS.mappingsFolder, PEOPLE.mappingsFolder])
-  if (isRefusal(mapping)) return mapping
-  return mapping.kind === 'people' ? importPeople(database, clock, command) : importOrders(database, clock, command)
-}
+import { FILE_KINDS, importAny } from './file-kinds.ts'
 
 /** The mapping of a file that comes without one; a guess that is not sure is shown to be mended. */
 async function guess(path: string): Promise<MappingGuess | Refusal> {
-  const guessed = await guessFile(path, [ORDERS, PEOPLE])
+  const guessed = await guessFile(path, FILE_KINDS)
   if (isRefusal(guessed)) return guessed
   if (guessed && guessed.confidence >= SURE) return guessed
   const remedy = 'Save a mapping as mapping.yaml and import with --mapping ./mapping.yaml, or name a shipped one.'
@@ -45,14 +29,18 @@ async function guess(path: string): Promise<MappingGuess | Refusal> {
 
 export const importCommand: Command = {
   name: 'import',
-  summary:
-    'Import orders or people (CSV, JSON lines, XLSX). The first real import makes your own brand and switches to it.',
+  summary: 'Import orders, people or what they do (CSV, JSON lines, XLSX). The first real import makes your own brand.',
   positionals: ['FILE'],
   flags: {
     mapping: {
       type: 'string',
       value: 'NAME|FILE',
-      help: 'how columns become facts: orders, online-retail, superstore, people, or a YAML file (default: guessed)',
+      help: 'how columns become facts: orders, people, interactions and more, or a YAML file (default: guessed)',
+    },
+    source: {
+      type: 'string',
+      value: 'NAME',
+      help: 'the shop or system it is from, instead of what the mapping says: one name for each',
     },
     option: {
       type: 'string',
@@ -69,6 +57,9 @@ export const importCommand: Command = {
       const options = readOptions(input.values.option)
       const path = input.positionals[0] ?? ''
       const named = text(input.values.mapping)
+      const source = text(input.values.source)
+      if (source !== undefined && (source.trim() === '' || source.length > 60))
+        throw new UsageError('--source takes a name of 1 to 60 characters.')
       const guessed = named === undefined ? await guess(path) : undefined
       if (isRefusal(guessed)) return guessed
       const target = await importTarget(installation, input)
@@ -81,6 +72,7 @@ export const importCommand: Command = {
           mapping: guessed?.mapping ?? named ?? '',
           options,
           dryRun: input.values['dry-run'] === true,
+          ...(source === undefined ? { isGuessed: guessed !== undefined } : { source }),
           rejectsFolder: join(input.config.home, 'rejects'),
           onProgress: progressLine(),
         })
@@ -194,10 +186,24 @@ function importText(report: ImportReport, brand: Brand, scratch: boolean): strin
     ),
     ...reasons,
     report.rejects_file ? `  every rejected row with its reason: ${report.rejects_file}\n` : '',
-    `${report.people.toLocaleString('en-US')} people, ${report.orders.toLocaleString('en-US')} orders, ${report.refunds.toLocaleString('en-US')} refunds; `,
-    `${report.unmatched_refunds.toLocaleString('en-US')} refunds found no earlier line for ${formatMinor(report.unmatched_refunds_minor, report.currency)} ${report.currency}.\n`,
+    countsText(report),
     scratch ? '' : `Next: ./perennial brief\n`,
   ].join('')
+}
+
+function countsText(report: ImportReport): string {
+  const people = `${report.people.toLocaleString('en-US')} people, `
+  if (report.kind !== 'orders') {
+    const { documents_new, documents_corrected, documents_known } = report
+    const [added, corrected, known] = [documents_new, documents_corrected, documents_known].map((count) =>
+      count.toLocaleString('en-US'),
+    )
+    return `${people}${added} new, ${corrected} corrected, ${known} known before.\n`
+  }
+  return (
+    `${people}${report.orders.toLocaleString('en-US')} orders, ${report.refunds.toLocaleString('en-US')} refunds; ` +
+    `${report.unmatched_refunds.toLocaleString('en-US')} refunds found no earlier line for ${formatMinor(report.unmatched_refunds_minor, report.currency)} ${report.currency}.\n`
+  )
 }
 
 function guessText(guessed: MappingGuess | undefined): string {

@@ -1,7 +1,13 @@
 import { type AnalyticsDeps, registerAnalyticsRoutes } from '../modules/analytics/routes.ts'
 import { ORDER_FACTS } from '../modules/commerce/actions.ts'
 import { registerCommerceRoutes } from '../modules/commerce/routes.ts'
-import { CONNECTION_FACTS, MEMBERSHIP_FACTS, PERSON_FACTS } from '../modules/customers/actions.ts'
+import {
+  CONNECTION_FACTS,
+  CONSENT_FACTS,
+  MEMBERSHIP_FACTS,
+  PERSON_FACTS,
+  REFERRAL_CLAIM_FACTS,
+} from '../modules/customers/actions.ts'
 import type { FactKinds } from '../modules/intake/actions.ts'
 import { type IntakeDeps, registerIntakeRoutes } from '../modules/intake/routes.ts'
 import { INTERACTION_FACTS, REVIEW_FACTS } from '../modules/interactions/actions.ts'
@@ -15,6 +21,8 @@ export const FACT_KINDS: FactKinds = {
   membership: MEMBERSHIP_FACTS,
   interaction: INTERACTION_FACTS,
   review: REVIEW_FACTS,
+  consent: CONSENT_FACTS,
+  referral_claim: REFERRAL_CLAIM_FACTS,
 }
 
 export type RouteDeps = AnalyticsDeps & Omit<IntakeDeps, 'kinds'>

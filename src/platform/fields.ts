@@ -306,6 +306,27 @@ export function stripPrefix(text: string, prefixes: string | readonly string[] |
   return text.slice(list.find((prefix) => text.startsWith(prefix))?.length ?? 0)
 }
 
+/** What a mapping says about the values of its fields. */
+export interface ValueRules {
+  readonly strip_prefix?: Readonly<Record<string, string | readonly string[]>> | undefined
+  readonly values?: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined
+  readonly defaults?: Readonly<Record<string, string>> | undefined
+}
+
+/** A field of a row: without its prefix, the source's word as ours, what is empty by its default. '' when there is none. */
+export function fieldValue(
+  fields: readonly string[],
+  columns: Readonly<Record<string, number>>,
+  name: string,
+  rules: ValueRules,
+): string {
+  const index = columns[name] ?? -1
+  const text = index < 0 ? '' : stripPrefix((fields[index] ?? '').trim(), rules.strip_prefix?.[name])
+  const words = rules.values?.[name]
+  const word = words && Object.hasOwn(words, text) ? words[text] : text
+  return word || (rules.defaults?.[name] ?? '')
+}
+
 /** Full-width digits, letters and signs as the plain ones, and the ideographic space as a space. */
 export function toHalfWidth(text: string): string {
   if (!/[\u3000-\uffff]/.test(text)) return text

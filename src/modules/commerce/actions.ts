@@ -24,6 +24,7 @@ import {
   settleVersions,
 } from '../intake/actions.ts'
 import type { ImportReport } from '../intake/schema.ts'
+import { completeDocuments, copyOrderAmounts, countAddedLines, createOrderAmounts } from './amount-queries.ts'
 import * as queries from './queries.ts'
 import { reallocateRefunds } from './refund-queries.ts'
 import { factLines, mapLine } from './rules.ts'
@@ -54,6 +55,7 @@ export const ORDERS: ImportKind<StagedLine, OrderOptions> = {
   kind: 'orders',
   mappingsFolder: fileURLToPath(new URL('./mappings', import.meta.url)),
   fields: ORDER_FIELDS,
+  unitField: 'order_id',
   missingFields: (columns) => {
     const has = (field: string) => (columns[field] ?? -1) >= 0
     const missing = ['order_id', 'paid_at'].filter((field) => !has(field))
@@ -86,6 +88,9 @@ async function begin(tx: Sql, start: ImportStart<OrderOptions>): Promise<FileSta
     currency,
     options,
     now: start.now,
+    hasOrderAmounts: ['order_total', 'order_refunded', 'is_refunded'].some(
+      (field) => (start.columns[field] ?? -1) >= 0,
+    ),
   })
   return { ...staging, map: (line, fields) => mapLine(line, fields, rule) }
 }
@@ -104,23 +109,31 @@ interface OrderStaging {
   readonly currency: string
   readonly options: OrderOptions
   readonly now: Date
+  /** The file has amounts of whole orders too. */
+  readonly hasOrderAmounts?: boolean
 }
 
 async function openStaging(
   tx: Sql,
-  { source, zone, currency, options, now }: OrderStaging,
+  { source, zone, currency, options, now, hasOrderAmounts = false }: OrderStaging,
 ): Promise<Staging<StagedLine>> {
   await queries.createStaging(tx)
+  if (hasOrderAmounts) await createOrderAmounts(tx)
   let rows = 0
   return {
-    copy: (client, lines) => {
+    copy: async (client, lines) => {
       rows += lines.length
-      return queries.copyStaged(client, lines)
+      await queries.copyStaged(client, lines)
+      if (hasOrderAmounts) await copyOrderAmounts(client, lines)
     },
     identitiesOf: ({ customer }) => (customer === null ? [] : [{ kind: 'own_id', namespace: source, value: customer }]),
     addBadUnits: queries.insertBadDocuments,
     badRows: queries.selectBadRows,
-    counts: async (tx) => ({ ...(await queries.selectCounts(tx)), currency }),
+    counts: async (tx) => {
+      const counts = await queries.selectCounts(tx)
+      const added = hasOrderAmounts ? await countAddedLines(tx) : 0
+      return { ...counts, rows_repeated: counts.rows_repeated + added, currency }
+    },
     apply: async (tx, importId) => {
       const settings = await readSettings(tx)
       const shape = { isLarge: rows >= queries.LARGE_FROM_ROWS }
@@ -131,6 +144,7 @@ async function openStaging(
         now,
         mergeDuplicates: options.duplicates === 'merge',
       })
+      if (hasOrderAmounts) await completeDocuments(tx, minorExponent(currency))
       await storeDocuments(tx, source, options, importId, now, shape)
     },
   }

@@ -1,4 +1,4 @@
-import { fitsCurrency, readNumber, readTime, readVersion, stripPrefix } from '../../platform/fields.ts'
+import { fieldValue, fitsCurrency, readNumber, readTime, readVersion } from '../../platform/fields.ts'
 import { type MappedRow, type Mapping, type RejectReason, versionOf } from '../intake/schema.ts'
 import type { OrderFact, OrderField, OrderOptions, StagedLine } from './schema.ts'
 
@@ -11,7 +11,10 @@ const AMOUNT_MAX = 1e11
 export interface LineRule {
   readonly columns: Record<string, number>
   readonly fieldCount: number
-  readonly mapping: Pick<Mapping, 'date_order' | 'dates' | 'decimal' | 'cancel_prefix' | 'strip_prefix'>
+  readonly mapping: Pick<
+    Mapping,
+    'date_order' | 'dates' | 'decimal' | 'cancel_prefix' | 'strip_prefix' | 'values' | 'defaults'
+  >
   readonly options: OrderOptions
   /** The currency that the brand keeps; a row that names another is refused. */
   readonly currency: string
@@ -20,10 +23,7 @@ export interface LineRule {
 /** One row of an order file -> one staged line, or the reason why not. Options that drop rows are reasons too. */
 export function mapLine(lineNumber: number, fields: readonly string[], rule: LineRule): MappedRow<StagedLine> {
   const { columns, mapping, options } = rule
-  const field = (name: OrderField): string => {
-    const index = columns[name] ?? -1
-    return index < 0 ? '' : stripPrefix((fields[index] ?? '').trim(), mapping.strip_prefix?.[name])
-  }
+  const field = (name: OrderField): string => fieldValue(fields, columns, name, mapping)
   const documentId = field('order_id')
   const reject = (reason: RejectReason): MappedRow<StagedLine> => ({ ok: false, reason, unit: documentId || undefined })
 
@@ -60,6 +60,9 @@ export function mapLine(lineNumber: number, fields: readonly string[], rule: Lin
   const version = readVersion(field('sequence'), field('updated_at'), mapping.date_order, mapping)
   if (version === undefined) return reject('bad_version')
 
+  const totals = orderAmounts(field, mapping)
+  if (totals === undefined) return reject('bad_number')
+
   const currency = field('currency')
   if (currency && currency.toUpperCase() !== rule.currency) return reject('other_currency')
   if (!fitsCurrency(priceText, rule.currency) || !fitsCurrency(amountText, rule.currency)) {
@@ -83,7 +86,26 @@ export function mapLine(lineNumber: number, fields: readonly string[], rule: Lin
       refundOf: field('refund_of') || null,
       isCancel,
       version,
+      ...totals,
     },
+  }
+}
+
+/** What the row says of the whole order; undefined when it is no amount. */
+function orderAmounts(
+  field: (name: OrderField) => string,
+  mapping: LineRule['mapping'],
+): Pick<StagedLine, 'orderTotal' | 'orderRefunded' | 'isRefunded'> | undefined {
+  const [total, refunded] = [field('order_total'), field('order_refunded')].map((text) =>
+    text ? readNumber(text, mapping) : null,
+  )
+  if (total === undefined || refunded === undefined) return undefined
+  if ([total, refunded].some((amount) => Number(amount) < 0 || Number(amount) > AMOUNT_MAX)) return undefined
+  const isRefunded = field('is_refunded').toLowerCase() === 'yes'
+  return {
+    ...(total === null ? {} : { orderTotal: total }),
+    ...(refunded === null ? {} : { orderRefunded: refunded }),
+    ...(isRefunded ? { isRefunded } : {}),
   }
 }
 

@@ -16,6 +16,10 @@ export const ORDER_FIELDS = {
   refund_of: 'the order that a refund reduces',
   updated_at: 'when the source last changed the order: of two versions the later one counts',
   sequence: "instead of updated_at: the source's own count of its changes",
+  status: 'how far the order is; for `only`',
+  order_total: 'what was paid for the whole order; what its lines do not add up to is a line of its own',
+  order_refunded: 'what was given back of the whole order by now',
+  is_refunded: 'yes: all of it was given back',
 } as const
 export type OrderField = keyof typeof ORDER_FIELDS
 
@@ -51,6 +55,10 @@ export interface StagedLine {
   readonly isCancel: boolean
   /** The rank of the order's version, see `versionRank`. */
   readonly version: string | null
+  /** Of the whole order, where the file has them; its first row that does counts. */
+  readonly orderTotal?: string | null
+  readonly orderRefunded?: string | null
+  readonly isRefunded?: boolean
 }
 
 /** A decimal as a number or, where every digit matters, as text. */

@@ -19,27 +19,32 @@ import {
   settleVersions,
 } from '../intake/actions.ts'
 import type { ImportReport } from '../intake/schema.ts'
-import { insertConnections, insertMemberships, removeConnections, removeMemberships } from './fact-queries.ts'
 import { hasAgedClaims, renewClaims, resolveRegion, takeAgedClaims } from './graph-queries.ts'
-import { personalFactKind } from './personal-facts.ts'
+import { readOptions } from './personal-files.ts'
 import * as queries from './queries.ts'
 import { factRecord, keysOf, mapRecord, phoneCut } from './rules.ts'
 import {
-  type ConnectionFact,
-  connectionFact,
   type Identity,
-  type MembershipFact,
-  membershipFact,
   PEOPLE_FIELDS,
   type PeopleOptions,
   type PersonFact,
-  peopleOptions,
   personFact,
   type StagedRecord,
 } from './schema.ts'
 
 export { type Eraser, erasePerson, exportCustomer, namesAny, reapplyErasures } from './erasure.ts'
-export { type PersonalFact, personalFactKind } from './personal-facts.ts'
+export {
+  CONNECTION_FACTS,
+  CONNECTIONS,
+  CONSENT_FACTS,
+  CONSENTS,
+  MEMBERSHIP_FACTS,
+  MEMBERSHIPS,
+  REFERRAL_CLAIM_FACTS,
+  REFERRAL_CLAIMS,
+} from './fact-kinds.ts'
+export { type PersonalFact, type PersonalKind, personalFactKind } from './personal-facts.ts'
+export { type PersonalFile, personalFileKind } from './personal-files.ts'
 export { connect, identify } from './queries.ts'
 
 /** Imports people from a file: each row claims that its identities are one person; who is one person follows from all claims. */
@@ -59,17 +64,7 @@ export const PEOPLE: ImportKind<StagedRecord, PeopleOptions> = {
     const identities = ['own_id', 'unionid', 'external_userid', 'openid', 'phone', 'email']
     return identities.some((field) => (columns[field] ?? -1) >= 0) ? [] : ['own_id']
   },
-  readOptions: (given) => {
-    const options = peopleOptions.safeParse(given)
-    if (options.success) return options.data
-    const [first] = options.error.issues
-    return refuse(
-      'invalid',
-      'bad_option',
-      `Option ${first?.path.join('.') || ''}: ${first?.message}.`,
-      'Options are own_id_source=SOURCE, corp=CORP, app=APP.',
-    )
-  },
+  readOptions,
   begin: async (tx, start) => {
     const staging = await openStaging(tx, start.mapping.source, start.mapping.zone, start.now)
     return { ...staging, map: (line, fields) => mapRecord(line, fields, start) }
@@ -167,22 +162,6 @@ export const PERSON_FACTS = factKind<PersonFact, StagedRecord>({
     await queries.restoreRecords(tx)
     await writeRecords(tx, source, now, true)
   },
-})
-
-export const CONNECTION_FACTS = personalFactKind<ConnectionFact>({
-  name: 'connection',
-  fact: connectionFact,
-  occurredField: 'begun_at',
-  remove: removeConnections,
-  insert: insertConnections,
-})
-
-export const MEMBERSHIP_FACTS = personalFactKind<MembershipFact>({
-  name: 'membership',
-  fact: membershipFact,
-  occurredField: 'enrolled_at',
-  remove: removeMemberships,
-  insert: insertMemberships,
 })
 
 const REVIEW_MAX = 200

@@ -51,7 +51,7 @@ export async function createBereaved(tx: Sql): Promise<void> {
 }
 
 /**
- * What names them goes: records, claims and the nodes themselves. Relations and memberships stay as nobody's, so that what
+ * What names them goes: records, claims, consents, referral claims and the nodes themselves. Relations and memberships stay as nobody's, so that what
  * was counted by day and by staff still adds up.
  */
 export async function eraseCustomers(tx: Sql): Promise<void> {
@@ -83,6 +83,20 @@ export async function eraseCustomers(tx: Sql): Promise<void> {
       )
       insert into erased_facts select fact_id, false from gone`.execute(tx)
   }
+  await sql`
+    with gone as (
+      delete from customers.consents t using erased_identities e
+      where t.person_id = e.person_id and t.identity_id = e.identity_id returning t.consent_id
+    )
+    insert into erased_facts select consent_id, false from gone`.execute(tx)
+  await sql`
+    with gone as (
+      delete from customers.referral_claims t using erased_identities e
+      where (t.person_id = e.person_id and t.identity_id = e.identity_id)
+        or (t.referrer_person_id = e.person_id and t.referrer_identity_id = e.identity_id)
+      returning t.claim_id
+    )
+    insert into erased_facts select claim_id, false from gone`.execute(tx)
   for (const table of ['cut_links', 'withdrawn_values', 'canonical', 'identities'] as const) {
     await sql`
       delete from customers.${sql.ref(table)} t using erased_identities e where t.identity_id = e.identity_id`.execute(
@@ -106,6 +120,7 @@ export async function selectPersonGraph(
   identities: (Identity & { identity_id: number; recorded_at: Date })[]
   claims: object[]
   person_changes: object[]
+  referrals_made: object[]
 }> {
   const identities = await sql<Identity & { identity_id: number; recorded_at: Date }>`
     select i.identity_id, i.kind, i.namespace, i.value, i.recorded_at
@@ -121,5 +136,12 @@ export async function selectPersonGraph(
   const changes = await sql<object>`
     select h.* from customers.canonical c join customers.person_changes h using (identity_id)
     where c.person_id = ${personId} order by h.changed_at, h.identity_id`.execute(db)
-  return { identities: identities.rows, claims: claims.rows, person_changes: changes.rows }
+  const made = await sql<object>`
+    select * from customers.referral_claims where referrer_person_id = ${personId} order by claim_id`.execute(db)
+  return {
+    identities: identities.rows,
+    claims: claims.rows,
+    person_changes: changes.rows,
+    referrals_made: made.rows,
+  }
 }

@@ -117,7 +117,12 @@ export async function exportCustomer(db: Sql, personId: number): Promise<PersonR
   const identityIds = graph.identities.map(({ identity_id }) => identity_id)
   return {
     ...graph,
-    ...(await selectPersonRows(db, 'customers', ['records', 'connections', 'memberships'], personId)),
+    ...(await selectPersonRows(
+      db,
+      'customers',
+      ['records', 'connections', 'memberships', 'consents', 'referral_claims'],
+      personId,
+    )),
     earlier_versions: await selectEarlierVersions(db, identityIds),
   }
 }

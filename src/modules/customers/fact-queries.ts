@@ -62,11 +62,21 @@ export async function createPersonalFacts(tx: Sql): Promise<void> {
 export async function restoreFacts(tx: Sql): Promise<void> {
   await sql`
     create temp table personal_facts on commit drop as
-    select a.fact_id, c.identity_id, c.person_id, (b.body->>'occurred_at')::timestamptz as occurred_at, b.body->'body' as body
+    select a.fact_id, c.identity_id, c.person_id, (b.body->>'occurred_at')::timestamptz as occurred_at,
+      case when o.identity_id is null then b.body->'body' else (b.body->'body') || jsonb_build_object('second',
+        jsonb_build_object('kind', o.kind, 'namespace', o.namespace, 'value', o.value)) end as body
     from arriving a
     join intake.published_bodies b using (fact_id, body_hash)
     join customers.canonical c on c.identity_id = b.identity_ids[1]
+    left join customers.identities o on o.identity_id = b.identity_ids[2]
     where a.is_applied`.execute(tx)
+  await sql`
+    create temp table arriving_identities on commit drop as
+    select i.kind, i.namespace, i.value, i.identity_id, c.person_id
+    from (
+      select distinct unnest(b.identity_ids) as identity_id
+      from arriving a join intake.published_bodies b using (fact_id, body_hash) where a.is_applied
+    ) n join customers.identities i using (identity_id) join customers.canonical c using (identity_id)`.execute(tx)
 }
 
 export async function createChangedPeople(tx: Sql): Promise<void> {
@@ -82,8 +92,8 @@ export async function createReplacedFacts(tx: Sql): Promise<void> {
     select fact_id, replaced_hash from arriving where replaces`.execute(tx)
   await sql`analyze replaced_facts`.execute(tx)
   await sql`
-    create temp table removed_facts (fact_id bigint, person_id bigint, identity_id bigint, occurred_at timestamptz, body jsonb)
-    on commit drop`.execute(tx)
+    create temp table removed_facts (fact_id bigint, person_id bigint, identity_id bigint, occurred_at timestamptz, body jsonb,
+      second_identity_id bigint) on commit drop`.execute(tx)
 }
 
 /** Keeps in `displaced` what `removed_facts` said, and facts that came too late to count; who lost one is concerned too. */
@@ -92,17 +102,21 @@ export async function fillDisplaced(tx: Sql): Promise<void> {
   await createDisplaced(tx)
   await sql`
     insert into displaced
-    select fact_id, replaced_hash, array[identity_id], jsonb_build_object('occurred_at', occurred_at, 'body', body)
+    select fact_id, replaced_hash, array_remove(array[identity_id, second_identity_id], null),
+      jsonb_build_object('occurred_at', occurred_at, 'body', body)
     from removed_facts join replaced_facts using (fact_id)`.execute(tx)
   const { rows } = await sql<{ found: boolean }>`
     select exists (select from arriving where status = 'stale') as found`.execute(tx)
   if (!rows[0]?.found) return
   await sql`
     insert into displaced
-    select a.fact_id, a.body_hash, array[i.identity_id], jsonb_build_object('occurred_at', f.occurred_at, 'body', f.body)
+    select a.fact_id, a.body_hash, array_remove(array[i.identity_id, o.identity_id], null),
+      jsonb_build_object('occurred_at', f.occurred_at, 'body', f.body - 'second')
     from arriving a
     join staged_facts f using (external_id)
     join arriving_identities i on i.kind = f.kind and i.namespace = f.namespace and i.value = f.value
+    left join arriving_identities o on o.kind = f.body->'second'->>'kind'
+      and o.namespace = f.body->'second'->>'namespace' and o.value = f.body->'second'->>'value'
     where a.status = 'stale'`.execute(tx)
 }
 
@@ -135,7 +149,7 @@ export async function removeConnections(tx: Sql): Promise<void> {
     with gone as (
       delete from customers.connections c using replaced_facts f where c.connection_id = f.fact_id returning c.*
     )
-    insert into removed_facts
+    insert into removed_facts (fact_id, person_id, identity_id, occurred_at, body)
     select connection_id, person_id, identity_id, begun_at,
       jsonb_build_object('channel', channel, 'staff', staff, 'ended_at', ended_at) from gone`.execute(tx)
 }
@@ -154,7 +168,7 @@ export async function removeMemberships(tx: Sql): Promise<void> {
     with gone as (
       delete from customers.memberships m using replaced_facts f where m.membership_id = f.fact_id returning m.*
     )
-    insert into removed_facts
+    insert into removed_facts (fact_id, person_id, identity_id, occurred_at, body)
     select membership_id, person_id, identity_id, enrolled_at, jsonb_build_object('ended_at', ended_at) from gone`.execute(
     tx,
   )

@@ -3,13 +3,15 @@ import type { Sql } from '../../platform/db.ts'
 import { readSettings } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
 import { admitArriving, factKind, insertPending, keepBodies, type Staging, settleVersions } from '../intake/actions.ts'
-import { type MappedRow, versionOf } from '../intake/schema.ts'
+import { type MappedRow, type RejectReason, versionOf } from '../intake/schema.ts'
 import * as queries from './fact-queries.ts'
 import { identify } from './queries.ts'
+import { addSeconds } from './referral-queries.ts'
+import { analyzeArriving, mergeRepeatedFacts } from './repeat-queries.ts'
 import { normaliseIdentity } from './rules.ts'
 import { IDENTITY_KINDS, type Identity, type StagedFact } from './schema.ts'
 
-/** A fact about one person that is one row: a connection, a membership, an interaction, a review. */
+/** A fact about one person that is one row: a connection, a review, what they allow. */
 export interface PersonalFact {
   readonly source: string
   readonly external_id: string
@@ -21,10 +23,12 @@ export interface PersonalFact {
 /** What a module brings: its schema, and how new and corrected facts are written. */
 export interface PersonalKind<Fact extends PersonalFact> {
   /** As it stands in the inbox. */
-  readonly name: 'connection' | 'membership' | 'interaction' | 'review'
+  readonly name: 'connection' | 'membership' | 'interaction' | 'review' | 'consent' | 'referral_claim'
   readonly fact: z.ZodType<Fact>
   /** The field that says when it happened: a fact of the future is refused. */
   readonly occurredField: keyof Fact & string
+  /** Another person whom the fact names: `body.second`, in the form in which identities are compared. */
+  second?(fact: Fact): Identity
   /**
    * Removes the rows of `replaced_facts (fact_id)` and leaves what they said in `removed_facts (fact_id, person_id, identity_id,
    * occurred_at, body jsonb)`, so that `insert` of the same would write the same row.
@@ -39,7 +43,7 @@ export function personalFactKind<Fact extends PersonalFact>(kind: PersonalKind<F
   return factKind<Fact, StagedFact>({
     fact: kind.fact,
     toRows: (fact, line) => [toRow(kind, fact, line)],
-    begin: (tx, source, now) => openStaging(tx, kind, source, now),
+    begin: (tx, source, now) => openPersonalStaging(tx, kind, source, now, { isFile: false }),
     restore: async (tx, source, now) => {
       await queries.restoreFacts(tx)
       await writeFacts(tx, kind, source, now, true)
@@ -47,49 +51,77 @@ export function personalFactKind<Fact extends PersonalFact>(kind: PersonalKind<F
   })
 }
 
-function toRow<Fact extends PersonalFact>(kind: PersonalKind<Fact>, fact: Fact, line: number): MappedRow<StagedFact> {
-  const { source, external_id, identity: given } = fact
-  const namespace = IDENTITY_KINDS[given.kind].needsNamespace ? given.namespace || source : ''
-  const identity = normaliseIdentity({ ...given, namespace })
-  if (!identity) return { ok: false, reason: 'missing_identity', unit: external_id }
+/** The fact as it is staged; its identities in the form in which they are compared. */
+export function toRow<Fact extends PersonalFact>(
+  kind: PersonalKind<Fact>,
+  fact: Fact,
+  line: number,
+): MappedRow<StagedFact> {
+  const { source, external_id } = fact
+  const reject = (reason: RejectReason): MappedRow<StagedFact> => ({ ok: false, reason, unit: external_id })
+  const identity = comparable(fact.identity, source)
+  const second = kind.second && comparable(kind.second(fact), source)
+  if (!identity || (kind.second && !second)) return reject('missing_identity')
+  if (second && isSame(identity, second)) return reject('self_referral')
   // Another zone for the same instant is the same body.
   const entries = Object.entries(fact).filter(([name]) => !HEAD_FIELDS.has(name))
   const times = entries.map(([name, value]) => [name, name.endsWith('_at') ? instantOf(String(value)) : value] as const)
-  const { [kind.occurredField]: occurredAt, ...body } = Object.fromEntries(times)
-  const row = { line, external_id, occurred_at: String(occurredAt), identity, body, version: versionOf(fact) }
-  return { ok: true, row }
+  const { [kind.occurredField]: occurredAt, ...said } = Object.fromEntries(times)
+  const body = second ? { ...said, second } : said
+  return {
+    ok: true,
+    row: { line, external_id, occurred_at: String(occurredAt), identity, body, version: versionOf(fact) },
+  }
 }
 
 /** What every fact says beside its body. */
-const HEAD_FIELDS = new Set(['kind', 'source', 'external_id', 'identity', 'updated_at', 'sequence'])
+const HEAD_FIELDS = new Set(['kind', 'source', 'external_id', 'identity', 'referrer', 'updated_at', 'sequence'])
+
+function isSame(one: Identity, other: Identity): boolean {
+  return one.kind === other.kind && one.namespace === other.namespace && one.value === other.value
+}
 
 function instantOf(text: string): string {
   return new Date(text).toISOString()
 }
 
-async function openStaging<Fact extends PersonalFact>(
+function comparable(given: Identity, source: string): Identity | undefined {
+  const namespace = IDENTITY_KINDS[given.kind].needsNamespace ? given.namespace || source : ''
+  return normaliseIdentity({ ...given, namespace })
+}
+
+export async function openPersonalStaging<Fact extends PersonalFact>(
   tx: Sql,
   kind: PersonalKind<Fact>,
   source: string,
   now: Date,
+  { isFile }: { readonly isFile: boolean },
 ): Promise<Staging<StagedFact>> {
   await queries.createFactStaging(tx)
+  let rowsRepeated = 0
   return {
     copy: queries.copyFacts,
-    identitiesOf: ({ identity }) => [identity],
+    identitiesOf: ({ identity, body }) => {
+      const { second } = body as { readonly second?: Identity }
+      return second ? [identity, second] : [identity]
+    },
     // A fact is one row: there is no rest of it to refuse.
     addBadUnits: async () => {},
     badRows: queries.selectBadFacts,
     apply: async (tx, importId) => {
+      if (isFile) rowsRepeated = await mergeRepeatedFacts(tx)
       await queries.resolveFacts(tx, now)
       const { hasVersions } = await admitArriving(tx, source, kind.name, importId, now)
+      if (kind.second) await addSeconds(tx)
       await identify(tx, now)
+      if (isFile) await analyzeArriving(tx)
       await queries.createPersonalFacts(tx)
       await writeFacts(tx, kind, source, now, hasVersions)
       if (hasVersions) await settleVersions(tx, importId, now)
     },
     counts: async (tx) => ({
       ...(await queries.selectFactCounts(tx)),
+      rows_repeated: rowsRepeated,
       orders: 0,
       refunds: 0,
       unmatched_refunds: 0,

@@ -2,6 +2,8 @@ import { sql } from 'kysely'
 import type { PoolClient } from 'pg'
 import type { Sql } from '../../platform/db.ts'
 import { ADMITTED_COLUMNS, createDisplaced, versionRank } from '../intake/actions.ts'
+import { followConsents } from './consent-queries.ts'
+import { followReferralClaims } from './referral-queries.ts'
 import type { Identity, StagedRecord } from './schema.ts'
 
 /*
@@ -94,6 +96,8 @@ export async function writeCanonical(tx: Sql, now: Date): Promise<void> {
   await sql`
     update customers.connections k set person_id = m.to_person_id
     from moved_identities m where k.identity_id = m.identity_id and k.person_id = m.person_id`.execute(tx)
+  await followConsents(tx)
+  await followReferralClaims(tx)
   await sql`
     delete from customers.withdrawn_values w using region r
     where w.identity_id = r.identity_id and not exists (select from withdrawn n where n.identity_id = w.identity_id)`.execute(

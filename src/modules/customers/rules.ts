@@ -1,5 +1,5 @@
 import { type CountryCode, type NumberType, parsePhoneNumberFromString } from 'libphonenumber-js/max'
-import { readTime, readVersion, stripPrefix, toHalfWidth } from '../../platform/fields.ts'
+import { fieldValue, readTime, readVersion, toHalfWidth } from '../../platform/fields.ts'
 import { type MappedRow, type Mapping, versionOf } from '../intake/schema.ts'
 import {
   IDENTITY_KINDS,
@@ -135,7 +135,7 @@ export function phoneCut(now: Date, phoneClaimDays: number): Date {
 export interface RecordRule {
   readonly columns: Readonly<Record<string, number>>
   readonly fieldCount: number
-  readonly mapping: Pick<Mapping, 'date_order' | 'dates' | 'source' | 'strip_prefix'>
+  readonly mapping: Pick<Mapping, 'date_order' | 'dates' | 'source' | 'strip_prefix' | 'values' | 'defaults'>
   readonly options: PeopleOptions
 }
 
@@ -143,10 +143,7 @@ const FIELD_LENGTH_MAX = 2000
 
 /** One row of a people file -> one staged record, or the reason why not. */
 export function mapRecord(lineNumber: number, fields: readonly string[], rule: RecordRule): MappedRow<StagedRecord> {
-  const field = (name: PeopleField): string => {
-    const index = rule.columns[name] ?? -1
-    return index < 0 ? '' : stripPrefix((fields[index] ?? '').trim(), rule.mapping.strip_prefix?.[name])
-  }
+  const field = (name: PeopleField): string => fieldValue(fields, rule.columns, name, rule.mapping)
   if (fields.length !== rule.fieldCount) return { ok: false, reason: 'column_count', unit: undefined }
   if (fields.some((text) => text.includes('\0'))) return { ok: false, reason: 'nul_byte', unit: undefined }
   if (fields.some((text) => text.length > FIELD_LENGTH_MAX))
@@ -188,7 +185,7 @@ function sorted(given: readonly Identity[]): Pick<StagedRecord, 'identities' | '
   }
 }
 
-const IDENTITY_FIELDS = [
+export const IDENTITY_FIELDS = [
   'own_id',
   'unionid',
   'external_userid',
@@ -197,7 +194,10 @@ const IDENTITY_FIELDS = [
   'email',
 ] as const satisfies readonly IdentityKind[]
 
-function namespaceOf(kind: IdentityKind, { mapping, options }: RecordRule): string {
+export function namespaceOf(
+  kind: IdentityKind,
+  { mapping, options }: { readonly mapping: Pick<Mapping, 'source'>; readonly options: PeopleOptions },
+): string {
   switch (kind) {
     case 'own_id':
       return options.own_id_source ?? mapping.source

@@ -119,6 +119,40 @@ export const membershipFact = factBase
   )
 export type MembershipFact = z.infer<typeof membershipFact>
 
+/** What consent is asked for (domain.md §5, §11): messages by channel, calls, and health as a sensitive class. */
+export const CONSENT_PURPOSES = ['marketing', 'calls', 'health'] as const
+
+/** The person allows or forbids something; what holds at an instant is the latest statement by then. */
+export const consentFact = factBase
+  .extend({
+    kind: z.literal('consent'),
+    identity,
+    purpose: z.enum(CONSENT_PURPOSES),
+    /** Left out: every channel. */
+    channel: z.string().min(1).max(60).optional(),
+    state: z.enum(['granted', 'withdrawn']),
+    occurred_at: z.iso.datetime({ offset: true }),
+    /** What proves it: the form, the version of its wording. */
+    evidence: z.string().max(2000).optional(),
+  })
+  .strict()
+export type ConsentFact = z.infer<typeof consentFact>
+
+/** Somebody says that the referrer brought the invitee. Every claim is kept; which one wins is decided by who reads them. */
+export const referralClaimFact = factBase
+  .extend({
+    kind: z.literal('referral_claim'),
+    invitee: identity,
+    referrer: identity,
+    occurred_at: z.iso.datetime({ offset: true }),
+    campaign: z.string().max(200).optional(),
+    /** What was shared. */
+    content: z.string().max(200).optional(),
+  })
+  .strict()
+  .transform(({ invitee, ...fact }) => ({ ...fact, identity: invitee }))
+/** A claim is the invitee's fact. */
+export type ReferralClaimFact = z.output<typeof referralClaimFact>
 export interface ErasureReport {
   readonly erasure_id: number
   /** Identities of which a mark is kept, that keeps them out. */

@@ -1,7 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { PoolClient } from 'pg'
-import { parse } from 'yaml'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { columnsOf } from '../../platform/fields.ts'
@@ -9,10 +7,13 @@ import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { TableError, type TableFile } from '../../platform/table.ts'
 import { openTable } from '../../platform/table-file.ts'
 import { ErasedMeanwhile, type ErasureGuard, type NamedIdentity, openGuard } from './erasure.ts'
+import { loadMapping, openFile, unreadable } from './mapping-files.ts'
 import { insertImport, nextImportId } from './queries.ts'
-import { openRejects, type RejectsFile } from './rejects.ts'
-import { type GuessKind, guessMapping, type MappingGuess } from './rules.ts'
-import { type ImportReport, type MappedRow, type Mapping, mapping, type RejectReason } from './schema.ts'
+import { LINE_COLUMN, openRejects, REASON_COLUMN, type RejectsFile } from './rejects.ts'
+import { type RowRules, rowRules } from './row-rules.ts'
+import { missingColumns, seriesOf } from './rules.ts'
+import type { ImportReport, MappedRow, Mapping, RejectReason } from './schema.ts'
+import { selectEarlierFiles, updateImportColumns } from './series-queries.ts'
 
 export {
   brandKeyOf,
@@ -35,6 +36,7 @@ export {
   selectPersonRows,
 } from './erasure-queries.ts'
 export { type FactKinds, factKind, storeFacts } from './facts.ts'
+export { guessFile, loadMapping } from './mapping-files.ts'
 export {
   claimMoves,
   claimPending,
@@ -58,87 +60,6 @@ export {
   versionRank,
 } from './version-queries.ts'
 
-/**
- * A mapping by its name (shipped ones, in `folders`) or by the path of a YAML file.
- * What is wrong in it is said with the place: `columns.order_id: …`.
- */
-export async function loadMapping(
-  nameOrPath: string | Mapping,
-  folders: readonly string[],
-): Promise<Mapping | Refusal> {
-  if (typeof nameOrPath !== 'string') return nameOrPath
-  const isPath = /[./\\]/.test(nameOrPath)
-  const paths = isPath ? [nameOrPath] : folders.map((folder) => join(folder, `${nameOrPath}.yaml`))
-  const texts = await Promise.all(paths.map((path) => readFile(path, 'utf8').catch(() => undefined)))
-  const path = paths[texts.findIndex((text) => text !== undefined)] ?? nameOrPath
-  const text = texts.find((found) => found !== undefined)
-  if (text === undefined) {
-    const shipped = (await Promise.all(folders.map((folder) => readdir(folder)))).flat().sort()
-    return refuse(
-      'missing',
-      'unknown_mapping',
-      `There is no mapping "${nameOrPath}".`,
-      `Use one of: ${shipped.map((name) => name.replace(/\.yaml$/, '')).join(', ')}, or the path of a YAML file.`,
-    )
-  }
-  let content: unknown
-  try {
-    content = parse(text)
-  } catch (error) {
-    return refuse(
-      'invalid',
-      'bad_mapping',
-      `${path} is not YAML: ${(error as Error).message}`,
-      'Mend it; mappings/orders.yaml is an example.',
-    )
-  }
-  const parsed = mapping.safeParse(content)
-  if (parsed.success) return parsed.data
-  const [first] = parsed.error.issues
-  return refuse(
-    'invalid',
-    'bad_mapping',
-    `${path}: ${first?.path.join('.') || 'the file'}: ${first?.message}`,
-    'Mend it; mappings/orders.yaml is an example.',
-  )
-}
-
-/** Rows that a mapping is guessed by. */
-const GUESS_ROWS = 200
-
-/**
- * The mapping that a file most likely needs, of the kinds given.
- * @returns undefined when nothing in it is recognised; a refusal when it cannot be read.
- */
-export async function guessFile(
-  path: string,
-  kinds: readonly Pick<
-    GuessKind & { mappingsFolder: string },
-    'kind' | 'fields' | 'missingFields' | 'mappingsFolder'
-  >[],
-): Promise<MappingGuess | undefined | Refusal> {
-  const known: GuessKind[] = []
-  for (const { mappingsFolder, ...kind } of kinds) {
-    const names = (await readdir(mappingsFolder)).sort()
-    const loaded = await Promise.all(names.map((name) => loadMapping(join(mappingsFolder, name), [])))
-    known.push({ ...kind, shipped: loaded.filter((mapping) => !isRefusal(mapping)) })
-  }
-  const file = await openFile(path)
-  if (isRefusal(file)) return file
-  try {
-    for await (const batch of file.batches) {
-      const rows = batch.slice(0, GUESS_ROWS).map(({ fields }) => fields)
-      return guessMapping(file.header, rows, known)
-    }
-    return guessMapping(file.header, [], known)
-  } catch (error) {
-    if (error instanceof TableError) return unreadable(path, error.message)
-    throw error
-  } finally {
-    file.close()
-  }
-}
-
 /** A file to import, as a user names it. */
 export interface ImportCommand {
   /** CSV, JSON lines (each also gzipped), or XLSX with `#Sheet name` where it is not the first. */
@@ -148,6 +69,10 @@ export interface ImportCommand {
   /** Overrides of the mapping's options, `key=value`. */
   readonly options: Readonly<Record<string, string>>
   readonly dryRun: boolean
+  /** Instead of the mapping's. */
+  readonly source?: string
+  /** Nobody said which shop the file is from: it has to look like those that came from its source before. */
+  readonly isGuessed?: boolean
   /** Folder for the file of rejected rows. */
   readonly rejectsFolder: string
   /** Called now and then with what is done. */
@@ -164,6 +89,8 @@ export interface ImportKind<Row, Options extends Readonly<Record<string, string 
   readonly mappingsFolder: string
   /** The fields that a mapping may name. */
   readonly fields: Readonly<Record<string, string>>
+  /** The field by whose value rows belong together, where a fact may have several. */
+  readonly unitField?: string
   /** Fields that the file must have a column for and has not. */
   missingFields(columns: Readonly<Record<string, number>>): readonly string[]
   readOptions(given: Readonly<Record<string, string>>): Options | Refusal
@@ -242,21 +169,23 @@ async function importOnce<Row extends object, Options extends Readonly<Record<st
   const startedAt = clock.now()
   const prepared = await prepare(command, kind)
   if (isRefusal(prepared)) return prepared
-  const { mapping, file } = prepared
+  const { mapping, file, rules } = prepared
   const rejects = openRejects(rejectsPath(command, startedAt), file.header)
   const firstValues = (field: string) => peek(command.path, prepared.columns[field] ?? -1)
   const guard = await openGuard(database)
   try {
     return await database.transaction(async (tx, client) => {
+      const stranger = command.isGuessed ? await findStranger(tx, mapping, file.header, command) : undefined
+      if (stranger) throw new RefusedImport(stranger)
       const staging = await kind.begin(tx, { ...prepared, fieldCount: file.header.length, now: startedAt, firstValues })
       if (isRefusal(staging)) throw new RefusedImport(staging)
       const sample: Record<string, unknown>[] = []
-      const rowsIn = await stage(tx, client, file, staging, guard, rejects, command, sample)
+      const rowsIn = await stage(tx, client, file, rules, staging, guard, rejects, command, sample)
       command.onProgress?.({ phase: 'applying', rows: rowsIn })
       const importId = await nextImportId(tx)
       await staging.apply(tx, importId)
       await guard.confirm(tx)
-      await writeBadRows(await staging.badRows(tx), command.path, rejects)
+      await writeBadRows(await staging.badRows(tx), command.path, rules, rejects)
       const { rows_repeated, rows_known, ...counts } = await staging.counts(tx)
       const rows_rejected = Object.values(rejects.counts).reduce((sum, count) => sum + count, 0)
       const rows_merged = rows_repeated + rows_known
@@ -268,11 +197,13 @@ async function importOnce<Row extends object, Options extends Readonly<Record<st
       )
       const row = { file_name, mapping_name: mapping.name, source: mapping.source, options, started_at: startedAt }
       await insertImport(tx, importId, row, rows, finishedAt)
+      await updateImportColumns(tx, importId, file.header)
       const report: ImportReport = {
         import_id: command.dryRun ? null : importId,
         dry_run: command.dryRun,
         file_name,
         mapping: mapping.name,
+        kind: mapping.kind,
         source: mapping.source,
         options,
         ...rows,
@@ -293,6 +224,35 @@ async function importOnce<Row extends object, Options extends Readonly<Record<st
     if (error instanceof TableError) return unreadable(command.path, error.message)
     throw error
   }
+}
+
+/**
+ * A guess gives every shop the same source, and ids mean something within one only: a file that is not of a series known
+ * there, by its name and its columns, is asked about before its order 1001 corrects somebody else's.
+ */
+async function findStranger(
+  tx: Sql,
+  mapping: Mapping,
+  header: readonly string[],
+  command: ImportCommand,
+): Promise<Refusal | undefined> {
+  const earlier = await selectEarlierFiles(tx, mapping.source)
+  const name = basename(command.path)
+  const isAdded = (column: string) => column === LINE_COLUMN || column === REASON_COLUMN
+  const sorted = (columns: readonly string[]) => JSON.stringify(columns.filter((column) => !isAdded(column)).sort())
+  // A rejects file has a name of its own.
+  const isRejects = header.some(isAdded)
+  const isKnown = earlier.some(
+    ({ file_name, columns }) =>
+      (isRejects || seriesOf(file_name) === seriesOf(name)) && (columns === null || sorted(columns) === sorted(header)),
+  )
+  if (earlier.length === 0 || isKnown) return undefined
+  return refuse(
+    'conflict',
+    'which_source',
+    `The source "${mapping.source}" has files already, such as ${earlier[0]?.file_name}, and ${name} is not like them in name and columns.`,
+    `Say where it is from: --source NAME, a new name for another shop, or --source ${mapping.source} for the same one.`,
+  )
 }
 
 async function peek(path: string, column: number): Promise<string[]> {
@@ -335,15 +295,18 @@ interface Prepared<Options> {
   readonly options: Options
   readonly file: TableFile
   readonly columns: Readonly<Record<string, number>>
+  readonly rules: RowRules
 }
 
 async function prepare<Row, Options extends Readonly<Record<string, string | undefined>>>(
   command: ImportCommand,
   kind: ImportKind<Row, Options>,
 ): Promise<Prepared<Options> | Refusal> {
-  const mapping = await loadMapping(command.mapping, [kind.mappingsFolder])
-  if (isRefusal(mapping)) return mapping
-  const named = [...Object.keys(mapping.columns), ...Object.keys(mapping.strip_prefix ?? {})]
+  const loaded = await loadMapping(command.mapping, [kind.mappingsFolder])
+  if (isRefusal(loaded)) return loaded
+  const mapping = command.source === undefined ? loaded : { ...loaded, source: command.source }
+  const rulesByField = [mapping.columns, mapping.strip_prefix, mapping.values, mapping.defaults, mapping.only]
+  const named = [...rulesByField.flatMap((rule) => Object.keys(rule ?? {})), ...(mapping.carry_down ?? [])]
   const unknown = named.find((field) => !(field in kind.fields))
   if (unknown) {
     return refuse(
@@ -358,30 +321,11 @@ async function prepare<Row, Options extends Readonly<Record<string, string | und
   const file = await openFile(command.path)
   if (isRefusal(file)) return file
   const columns = columnsOf(file.header, mapping.columns)
-  const missing = kind.missingFields(columns)
-  if (missing.length === 0) return { mapping, options, file, columns }
+  const missing = missingColumns(columns, mapping, kind)
+  const rules = missing.length > 0 ? undefined : rowRules(columns, mapping, kind.unitField)
+  if (rules && !isRefusal(rules)) return { mapping, options, file: rules.carry(file), columns, rules }
   file.close()
-  return wrongColumns(file.header, mapping, missing)
-}
-
-async function openFile(path: string): Promise<TableFile | Refusal> {
-  try {
-    return await openTable(path)
-  } catch (error) {
-    if (error instanceof TableError) return unreadable(path, error.message)
-    const { code } = error as { code?: string }
-    if (code === 'ENOENT') return refuse('missing', 'no_such_file', `There is no file ${path}.`, 'Check the path.')
-    if (code === 'EACCES') {
-      return refuse('forbidden', 'unreadable_file', `${path} may not be read.`, 'Check its permissions.')
-    }
-    if (code === 'EISDIR') return refuse('invalid', 'is_folder', `${path} is a folder.`, 'Name a file.')
-    throw error
-  }
-}
-
-function unreadable(path: string, message: string): Refusal {
-  const remedy = 'Then import it again: CSV, JSON lines (each also gzipped) and XLSX are read.'
-  return refuse('invalid', 'unreadable_table', `${path}: ${message}`, remedy)
+  return rules ?? wrongColumns(file.header, mapping, missing)
 }
 
 function wrongColumns(header: readonly string[], mapping: Mapping, fields: readonly string[]): Refusal {
@@ -402,11 +346,14 @@ function sampleOf(row: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [snake(name), value]))
 }
 
+const LEFT_OUT = { ok: false, reason: 'left_out', unit: undefined } as const
+
 /** File -> staged rows, batch by batch, and the first of them into `sample`. @returns how many rows the file has. */
 async function stage<Row extends object>(
   tx: Sql,
   client: PoolClient,
   file: TableFile,
+  rules: RowRules,
   staging: FileStaging<Row>,
   guard: ErasureGuard,
   rejects: RejectsFile,
@@ -419,7 +366,7 @@ async function stage<Row extends object>(
   for await (const batch of file.batches) {
     const good: Row[] = []
     const badUnits: string[] = []
-    const mappedRows = batch.map(({ line, fields }) => staging.map(line, fields))
+    const mappedRows = batch.map(({ line, fields }) => (rules.leavesOut(fields) ? LEFT_OUT : staging.map(line, fields)))
     const named = mappedRows.map((mapped) => (mapped.ok ? staging.identitiesOf(mapped.row) : []))
     const areAllowed = await guard.areAllowed(named)
     for (const [index, { line, fields }] of batch.entries()) {
@@ -454,11 +401,12 @@ async function stage<Row extends object>(
 async function writeBadRows(
   found: readonly { line: number; reason: string }[],
   path: string,
+  rules: RowRules,
   rejects: RejectsFile,
 ): Promise<void> {
   const bad = new Map(found.map(({ line, reason }) => [line, reason as RejectReason]))
   if (bad.size === 0) return
-  const again = await openTable(path)
+  const again = rules.carry(await openTable(path))
   for await (const batch of again.batches) {
     for (const { line, fields } of batch) {
       const reason = bad.get(line)

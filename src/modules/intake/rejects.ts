@@ -18,8 +18,8 @@ export interface RejectsFile {
   discard(): Promise<void>
 }
 
-const LINE_COLUMN = 'reject_line'
-const REASON_COLUMN = 'reject_reason'
+export const LINE_COLUMN = 'reject_line'
+export const REASON_COLUMN = 'reject_reason'
 
 /** Opened at the first rejected row. Columns that an earlier rejects file added are not added twice. */
 export function openRejects(path: string, header: readonly string[]): RejectsFile {

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { needData } from '../../../test/data.ts'
+import { root } from '../../../test/server.ts'
+import { FILE_KINDS } from '../../bin/file-kinds.ts'
 import { isRefusal } from '../../platform/refusal.ts'
-import { ORDERS } from '../commerce/actions.ts'
-import { PEOPLE } from '../customers/actions.ts'
 import { guessFile, type MappingGuess } from './actions.ts'
-import { SURE } from './rules.ts'
+import { SURE, seriesOf } from './rules.ts'
 
 async function guess(path: string): Promise<MappingGuess | undefined> {
-  const guessed = await guessFile(path, [ORDERS, PEOPLE])
+  const guessed = await guessFile(path, FILE_KINDS)
   if (isRefusal(guessed)) throw new Error(guessed.message)
   return guessed
 }
@@ -41,6 +41,19 @@ suite('a mapping is guessed', () => {
       assert.equal(guessed.mapping.name, mapping)
     })
   }
+
+  for (const shop of ['shopify', 'woocommerce']) {
+    test(`an export of ${shop} is read by its mapping`, async () => {
+      const guessed = await guess(join(root, 'test', 'exports', `${shop}.csv`))
+      assert.ok(guessed && guessed.confidence >= SURE, JSON.stringify(guessed))
+      assert.equal(guessed.mapping.name, shop)
+    })
+  }
+
+  test('names of one shop are no names in general', async (t) => {
+    const guessed = await guessText(t, ['Name,Email', 'Lin,lin@example.com', 'Wu,wu@example.com'])
+    assert.equal(guessed?.mapping.kind, 'people')
+  })
 
   test('a Chinese order export is read by the shipped mapping', async (t) => {
     const guessed = await guessText(t, [
@@ -108,8 +121,93 @@ suite('a mapping is guessed', () => {
     assert.deepEqual([guessed.mapping.kind, guessed.mapping.name], ['people', 'people'])
   })
 
+  const KINDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+    connections: [
+      [
+        '客户编号,渠道,跟进人,添加时间,删除时间',
+        'u1,企业微信,林,2026-03-05 10:00,',
+        'u2,企业微信,吴,2026-03-06 10:00,2026-04-01',
+      ],
+      ['external_userid,staff_id,channel,added_at', 'wm_1,lin,wecom,2026-03-05', 'wm_2,wu,wecom,2026-03-06'],
+      ['phone,channel,connected_at', '13800001111,sms,2026-03-05', '13900002222,sms,2026-03-06'],
+    ],
+    memberships: [
+      ['会员编号,会员卡号,开卡时间,到期时间', 'u1,k1,2026-03-05,2027-03-05', 'u2,k2,2026-03-06,2027-03-06'],
+      ['member_id,enrolled_at,expires_at', 'u1,2026-03-05,2027-03-05', 'u2,2026-03-06,2027-03-06'],
+    ],
+    interactions: [
+      ['会员编号,行为,商品编码,时间', 'u1,收藏,s1,2026-03-05 10:00', 'u2,浏览,s2,2026-03-05 10:01'],
+      ['customer_id,event,product_id,timestamp', 'u1,view,s1,2026-03-05T10:00:00Z', 'u2,cart,s2,2026-03-05T10:01:00Z'],
+      [
+        'unionid,手机号,类型,内容,发生时间',
+        'oU1,13800001111,打卡,day 1,2026-03-05',
+        'oU2,13900002222,分享,p,2026-03-05',
+      ],
+    ],
+    reviews: [
+      ['会员编号,商品编码,评分,评价时间', 'u1,s1,5,2026-03-05', 'u2,s2,4,2026-03-06'],
+      ['review_id,customer_id,product_id,rating,review_time', '1,u1,s1,5,2026-03-05', '2,u2,s2,3.5,2026-03-06'],
+      ['订单编号,会员编号,商品编码,评价等级,评价时间', 'A1,u1,s1,好评,2026-03-05', 'A2,u2,s2,差评,2026-03-06'],
+    ],
+    consents: [
+      [
+        '手机号,用途,渠道,状态,操作时间',
+        '13800001111,营销,短信,已退订,2026-03-05',
+        '13900002222,营销,短信,同意,2026-03-06',
+      ],
+      ['email,purpose,channel,status,consented_at,form', 'a@b.cn,marketing,email,granted,2026-03-05,web 3'],
+    ],
+    referral_claims: [
+      ['推荐人编号,被推荐人编号,推荐时间', 'u1,u2,2026-03-05', 'u1,u3,2026-03-06'],
+      ['邀请人手机号,被邀请人手机号,邀请时间,活动', '13800001111,13900002222,2026-03-05,春'],
+      ['referrer_id,invitee_id,referred_at,campaign', 'u1,u2,2026-03-05,x'],
+    ],
+    people: [
+      ['会员编号,姓名,手机号,入会时间', 'u1,张三,13800001111,2026-03-05'],
+      ['id,name,phone,email', '1,Lin,13800001111,a@b.cn'],
+      ['member_id,enrolled_at', 'u1,2026-03-05'],
+    ],
+    orders: [
+      [
+        '订单号,客户编号,支付时间,商品名称,数量,实付金额',
+        'A1,u1,2026-03-05 12:00,茶杯,2,39.80',
+        'A2,u2,2026-03-06 12:00,茶壶,1,99.00',
+      ],
+      ['订单编号,手机号,会员编号,付款时间,商品编码,数量,金额', 'A1,13800001111,u1,2026-03-05,s1,1,9.90'],
+    ],
+  }
+  for (const [kind, files] of Object.entries(KINDS)) {
+    for (const lines of files) {
+      test(`${lines[0]} is ${kind}`, async (t) => {
+        const guessed = await guessText(t, lines)
+        assert.equal(guessed?.mapping.kind, kind, JSON.stringify(guessed))
+        assert.ok(guessed.confidence >= SURE, JSON.stringify(guessed))
+      })
+    }
+  }
+
+  test('words of a shop are read as ours, in a mapping that was made too', async (t) => {
+    const guessed = await guessText(t, [
+      '会员编号,用户行为,行为,商品编码,时间',
+      'u1,x,收藏,s1,2026-03-05',
+      'u2,y,浏览,s2,2026-03-06',
+    ])
+    assert.equal(guessed?.mapping.values?.type?.浏览, 'view')
+  })
+
   test('nothing is guessed of what nothing is known of', async (t) => {
     assert.equal(await guessText(t, ['foo,bar', 'x,y']), undefined)
     assert.equal((await guessText(t, ['order_id,customer_id']))?.confidence, 0)
   })
+})
+
+test('files of one series have names that differ by numbers, dates, months and copies', () => {
+  const series = [
+    ['orders_export_1.csv', 'orders_export_2 (1).csv.gz', 'Orders-Export.xlsx#Sheet1'],
+    ['天猫订单2026年8月.csv', '天猫订单2026年十一月 副本.xlsx'],
+    ['sales march 2026.csv', 'sales_Sep-2026.csv'],
+  ]
+  for (const names of series) assert.equal(new Set(names.map(seriesOf)).size, 1, names.join())
+  const others = ['orders.csv', 'tmall.csv', '抖音订单.csv', '天猫订单.csv', 'marches.csv', 'octopus.csv']
+  assert.equal(new Set(others.map(seriesOf)).size, others.length)
 })

@@ -26,6 +26,22 @@ export interface MappingGuess {
   readonly columns: readonly ColumnGuess[]
 }
 
+/** 2026-09 and (1), months in words, and what else exports of one kind differ by. */
+const SERIAL_PARTS =
+  /\d+|\b(jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec|january|february|march|april|june|july|august|september|october|november|december|copy|final|new)\b|十?[一二三四五六七八九十]月|[年月日]|副本|最新/g
+
+/** A file's name without what changes from one export to the next: two of one series have the same. */
+export function seriesOf(fileName: string): string {
+  const bare = fileName
+    .toLowerCase()
+    .replace(/#.*$/, '')
+    .replace(/(\.(csv|txt|tsv|jsonl|ndjson|json|xlsx|gz))+$/, '')
+  return bare
+    .replace(/_/g, ' ')
+    .replace(SERIAL_PARTS, '')
+    .replace(/[\s().\-–—+~]+/g, '')
+}
+
 /** From here on a guess is acted on; below it is shown to be mended. */
 export const SURE = 0.75
 
@@ -69,6 +85,26 @@ export function guessMapping(
   const isSure = (guess: MappingGuess) => Number(guess.confidence >= SURE)
   const [best] = ofKind.sort((a, b) => isSure(b) - isSure(a) || rank(b) - rank(a) || b.confidence - a.confidence)
   return best?.columns.some(({ confidence }) => confidence >= HALF_NAMED) ? best : undefined
+}
+
+/** A field with a default is there in every row, whatever the file's columns. */
+function presentColumns(
+  columns: Readonly<Record<string, number>>,
+  mapping: Pick<Mapping, 'defaults'>,
+): Record<string, number> {
+  const defaulted = Object.keys(mapping.defaults ?? {}).filter((field) => (columns[field] ?? -1) < 0)
+  return { ...columns, ...Object.fromEntries(defaulted.map((field) => [field, 0])) }
+}
+
+/** What a file lacks to be read by a mapping: what its kind needs, and what the mapping takes rows by. */
+export function missingColumns(
+  columns: Readonly<Record<string, number>>,
+  mapping: Mapping,
+  kind: Pick<GuessKind, 'missingFields'>,
+): string[] {
+  const present = presentColumns(columns, mapping)
+  const asked = Object.keys(mapping.only ?? {}).filter((field) => (present[field] ?? -1) < 0)
+  return [...kind.missingFields(present), ...asked]
 }
 
 interface Column {
@@ -115,12 +151,22 @@ const LOOKS: Readonly<
   paid_at: { what: 'dates', test: isTimeColumn, telling: true },
   enrolled_at: { what: 'dates', test: isTimeColumn },
   seen_at: { what: 'dates', test: isTimeColumn },
+  begun_at: { what: 'dates', test: isTimeColumn, telling: true },
+  ended_at: { what: 'dates', test: isTimeColumn },
+  occurred_at: { what: 'dates', test: isTimeColumn, telling: true },
   quantity: { what: 'small whole numbers', test: (column) => column.number >= MOST && !column.hasDecimals },
   unit_price: { what: 'amounts', test: (column) => column.number >= MOST },
   amount: { what: 'amounts', test: (column) => column.number >= MOST },
+  order_total: { what: 'amounts', test: (column) => column.number >= MOST },
+  order_refunded: { what: 'amounts', test: (column) => column.number >= MOST },
   phone: { what: 'phone numbers', test: (column) => column.phone >= MOST, telling: true },
   email: { what: 'e-mail addresses', test: (column) => column.email >= MOST, telling: true },
   order_id: { what: 'ids', test: (column) => column.filled >= MOST && !column.hasDecimals && column.email < MOST },
+}
+
+/** `referrer_phone` looks like a phone. */
+function lookOf(field: string) {
+  return LOOKS[field] ?? LOOKS[field.replace(/^(referrer|invitee)_/, '')]
 }
 
 function isTimeColumn(column: Column): boolean {
@@ -133,10 +179,13 @@ function looksElse(column: Column): boolean {
 }
 
 /** Fields that values alone may suggest, where no column has their name. */
-const BY_VALUES: readonly string[] = ['paid_at', 'phone', 'email', 'amount', 'order_id']
+const BY_VALUES: readonly string[] = ['paid_at', 'begun_at', 'occurred_at', 'phone', 'email', 'amount', 'order_id']
+
+/** They change what an order amounts to, or whether it counts at all: only a mapping that was written says them. */
+const SAID: readonly string[] = ['order_total', 'order_refunded', 'is_refunded', 'status']
 
 function judge(field: string, column: Column, named: 'whole' | 'part' | 'not'): ColumnGuess | undefined {
-  const look = LOOKS[field]
+  const look = lookOf(field)
   const isEmpty = column.filled === 0
   const fits = look === undefined || isEmpty || look.test(column)
   const said = fits && look && !isEmpty ? [`its values look like ${look.what}`] : []
@@ -168,13 +217,13 @@ function judgeShipped(
   columns: readonly Column[],
 ): MappingGuess | undefined {
   const places = columnsOf(header, mapping.columns)
-  if (kind.missingFields(places).length > 0) return undefined
+  if (missingColumns(places, mapping, kind).length > 0) return undefined
   const found = Object.entries(places).flatMap(([field, index]) => {
     const column = columns[index]
     const guess = column && judge(field, column, 'whole')
     return guess && column ? [doubtOrder(guess, column, mapping.date_order)] : []
   })
-  return { mapping, confidence: overall(found, kind), columns: found }
+  return { mapping, confidence: overall(found, kind, mapping), columns: found }
 }
 
 /** A date column that cannot be read in the mapping's order is none. */
@@ -185,14 +234,18 @@ function doubtOrder(guess: ColumnGuess, column: Column, order: DateOrder): Colum
 
 /** A mapping of the columns that are found, the surest first, each column for one field. */
 function compose(kind: GuessKind, columns: readonly Column[]): MappingGuess[] | undefined {
-  const aliases = (field: string) => [field, ...kind.shipped.flatMap((mapping) => mapping.columns[field] ?? [])]
-  const all = Object.keys(kind.fields).flatMap((field) =>
-    columns.flatMap((column, place) => {
-      const named = nameFit(column.name, aliases(field))
-      const guess = judge(field, column, named)
-      return guess && guess.confidence >= CONFIDENCE_MIN ? [{ guess, place, isNamed: named !== 'not' }] : []
-    }),
-  )
+  // Not the names of particular shops: Shopify calls an order's id Name.
+  const generic = kind.shipped.find(({ name }) => name === kind.kind)
+  const aliases = (field: string) => [field, ...(generic?.columns[field] ?? [])]
+  const all = Object.keys(kind.fields)
+    .filter((field) => !SAID.includes(field))
+    .flatMap((field) =>
+      columns.flatMap((column, place) => {
+        const named = nameFit(column.name, aliases(field))
+        const guess = judge(field, column, named)
+        return guess && guess.confidence >= CONFIDENCE_MIN ? [{ guess, place, isNamed: named !== 'not' }] : []
+      }),
+    )
   all.sort((a, b) => b.guess.confidence - a.guess.confidence || a.place - b.place)
   const taken = new Map<number, ColumnGuess>()
   const fields = new Set<string>()
@@ -236,6 +289,7 @@ function compose(kind: GuessKind, columns: readonly Column[]): MappingGuess[] | 
     date_order,
     ...(isComma ? { decimal: 'comma' as const } : {}),
     columns: Object.fromEntries(found.map(({ field, column }) => [field, [column]])),
+    ...(generic?.values ? { values: generic.values } : {}),
     options: {},
   }
   return [{ mapping, confidence, columns: found }]
@@ -273,8 +327,9 @@ function orderOf(columns: readonly Column[]): { date_order: DateOrder; isSure: b
 }
 
 /** As sure as of the least sure field that cannot be left out; none when one is missing. */
-function overall(found: readonly ColumnGuess[], kind: GuessKind): number {
-  const places = (list: readonly ColumnGuess[]) => Object.fromEntries(list.map(({ field }, index) => [field, index]))
+function overall(found: readonly ColumnGuess[], kind: GuessKind, mapping: Pick<Mapping, 'defaults'> = {}): number {
+  const places = (list: readonly ColumnGuess[]) =>
+    presentColumns(Object.fromEntries(list.map(({ field }, index) => [field, index])), mapping)
   if (kind.missingFields(places(found)).length > 0) return 0
   const needed = found.filter((one) => kind.missingFields(places(found.filter((other) => other !== one))).length > 0)
   const sure = needed.length > 0 ? Math.min(...needed.map(({ confidence }) => confidence)) : 1

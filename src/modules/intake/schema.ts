@@ -7,7 +7,16 @@ import { z } from 'zod'
 export const mapping = z
   .object({
     name: z.string().min(1).max(60),
-    kind: z.enum(['orders', 'people']),
+    kind: z.enum([
+      'orders',
+      'people',
+      'connections',
+      'memberships',
+      'interactions',
+      'reviews',
+      'consents',
+      'referral_claims',
+    ]),
     /** Names the system the file comes from: ids of different sources never meet by chance. */
     source: z.string().min(1).max(60),
     /** ISO 4217 of the amounts, when the file has no currency column. */
@@ -29,6 +38,14 @@ export const mapping = z
     cancel_prefix: z.string().min(1).max(20).optional(),
     /** field -> the names its column may have; the first that the file has is taken. */
     columns: z.record(z.string(), z.array(z.string().min(1)).min(1)),
+    /** field -> the source's word: ours. 收藏: like. A word that is not listed stays as it is. */
+    values: z.record(z.string(), z.record(z.string(), z.string())).optional(),
+    /** field -> its value where the file has none. */
+    defaults: z.record(z.string(), z.string().min(1)).optional(),
+    /** Fields that only the first row of an order has: its other rows, as far as they follow at once, take them from it. */
+    carry_down: z.array(z.string()).min(1).optional(),
+    /** field -> the values of which a row must have one to be taken: { status: [paid] }. */
+    only: z.record(z.string(), z.array(z.string()).min(1)).optional(),
     options: z.record(z.string(), z.string()).default({}),
   })
   .strict()
@@ -45,17 +62,23 @@ export const REJECT_TEXTS = {
   missing_paid_at: 'has no time of payment',
   bad_time: 'has a time that is none',
   bad_version: 'has a sequence that is no whole number, or an updated-at that is no time',
-  bad_number: 'has a quantity, price or amount that is not a number',
+  bad_number: 'has a quantity, price, amount or rating that is not a number',
+  missing_time: 'has no time at which it happened',
+  missing_field: 'has a field empty that its kind needs',
+  bad_value: 'has a value that its field cannot have: map the word under `values`',
+  ended_before_begun: 'ends before it begins',
   missing_amount: 'has neither an amount nor a quantity and a price',
   mixed_refund:
     'belongs to a document whose total is negative but that has positive lines: it cannot be told what was refunded',
   missing_identity: 'names nobody: it has no id, phone or e-mail that can be one',
   erased: 'names somebody who was erased: nothing of them is taken in or written down',
+  self_referral: 'names the same identity as referrer and invitee',
   other_currency: "has another currency than the brand's",
-  future_time: 'is paid in the future',
+  future_time: 'has a time in the future',
   conflicting_customer: 'belongs to an order with two customers',
   conflicting_refund_of: 'belongs to a refund that names two orders: give each its own document',
   order_has_bad_row: 'belongs to an order another row of which was rejected: an order is stored whole or not at all',
+  left_out: 'is left out by the rule `only` of its mapping: it is not paid, for instance',
   cancel_dropped: 'is a cancellation, left out by cancels=drop',
   zero_price_dropped: 'has no price, left out by zero_price=drop',
 } as const
@@ -72,6 +95,7 @@ export const importReport = z.object({
   dry_run: z.boolean(),
   file_name: z.string(),
   mapping: z.string(),
+  kind: mapping.shape.kind,
   source: z.string(),
   options: z.record(z.string(), z.string()),
   rows_in: z.number().int(),

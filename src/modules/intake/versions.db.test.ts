@@ -7,8 +7,8 @@ import { testDatabase } from '../../../test/database.ts'
 import { FACT_KINDS } from '../../bin/routes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { isRefusal } from '../../platform/refusal.ts'
-import { importPeople } from '../customers/actions.ts'
-import { listImports, storeFacts, undoImport } from './actions.ts'
+import { importPeople, REFERRAL_CLAIMS } from '../customers/actions.ts'
+import { importFile, listImports, loadMapping, storeFacts, undoImport } from './actions.ts'
 
 const clock: Clock = { now: () => new Date('2026-06-01T00:00:00Z') }
 const who = (value: string) => ({ kind: 'own_id', namespace: 'shop', value })
@@ -34,7 +34,7 @@ async function start(t: TestContext) {
   }
   const undo = (importId: number | null) =>
     undoImport(database, clock, { importId: importId ?? 0, by: 'lead', kinds: FACT_KINDS })
-  return { database, post, read, people, undo }
+  return { database, post, read, people, undo, folder }
 }
 
 const VIEW = {
@@ -136,3 +136,37 @@ test('a row whose version is no version is refused', async (t) => {
   assert.deepEqual((await people('r1,a,,Lin,yesterday')).rejected_by_reason, { bad_version: 1 })
   assert.deepEqual(await post({ ...VIEW, sequence: -1 }, { ...VIEW, updated_at: 'yesterday' }), ['invalid', 'invalid'])
 })
+
+test('a referral claim goes back to whom it named before, on both sides', async (t) => {
+  const { database, post, read, folder, undo } = await start(t)
+  const claim = { kind: 'referral_claim', external_id: 'f1', invitee: who('a'), occurred_at: VIEW.occurred_at }
+  await post({ ...claim, referrer: who('b'), campaign: 'spring', sequence: 1 })
+  const path = join(folder, 'claims.csv')
+  await writeFile(
+    path,
+    'external_id,invitee_own_id,referrer_own_id,occurred_at,sequence\nf1,a,c,2026-03-05T10:00:00Z,2\n',
+  )
+  const command = {
+    path,
+    mapping: { ...(await crmClaims()), source: 'crm' },
+    options: { own_id_source: 'shop' },
+    dryRun: false,
+    rejectsFolder: folder,
+  }
+  const report = await importFile(database, clock, command, REFERRAL_CLAIMS)
+  if (isRefusal(report)) throw new Error(report.message)
+  assert.equal(report.documents_corrected, 1)
+  const claims = () =>
+    read(`select p.value as referrer, r.campaign from customers.referral_claims r
+      join customers.published_people p on p.identity_id = r.referrer_identity_id`)
+  assert.deepEqual(await claims(), [{ referrer: 'c', campaign: null }])
+  assert.deepEqual(await post({ ...claim, referrer: who('d'), sequence: 1 }), ['stale'])
+  assert.equal(isRefusal(await undo(report.import_id)), false)
+  assert.deepEqual(await claims(), [{ referrer: 'd', campaign: null }], 'of equal ranks the later receipt')
+})
+
+async function crmClaims() {
+  const mapping = await loadMapping('referral_claims', [REFERRAL_CLAIMS.mappingsFolder])
+  if (isRefusal(mapping)) throw new Error(mapping.message)
+  return mapping
+}

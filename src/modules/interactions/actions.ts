@@ -1,10 +1,13 @@
+import { fileURLToPath } from 'node:url'
 import type { Database, Sql } from '../../platform/db.ts'
-import { personalFactKind } from '../customers/actions.ts'
+import { type PersonalKind, personalFactKind, personalFileKind } from '../customers/actions.ts'
 import { claimMoves, insertPending, type PersonRows, selectPersonRows } from '../intake/actions.ts'
 import * as queries from './queries.ts'
-import { type InteractionFact, interactionFact, type ReviewFact, reviewFact } from './schema.ts'
+import { INTERACTION_TYPES, type InteractionFact, interactionFact, type ReviewFact, reviewFact } from './schema.ts'
 
-export const INTERACTION_FACTS = personalFactKind<InteractionFact>({
+const MAPPINGS_FOLDER = fileURLToPath(new URL('./mappings', import.meta.url))
+
+const interactions: PersonalKind<InteractionFact> = {
   name: 'interaction',
   fact: interactionFact,
   occurredField: 'occurred_at',
@@ -13,14 +16,40 @@ export const INTERACTION_FACTS = personalFactKind<InteractionFact>({
     await queries.createMonths(tx)
     await queries.insertInteractions(tx, source, now)
   },
+}
+export const INTERACTION_FACTS = personalFactKind(interactions)
+export const INTERACTIONS = personalFileKind(interactions, {
+  kind: 'interactions',
+  mappingsFolder: MAPPINGS_FOLDER,
+  people: { identity: '' },
+  fields: {
+    type: { about: `what they did: ${Object.keys(INTERACTION_TYPES).join(', ')}`, reads: 'word' },
+    item: { about: 'the product it was about', reads: 'text' },
+    content: { about: 'the content it was about', reads: 'text' },
+    occurred_at: { about: 'when', reads: 'time' },
+  },
+  needs: [['type'], ['occurred_at']],
 })
 
-export const REVIEW_FACTS = personalFactKind<ReviewFact>({
+const reviews: PersonalKind<ReviewFact> = {
   name: 'review',
   fact: reviewFact,
   occurredField: 'occurred_at',
   remove: queries.removeReviews,
   insert: queries.insertReviews,
+}
+export const REVIEW_FACTS = personalFactKind(reviews)
+export const REVIEWS = personalFileKind(reviews, {
+  kind: 'reviews',
+  mappingsFolder: MAPPINGS_FOLDER,
+  people: { identity: '' },
+  fields: {
+    item: { about: 'the product', reads: 'text' },
+    rating: { about: '1 to 5', reads: 'number' },
+    is_recommended: { about: 'whether they would recommend it', reads: 'yes_no' },
+    occurred_at: { about: 'when', reads: 'time' },
+  },
+  needs: [['rating', 'is_recommended'], ['occurred_at']],
 })
 
 const MOVES_MAX = 20_000

@@ -21,7 +21,7 @@ export async function removeInteractions(tx: Sql): Promise<void> {
     with gone as (
       delete from interactions.interactions i using replaced_facts f where i.interaction_id = f.fact_id returning i.*
     )
-    insert into removed_facts
+    insert into removed_facts (fact_id, person_id, identity_id, occurred_at, body)
     select interaction_id, person_id, identity_id, occurred_at,
       jsonb_build_object('type', type, 'item', item, 'content', content) from gone`.execute(tx)
 }
@@ -38,7 +38,7 @@ export async function removeReviews(tx: Sql): Promise<void> {
     with gone as (
       delete from interactions.reviews r using replaced_facts f where r.review_id = f.fact_id returning r.*
     )
-    insert into removed_facts
+    insert into removed_facts (fact_id, person_id, identity_id, occurred_at, body)
     select review_id, person_id, identity_id, reviewed_at,
       jsonb_build_object('item', item, 'rating', rating, 'is_recommended', is_recommended) from gone`.execute(tx)
 }
