@@ -328,22 +328,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/facts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["sendFacts"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/persons/{key}/orders": {
         parameters: {
             query?: never;
@@ -440,6 +424,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/facts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["sendFacts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/webhooks/{source}": {
         parameters: {
             query?: never;
@@ -469,232 +469,6 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    sendFacts: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    facts: ({
-                        source: string;
-                        external_id: string;
-                        /** Format: date-time */
-                        updated_at?: string;
-                        sequence?: number;
-                        /** @enum {string} */
-                        kind: "order";
-                        customer_id?: string;
-                        /** Format: date-time */
-                        paid_at: string;
-                        currency?: string;
-                        refund_of?: string;
-                        lines: {
-                            line_id?: string;
-                            /** @default  */
-                            item?: string;
-                            item_name?: string;
-                            /** @default 1 */
-                            quantity?: number | string;
-                            unit_price?: number | string;
-                            amount?: number | string;
-                        }[];
-                    } | {
-                        source: string;
-                        external_id: string;
-                        /** Format: date-time */
-                        updated_at?: string;
-                        sequence?: number;
-                        /** @enum {string} */
-                        kind: "person";
-                        identities: {
-                            /** @enum {string} */
-                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
-                            /** @default  */
-                            namespace?: string;
-                            value: string;
-                        }[];
-                        name?: string;
-                        /** Format: date-time */
-                        enrolled_at?: string;
-                        /** Format: date-time */
-                        seen_at?: string;
-                    } | {
-                        source: string;
-                        external_id: string;
-                        /** Format: date-time */
-                        updated_at?: string;
-                        sequence?: number;
-                        /** @enum {string} */
-                        kind: "connection";
-                        identity: {
-                            /** @enum {string} */
-                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
-                            /** @default  */
-                            namespace?: string;
-                            value: string;
-                        };
-                        channel: string;
-                        staff?: string;
-                        /** Format: date-time */
-                        begun_at: string;
-                        /** Format: date-time */
-                        ended_at?: string;
-                    } | {
-                        source: string;
-                        external_id: string;
-                        /** Format: date-time */
-                        updated_at?: string;
-                        sequence?: number;
-                        /** @enum {string} */
-                        kind: "membership";
-                        identity: {
-                            /** @enum {string} */
-                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
-                            /** @default  */
-                            namespace?: string;
-                            value: string;
-                        };
-                        /** Format: date-time */
-                        enrolled_at: string;
-                        /** Format: date-time */
-                        ended_at?: string;
-                    } | {
-                        source: string;
-                        external_id: string;
-                        /** Format: date-time */
-                        updated_at?: string;
-                        sequence?: number;
-                        /** @enum {string} */
-                        kind: "interaction";
-                        identity: {
-                            /** @enum {string} */
-                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
-                            /** @default  */
-                            namespace?: string;
-                            value: string;
-                        };
-                        /** @enum {string} */
-                        type: "details_left" | "share" | "reply" | "quiz" | "check_in" | "like" | "comment" | "click" | "open" | "view" | "cart" | "question" | "coupon";
-                        item?: string;
-                        content?: string;
-                        /** Format: date-time */
-                        occurred_at: string;
-                    } | {
-                        source: string;
-                        external_id: string;
-                        /** Format: date-time */
-                        updated_at?: string;
-                        sequence?: number;
-                        /** @enum {string} */
-                        kind: "review";
-                        identity: {
-                            /** @enum {string} */
-                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
-                            /** @default  */
-                            namespace?: string;
-                            value: string;
-                        };
-                        item?: string;
-                        rating?: number;
-                        is_recommended?: boolean;
-                        /** Format: date-time */
-                        occurred_at: string;
-                    } | {
-                        source: string;
-                        external_id: string;
-                        /** Format: date-time */
-                        updated_at?: string;
-                        sequence?: number;
-                        /** @enum {string} */
-                        kind: "consent";
-                        identity: {
-                            /** @enum {string} */
-                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
-                            /** @default  */
-                            namespace?: string;
-                            value: string;
-                        };
-                        /** @enum {string} */
-                        purpose: "marketing" | "calls" | "health";
-                        channel?: string;
-                        /** @enum {string} */
-                        state: "granted" | "withdrawn";
-                        /** Format: date-time */
-                        occurred_at: string;
-                        evidence?: string;
-                    } | {
-                        source: string;
-                        external_id: string;
-                        /** Format: date-time */
-                        updated_at?: string;
-                        sequence?: number;
-                        /** @enum {string} */
-                        kind: "referral_claim";
-                        invitee: {
-                            /** @enum {string} */
-                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
-                            /** @default  */
-                            namespace?: string;
-                            value: string;
-                        };
-                        referrer: {
-                            /** @enum {string} */
-                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
-                            /** @default  */
-                            namespace?: string;
-                            value: string;
-                        };
-                        /** Format: date-time */
-                        occurred_at: string;
-                        campaign?: string;
-                        content?: string;
-                    })[];
-                };
-            };
-        };
-        responses: {
-            /** @description Default Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        results: {
-                            external_id: string | null;
-                            /** @enum {string} */
-                            status: "new" | "corrected" | "known" | "stale" | "refused";
-                            error?: {
-                                code: string;
-                                message: string;
-                            };
-                        }[];
-                    };
-                };
-            };
-            /** @description Default Response */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        error: {
-                            code: string;
-                            /** @enum {string} */
-                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
-                            message: string;
-                            remedy: string;
-                        };
-                    };
-                };
-            };
-        };
-    };
     ordersOfPerson: {
         parameters: {
             query?: {
@@ -1125,6 +899,232 @@ export interface operations {
                             m: number;
                             segment: string;
                         } | null;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    sendFacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    facts: ({
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "order";
+                        customer_id?: string;
+                        /** Format: date-time */
+                        paid_at: string;
+                        currency?: string;
+                        refund_of?: string;
+                        lines: {
+                            line_id?: string;
+                            /** @default  */
+                            item?: string;
+                            item_name?: string;
+                            /** @default 1 */
+                            quantity?: number | string;
+                            unit_price?: number | string;
+                            amount?: number | string;
+                        }[];
+                    } | {
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "person";
+                        identities: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        }[];
+                        name?: string;
+                        /** Format: date-time */
+                        enrolled_at?: string;
+                        /** Format: date-time */
+                        seen_at?: string;
+                    } | {
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "connection";
+                        identity: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        };
+                        channel: string;
+                        staff?: string;
+                        /** Format: date-time */
+                        begun_at: string;
+                        /** Format: date-time */
+                        ended_at?: string;
+                    } | {
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "membership";
+                        identity: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        };
+                        /** Format: date-time */
+                        enrolled_at: string;
+                        /** Format: date-time */
+                        ended_at?: string;
+                    } | {
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "interaction";
+                        identity: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        };
+                        /** @enum {string} */
+                        type: "details_left" | "share" | "reply" | "quiz" | "check_in" | "like" | "comment" | "click" | "open" | "view" | "cart" | "question" | "coupon";
+                        item?: string;
+                        content?: string;
+                        /** Format: date-time */
+                        occurred_at: string;
+                    } | {
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "review";
+                        identity: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        };
+                        item?: string;
+                        rating?: number;
+                        is_recommended?: boolean;
+                        /** Format: date-time */
+                        occurred_at: string;
+                    } | {
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "consent";
+                        identity: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        };
+                        /** @enum {string} */
+                        purpose: "marketing" | "calls" | "health";
+                        channel?: string;
+                        /** @enum {string} */
+                        state: "granted" | "withdrawn";
+                        /** Format: date-time */
+                        occurred_at: string;
+                        evidence?: string;
+                    } | {
+                        source: string;
+                        external_id: string;
+                        /** Format: date-time */
+                        updated_at?: string;
+                        sequence?: number;
+                        /** @enum {string} */
+                        kind: "referral_claim";
+                        invitee: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        };
+                        referrer: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        };
+                        /** Format: date-time */
+                        occurred_at: string;
+                        campaign?: string;
+                        content?: string;
+                    })[];
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        results: {
+                            external_id: string | null;
+                            /** @enum {string} */
+                            status: "new" | "corrected" | "known" | "stale" | "refused";
+                            error?: {
+                                code: string;
+                                message: string;
+                            };
+                        }[];
                     };
                 };
             };

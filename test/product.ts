@@ -67,6 +67,8 @@ export interface Home {
   /** Starts the server to see it end. */
   startToEnd(args?: readonly string[], env?: Record<string, string>): Promise<Output>
   cli(args: readonly string[], env?: Record<string, string>): Promise<Output>
+  /** Begins a command that the test may kill. */
+  begin(args: readonly string[], env?: Record<string, string>): Killable
   /** Ends every server of this folder, its PostgreSQL too, and removes it. */
   remove(): Promise<void>
 }
@@ -79,10 +81,23 @@ export interface Server {
   readonly lines: readonly string[]
   /** Tells it to end. @returns its exit code, when it has ended. */
   signal(name: NodeJS.Signals): Promise<number>
+  /** `kill -9` of the server alone: PostgreSQL stays. @returns when it is gone. */
+  kill(): Promise<void>
+  readonly hasEnded: boolean
 }
 
-/** A data folder that is gone at the end of the test, with all that runs in it, however the test ends. */
-export async function makeHome(t: TestContext | SuiteContext): Promise<Home> {
+export interface Killable {
+  /** What became of it; a command that was killed has the code -1. */
+  readonly ended: Promise<Output>
+  /** `kill -9`; PostgreSQL stays where another program uses it. */
+  kill(): void
+}
+
+/**
+ * A data folder that is gone at the end of the test, with all that runs in it, however the test ends. A script that is
+ * no test has no context: it calls `remove`, and what it leaves undone is done when its process is gone.
+ */
+export async function makeHome(t?: TestContext | SuiteContext): Promise<Home> {
   const folder = await mkdtemp(join(tmpdir(), 'perennial-product-'))
   // As root PostgreSQL runs under another account, which has to pass through this folder (mkdtemp makes it 0700).
   await chmod(folder, 0o755)
@@ -91,17 +106,22 @@ export async function makeHome(t: TestContext | SuiteContext): Promise<Home> {
   let removing: Promise<void> | undefined
 
   function launch(args: readonly string[], env: Record<string, string>): ChildProcess {
-    const server = spawn(process.execPath, ['with-node.mjs', 'src/bin/server.ts', ...args], {
-      cwd: root,
-      env: { ...environment(folder), PORT: '0', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // A process group of its own, so that the cleaner reaches with-node.mjs and the server behind it at once.
-      detached: true,
-    })
-    cleaner.alsoEnd(server)
+    const server = launchGroup(['src/bin/server.ts', ...args], { PORT: '0', ...env })
     running.add(server)
     server.once('exit', () => running.delete(server))
     return server
+  }
+
+  function launchGroup(args: readonly string[], env: Record<string, string>): ChildProcess {
+    const child = spawn(process.execPath, ['with-node.mjs', ...args], {
+      cwd: root,
+      env: { ...environment(folder), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own, so that the cleaner reaches with-node.mjs and the program behind it at once.
+      detached: true,
+    })
+    cleaner.alsoEnd(child)
+    return child
   }
 
   async function remove(): Promise<void> {
@@ -124,12 +144,19 @@ export async function makeHome(t: TestContext | SuiteContext): Promise<Home> {
         }),
         COMMAND_MS_MAX,
       ),
+    begin: (args, env = {}) => {
+      const child = launchGroup(['src/bin/cli.ts', ...args], env)
+      return {
+        ended: outputOf(child, COMMAND_MS_MAX, -1),
+        kill: () => killGroup(child),
+      }
+    },
     remove: () => {
       removing ??= remove()
       return removing
     },
   }
-  if ('after' in t) t.after(home.remove)
+  if (t && 'after' in t) t.after(home.remove)
   return home
 }
 
@@ -169,15 +196,34 @@ async function untilReady(server: ChildProcess): Promise<Server> {
       server.kill(name)
       return codeOf(await within(STOP_MS_MAX, exited))
     },
+    kill: async () => {
+      killGroup(server)
+      await exited
+    },
+    get hasEnded() {
+      return server.exitCode !== null || server.signalCode !== null
+    },
   }
 }
 
-async function outputOf(child: ChildProcess, limitMs: number): Promise<Output> {
+/** with-node.mjs and the program behind it, at once. PostgreSQL is a group of its own. */
+function killGroup(child: ChildProcess): void {
+  const hasEnded = child.exitCode !== null || child.signalCode !== null
+  if (child.pid === undefined || hasEnded) return
+  try {
+    process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    // It has just ended by itself.
+  }
+}
+
+async function outputOf(child: ChildProcess, limitMs: number, codeWhenKilled?: number): Promise<Output> {
   const stdout = collect(child.stdout)
   const stderr = collect(child.stderr)
   const closed = await within(limitMs, once(child, 'close'))
   if (!closed) child.kill('SIGKILL')
-  return { code: codeOf(closed), stdout: stdout.text, stderr: stderr.text }
+  const isKilled = closed?.[1] === 'SIGKILL' && codeWhenKilled !== undefined
+  return { code: isKilled ? codeWhenKilled : codeOf(closed), stdout: stdout.text, stderr: stderr.text }
 }
 
 function collect(stream: Readable | null): { text: string } {

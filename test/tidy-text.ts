@@ -33,6 +33,12 @@ export const focusedTests = textRule(
   /\b(test|it|describe|suite)\.(only|skip|todo)\(|\bonly: true\b/g,
   'every test runs; one that lacks a file skips itself with a reason (needData)',
 )
+export const rawMarkup = textRule(
+  'raw-markup',
+  (file) => file.startsWith('web/') && isCode(file),
+  /\b(dangerouslySetInnerHTML|innerHTML|outerHTML|insertAdjacentHTML|srcdoc)\b|\bdocument\.write\(/g,
+  'names of people and items hold whatever somebody typed: let React write them as text',
+)
 export const machinePaths = textRule(
   'machine-path',
   (file) => file !== '.gitignore',

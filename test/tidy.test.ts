@@ -148,6 +148,10 @@ const PLANTS: readonly (readonly [rule: string, files: Record<string, string>])[
   ['suppression', actions('const x = 1 as any')],
   ['focused-test', { 'demo/a.test.ts': `test.only('a', () => {})` }],
   ['focused-test', { 'demo/a.test.ts': `describe.skip('a', () => {})` }],
+  [
+    'raw-markup',
+    { 'web/late.tsx': 'export const Name = (name: string) => <p dangerouslySetInnerHTML={{ __html: name }} />' },
+  ],
   ['machine-path', { 'docs/a.md': 'cd /home/someone/perennial' }],
   ['machine-path', { '.npmrc': 'registry=https://registry.npmjs.org' }],
   ['issue-number', { 'docs/a.md': 'Fixes issue #12' }],

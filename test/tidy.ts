@@ -25,6 +25,7 @@ export function tidy(files: Files): Finding[] {
     ...text.leftovers(files),
     ...text.suppressions(files),
     ...text.focusedTests(files),
+    ...text.rawMarkup(files),
     ...text.machinePaths(files),
     ...text.issueNumbers(files),
     ...text.lockHosts(files),

@@ -49,6 +49,8 @@ export function openDatabase(url: string, tombstones: Tombstones = NO_TOMBSTONES
   })
   // An idle connection lost to a server restart must not end the process; the next query reports it.
   pool.on('error', () => {})
+  // Nor must one that is lost between two statements of a transaction, when nobody waits for its answer.
+  pool.on('connect', (client) => client.on('error', () => {}))
   const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })
   return {
     pool,

@@ -20,6 +20,13 @@ const EXPONENTS: Readonly<Record<string, number>> = {
   XOF: 0,
 }
 
+const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'))
+
+/** Whether it is a code of ISO 4217, in capitals: XYZ and RMB are none. */
+export function isCurrency(code: string): boolean {
+  return CURRENCIES.has(code)
+}
+
 /** Decimals of the currency's minor unit: 2 for CNY (分). */
 export function minorExponent(currency: string): number {
   return EXPONENTS[currency] ?? 2

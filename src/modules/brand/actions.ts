@@ -1,4 +1,5 @@
 import type { Sql } from '../../platform/db.ts'
+import { isCurrency } from '../../platform/money.ts'
 import { type Refusal, refuse } from '../../platform/refusal.ts'
 import { selectSettings, updateCurrency } from './queries.ts'
 import { DEFAULT_CURRENCY, type Settings } from './schema.ts'
@@ -12,6 +13,10 @@ export function readSettings(db: Sql): Promise<Settings> {
  * refused, because adding pounds to yuan without a rate would be an invented figure.
  */
 export async function settleCurrency(tx: Sql, wanted: string | undefined): Promise<string | Refusal> {
+  if (wanted !== undefined && !isCurrency(wanted)) {
+    const remedy = 'Write the code of ISO 4217: CNY, USD, EUR.'
+    return refuse('invalid', 'unknown_currency', `"${wanted}" is no currency.`, remedy)
+  }
   let { currency } = await selectSettings(tx)
   if (!currency) {
     // Of two first imports at once the later one waits here, and then finds what the other has said.

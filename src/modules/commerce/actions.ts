@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
-import { minorExponent } from '../../platform/money.ts'
+import { isCurrency, minorExponent } from '../../platform/money.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { readSettings, settleCurrency } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
@@ -99,7 +99,7 @@ async function begin(tx: Sql, start: ImportStart<OrderOptions>): Promise<FileSta
 async function firstCurrency(tx: Sql, { firstValues }: ImportStart<OrderOptions>): Promise<string | undefined> {
   if ((await readSettings(tx)).currency) return undefined
   const named = (await firstValues('currency')).map((text) => text.toUpperCase())
-  return named.find((text) => /^[A-Z]{3}$/.test(text))
+  return named.find(isCurrency)
 }
 
 interface OrderStaging {

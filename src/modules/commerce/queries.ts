@@ -319,7 +319,8 @@ export async function createChangedPeople(tx: Sql): Promise<void> {
 
 /**
  * Customers with a shop account are connected from their first order on: `arriving_connections`, with no beginning for
- * who has no order left. Whom a correction concerns is in it even when the file did not ask for connections.
+ * who has no order left. Whom a correction concerns is in it even when the file did not ask for connections. By identity:
+ * after a merge its earlier orders stand under another person until they have followed.
  */
 export async function createArrivingConnections(tx: Sql, source: string, isAsked: boolean): Promise<void> {
   await sql`
@@ -327,13 +328,13 @@ export async function createArrivingConnections(tx: Sql, source: string, isAsked
     select c.identity_id, c.person_id, o.begun_at, null::bigint as fact_id
     from (
       select identity_id, person_id from arriving_identities where ${isAsked}
-      union select identity_id, person_id from superseding where identity_id is not null
+      union select s.identity_id, p.person_id from superseding s join customers.published_people p using (identity_id)
     ) c
     left join (
-      select person_id, identity_id, min(paid_at) as begun_at from commerce.orders
-      where source = ${source} and person_id in (select person_id from arriving_identities union select person_id from superseding)
-      group by person_id, identity_id
-    ) o using (person_id, identity_id)`.execute(tx)
+      select identity_id, min(paid_at) as begun_at from commerce.orders
+      where source = ${source} and identity_id in (select identity_id from arriving_identities union select identity_id from superseding)
+      group by identity_id
+    ) o using (identity_id)`.execute(tx)
   await sql`insert into changed_people select person_id from arriving_connections`.execute(tx)
 }
 

@@ -125,11 +125,12 @@ async function allocateByItem(tx: Sql): Promise<void> {
     from touched_refunds r join commerce.refund_lines l using (person_id, refund_id)
     where r.of_external_id is null and r.identity_id is not null and l.amount_minor > 0`.execute(tx)
   await sql`analyze moves`.execute(tx)
+  // By identity alone: after a merge its earlier orders stand under another person until they have followed.
   await sql`
     create temp table concerned_orders on commit drop as
     select o.person_id, o.order_id, o.amount_minor, o.external_id, o.identity_id, o.paid_at
     from commerce.orders o
-    where o.identity_id in (select identity_id from moves) and o.person_id in (select person_id from moves)`.execute(tx)
+    where o.identity_id in (select identity_id from moves)`.execute(tx)
   await sql`analyze concerned_orders`.execute(tx)
   await sql`
     insert into moves
@@ -158,13 +159,13 @@ async function allocateByItem(tx: Sql): Promise<void> {
       from (select distinct identity_id, item, after from reflected union select distinct identity_id, item, 0::numeric from reflected) b
     ), crossing as (
       select r.turn, r.person_id, r.fact_id, r.line_no, r.at, h.high - h.low as amount_minor,
-        lag(r.fact_id) over w as met_fact_id, lag(r.line_no) over w as met_line_no
+        lag(r.person_id) over w as met_person_id, lag(r.fact_id) over w as met_fact_id, lag(r.line_no) over w as met_line_no
       from reflected r
       join height h on h.identity_id = r.identity_id and h.item = r.item
         and h.low >= least(r.before, r.after) and h.high <= greatest(r.before, r.after)
       window w as (partition by r.identity_id, r.item, h.low order by r.at, r.turn, r.document_id, r.line_no)
     )
-    select person_id, fact_id, line_no, met_fact_id, met_line_no, at, sum(amount_minor)::bigint
+    select met_person_id, fact_id, line_no, met_fact_id, met_line_no, at, sum(amount_minor)::bigint
     from crossing where turn = 1
-    group by person_id, fact_id, line_no, met_fact_id, met_line_no, at`.execute(tx)
+    group by met_person_id, fact_id, line_no, met_fact_id, met_line_no, at`.execute(tx)
 }

@@ -59,13 +59,21 @@ export async function insertImport(
       ${counts.rows_rejected})`.execute(tx)
 }
 
-/** `changed_people (person_id bigint)` of the caller's transaction -> a pending row for each subscriber. */
+/**
+ * `changed_people (person_id bigint)` of the caller's transaction -> a pending row for each subscriber.
+ *
+ * Who is pending already is locked ("do update … where false" locks and writes nothing), so that nobody claims the row
+ * before this transaction commits. Left alone ("do nothing"), it was worked off without these facts, and nothing was
+ * pending when they came. In one order, so that two writers do not wait for each other. For 1,000 people 4 to 10 ms, as
+ * "do nothing"; writing the rows again took 20.
+ */
 export async function insertPending(tx: Sql): Promise<void> {
   await sql`
     insert into intake.pending_people (subscriber, person_id)
     select s.subscriber, p.person_id from intake.subscribers s, (select distinct person_id from changed_people) p
     where s.event = 'people_changed' and p.person_id > 0
-    on conflict do nothing`.execute(tx)
+    order by s.subscriber, p.person_id
+    on conflict (subscriber, person_id) do update set person_id = excluded.person_id where false`.execute(tx)
 }
 
 /** Takes pending people off the list into `claimed_people (person_id)`; others' claims are skipped, not waited for. */
@@ -94,16 +102,29 @@ export async function countPending(db: Sql, subscriber: string): Promise<number>
 
 /** Everything becomes pending for one subscriber at once when it rebuilds: forget what was pending before. */
 export async function deletePending(tx: Sql, subscriber: string): Promise<void> {
-  await sql`delete from intake.pending_people where subscriber = ${subscriber}`.execute(tx)
+  // In the order in which `insertPending` writes, so that neither waits for the other in turn.
+  await sql`
+    delete from intake.pending_people p
+    using (
+      select person_id from intake.pending_people where subscriber = ${subscriber} order by person_id for update
+    ) l
+    where p.subscriber = ${subscriber} and p.person_id = l.person_id`.execute(tx)
 }
 
-/** `moved_identities (identity_id, person_id)` of the caller: identities that left a person, for whoever keeps facts by person. */
+/**
+ * `moved_identities (identity_id, person_id)` of the caller: identities that left a person, for whoever keeps facts by
+ * person. Locked where pending already, as in `insertPending`.
+ */
 export async function insertMoves(tx: Sql): Promise<void> {
   await sql`
     insert into intake.pending_moves (subscriber, identity_id, person_id)
-    select s.subscriber, m.identity_id, m.person_id from intake.subscribers s, moved_identities m
+    select s.subscriber, m.identity_id, m.person_id
+    from intake.subscribers s, (select distinct identity_id, person_id from moved_identities) m
     where s.event = 'identities_moved'
-    on conflict do nothing`.execute(tx)
+    order by s.subscriber, m.identity_id, m.person_id
+    on conflict (subscriber, identity_id, person_id) do update set person_id = excluded.person_id where false`.execute(
+    tx,
+  )
 }
 
 /** Takes moves off the list into `claimed_moves (identity_id, person_id)`. */

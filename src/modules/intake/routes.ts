@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -36,18 +37,34 @@ export function registerIntakeRoutes(app: FastifyInstance, deps: IntakeDeps): vo
     }
   }
 
-  app.withTypeProvider<ZodTypeProvider>().post(
-    '/api/v1/facts',
-    {
-      bodyLimit: BODY_BYTES_MAX,
-      config: { policy: 'api_key', scope: 'facts:write' },
-      schema: { operationId: 'sendFacts', body: describedRequest(kinds), response: { 200: factsAnswer } },
-    },
-    async (request, reply) => {
-      const results = await store(brandOfRequest(request).database, request.body.facts)
-      return reply.answer(isRefusal(results) ? results : { results })
-    },
-  )
+  // A scope of its own, because only here bytes that are no UTF-8 are refused: read as text, each of them would be stored
+  // as U+FFFD, and what the name was would be lost.
+  app.register(async (scope) => {
+    const parseJson = scope.getDefaultJsonParser('error', 'error')
+    scope.removeContentTypeParser('application/json')
+    scope.addContentTypeParser(
+      'application/json',
+      { parseAs: 'buffer' },
+      async (request: FastifyRequest, body: Buffer) => {
+        if (!isUtf8(body)) throw notUtf8()
+        return new Promise((resolve, reject) => {
+          parseJson(request, body.toString('utf8'), (error, parsed) => (error ? reject(error) : resolve(parsed)))
+        })
+      },
+    )
+    scope.withTypeProvider<ZodTypeProvider>().post(
+      '/api/v1/facts',
+      {
+        bodyLimit: BODY_BYTES_MAX,
+        config: { policy: 'api_key', scope: 'facts:write' },
+        schema: { operationId: 'sendFacts', body: describedRequest(kinds), response: { 200: factsAnswer } },
+      },
+      async (request, reply) => {
+        const results = await store(brandOfRequest(request).database, request.body.facts)
+        return reply.answer(isRefusal(results) ? results : { results })
+      },
+    )
+  })
 
   // A scope of its own, because only here the body stays the bytes that were signed.
   app.register(async (scope) => {
@@ -130,6 +147,7 @@ function headerOf(request: FastifyRequest, name: string): string {
 }
 
 function parseDelivery(body: Buffer): z.infer<typeof deliveryBody> | Refusal {
+  if (!isUtf8(body)) return notUtf8()
   let content: unknown
   try {
     content = JSON.parse(body.toString('utf8'))
@@ -141,6 +159,11 @@ function parseDelivery(body: Buffer): z.infer<typeof deliveryBody> | Refusal {
   const [first] = parsed.error.issues
   const message = `${first?.path.join('.') || 'body'}: ${first?.message}`
   return refuse('invalid', 'invalid_request', message, 'Send { "type": "facts", "facts": [ … ] }.')
+}
+
+function notUtf8(): Refusal {
+  const remedy = 'Send JSON in UTF-8.'
+  return refuse('invalid', 'invalid_request', 'The body has bytes that are no UTF-8.', remedy)
 }
 
 function sourceOf(fact: unknown): unknown {
