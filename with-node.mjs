@@ -50,7 +50,10 @@ if (!binary) {
   process.exit(1)
 }
 
-const child = spawn(binary, ['--disable-warning=ExperimentalWarning', join(root, script), ...args], {
+// V8 lets its nursery for young objects grow to 134 MB while a file is read. With half-spaces of 16 MB it stays at 34 MB, and
+// reading takes no longer; below that more objects grow old before they die, and memory grows again.
+const options = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16']
+const child = spawn(binary, [...options, join(root, script), ...args], {
   stdio: 'inherit',
   env: { ...process.env, PATH: dirname(binary) + delimiter + (process.env.PATH ?? '') },
 })

@@ -203,6 +203,7 @@ async function importPath(
       options: { connected_by: 'shop_account' },
       dryRun: false,
       rejectsFolder: join(installation.config.home, 'rejects'),
+      runsFolder: join(installation.config.home, 'imports'),
     }),
   )
 }

@@ -38,6 +38,7 @@ export async function makeDemoBrand(installation: Installation, now: Date, peopl
         options: file.options,
         dryRun: false,
         rejectsFolder: join(installation.config.home, 'rejects'),
+        runsFolder: join(installation.config.home, 'imports'),
       })
       if (isRefusal(report)) return report
     }

@@ -64,6 +64,33 @@ const madeWebhook = z.object({
   url: z.url(),
 })
 const revokedWebhook = z.object({ webhook_id: count, source: z.string() })
+const listedImports = z.object({
+  imports: z.array(
+    z.object({
+      import_id: count,
+      file_name: z.string(),
+      mapping_name: z.string(),
+      source: z.string(),
+      finished_at: z.iso.datetime(),
+      rows_in: count,
+      rows_stored: count,
+      rows_merged: count,
+      rows_rejected: count,
+      undone_at: z.iso.datetime().nullable(),
+      undone_by: z.string().nullable(),
+    }),
+  ),
+})
+const undone = z.object({ import_id: count, facts_retracted: count, facts_restored: count })
+const tables = z.record(z.string(), z.array(z.looseObject({})))
+const exported = z.object({
+  person_id: count,
+  customers: tables,
+  interactions: tables,
+  commerce: tables,
+  relationship: tables,
+})
+const erased = z.object({ erasure_id: count, identities: count, facts: count, rejected_rows: count })
 const rebuilt = z.object({ people: count, seconds: z.number() })
 const examined = z.object({
   home: z.string(),
@@ -133,6 +160,8 @@ const refused = z.object({
 /** What each command answers with --json. */
 const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   import: imported,
+  imports: listedImports,
+  undo: undone,
   brief,
   person,
   depth: depthReport,
@@ -142,6 +171,8 @@ const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   merge: decided,
   split: decided,
   withdraw: decided,
+  export: exported,
+  erase: erased,
   'api-key-create': madeKey,
   'api-key-list': apiKeys,
   'api-key-revoke': apiKey,
@@ -214,6 +245,7 @@ suite('the command line', () => {
       ['merge', 'C7'],
       ['withdraw', 'C7'],
       ['withdraw', ''],
+      ['undo', 'C7'],
       ['api-key-create', 'till'],
       ['api-key-create', 'till', '--scope', 'everything'],
       ['webhook-revoke', 'my-shop'],

@@ -229,6 +229,7 @@ export async function feed(
     },
     dryRun: false,
     rejectsFolder: folder,
+    runsFolder: join(folder, 'imports'),
   })
   if (isRefusal(report)) throw new Error(`${report.message} ${report.remedy}`)
   assert.deepEqual(report.rejected_by_reason, {})

@@ -24,7 +24,7 @@ const CHILD = `
   const [url, path, rejectsFolder] = process.argv.slice(1)
   const database = openDatabase(url)
   await importOrders(database, systemClock, {
-    path, mapping: 'orders', options: { connected_by: 'shop_account' }, dryRun: false, rejectsFolder,
+    path, mapping: 'orders', options: { connected_by: 'shop_account' }, dryRun: false, rejectsFolder, runsFolder: rejectsFolder + '/imports',
     onProgress: (progress) => process.stdout.write(progress.phase + ' ' + progress.rows + '\\n'),
   })
   process.stdout.write('done 0\\n')
@@ -86,6 +86,7 @@ async function importHere(database: Database, path: string, rejectsFolder: strin
     options: { connected_by: 'shop_account' },
     dryRun: false,
     rejectsFolder,
+    runsFolder: join(rejectsFolder, 'imports'),
     onProgress: ({ phase }) => {
       if (phase === 'applying') applyingSince = performance.now()
     },
@@ -120,7 +121,7 @@ async function killedImport(
 }
 
 /** A server process notices only at the end of its statement that nobody is there any more. */
-async function othersGone(database: Database): Promise<void> {
+export async function othersGone(database: Database): Promise<void> {
   const deadline = performance.now() + WAIT_MS_MAX
   for (;;) {
     // Sessions of our own pool are idle: one statement runs at a time here.
@@ -156,7 +157,7 @@ async function truncate(database: Database): Promise<void> {
 }
 
 /** Everything that was stored, by the source's own ids: numbers that a killed import took are not given again. */
-async function state(database: Database): Promise<unknown> {
+export async function state(database: Database): Promise<unknown> {
   const read = async (text: string) => (await database.pool.query(text)).rows
   return {
     counts: await counts(database),

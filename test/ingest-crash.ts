@@ -360,7 +360,14 @@ async function compare(t: TestContext, product: Product, traffic: Traffic, files
     assert.ok(!isRefusal(results) && results.every(({ status }) => status === 'new' || status === 'corrected'))
   }
   for (const path of files) {
-    const command = { path, mapping: 'orders', options: {}, dryRun: false, rejectsFolder: product.home.folder }
+    const command = {
+      path,
+      mapping: 'orders',
+      options: {},
+      dryRun: false,
+      rejectsFolder: product.home.folder,
+      runsFolder: join(product.home.folder, 'runs'),
+    }
     assert.ok(!isRefusal(await importOrders(database, systemClock, command)))
   }
   await catchUp(database, systemClock)

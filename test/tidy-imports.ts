@@ -16,6 +16,9 @@ const PURE_PACKAGES = ['zod', 'temporal-polyfill', 'libphonenumber-js/max']
 export const FURTHER_FILES: Readonly<Record<string, string>> = {
   'src/modules/intake/access.ts': 'who may send facts: keys and signed webhooks; actions.ts is about files',
   'src/modules/intake/facts.ts': 'facts by API; with the files of actions.ts it would be too long to read',
+  'src/modules/intake/import-files.ts': 'a file from its rows to its report; actions.ts finds out how it is to be read',
+  'src/modules/intake/runs.ts':
+    'what an import has read so far, on disk, so that a killed one goes on: no SQL and no verb',
   'src/modules/intake/undo.ts': 'taking an import back; with the files of actions.ts it would be too long to read',
   'src/modules/intake/rejects.ts': 'the files of rows that were not stored: written, and rid of who is erased',
   'src/modules/intake/erasure.ts': 'who was erased, asked at every intake, by files and by API',

@@ -330,12 +330,12 @@ async function findBrands(config: Config, state: string | undefined) {
 
 export const COMMANDS: readonly Command[] = [
   importCommand,
+  ...IMPORT_COMMANDS,
   briefCommand,
   personCommand,
   depthCommand,
   rfmCommand,
   rfmFile,
-  ...IMPORT_COMMANDS,
   ...PEOPLE_COMMANDS,
   ...ERASURE_COMMANDS,
   ...ACCESS_COMMANDS,

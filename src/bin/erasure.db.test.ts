@@ -183,7 +183,7 @@ test('who was erased is refused at every intake; the same fact without them is n
   assert.deepEqual(await post(OTHERS), ['known', 'known'])
 
   const path = join(folder, 'file.csv')
-  const command = { path, options: {}, dryRun: false, rejectsFolder: folder }
+  const command = { path, options: {}, dryRun: false, rejectsFolder: folder, runsFolder: join(folder, 'runs') }
   await writeFile(path, 'record_id,phone,name\n1,13902738164,Lin Xiaoyu\n2,13902738111,Wu\n')
   const people = await importPeople(database, clock, { ...command, mapping: 'people' })
   assert.ok(!isRefusal(people))

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { exportOrders } from '../modules/commerce/actions.ts'
 import { erasePerson, exportCustomer, findPerson, namesAny } from '../modules/customers/actions.ts'
-import { eraseRejects, type PersonRows } from '../modules/intake/actions.ts'
+import { eraseRejects, type PersonRows, removeRuns } from '../modules/intake/actions.ts'
 import { exportInteractions } from '../modules/interactions/actions.ts'
 import { exportStanding } from '../modules/relationship/actions.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -67,6 +67,7 @@ const eraseCommand: Command = {
       const rejects = await eraseRejects(join(input.config.home, 'rejects'), (field) =>
         namesAny(field, erased.identities),
       )
+      await removeRuns(join(input.config.home, 'imports'))
       await catchUp(database, systemClock)
       const { erasure_id, identities, facts } = erased.report
       const text = `Erased (${erasure_id}): ${identities} identities, ${facts} facts, ${rejects} rejected rows of files. None of these identities is taken in again.\n`

@@ -28,7 +28,14 @@ async function start(t: TestContext) {
     const yaml = join(folder, `${files}.yaml`)
     if (typeof mapping === 'object') await writeFile(yaml, stringify(mapping))
     const named = typeof mapping === 'string' ? mapping : yaml
-    const command = { path, mapping: named, options, dryRun: false, rejectsFolder: folder }
+    const command = {
+      path,
+      mapping: named,
+      options,
+      dryRun: false,
+      rejectsFolder: folder,
+      runsFolder: join(folder, 'runs'),
+    }
     const report = await importAny(database, clock, command)
     if (isRefusal(report)) throw new Error(`${report.code}: ${report.message}`)
     assert.equal(report.rows_in, report.rows_stored + report.rows_merged + report.rows_rejected)
@@ -308,7 +315,15 @@ test('a guessed file goes to the source of its kind only when it is of a series 
   const give = async (name: string, lines: readonly string[], more: { source?: string; isGuessed?: boolean }) => {
     const path = join(folder, name)
     await writeFile(path, lines.join('\n'))
-    const command = { path, mapping: 'orders', options: {}, dryRun: false, rejectsFolder: folder, ...more }
+    const command = {
+      path,
+      mapping: 'orders',
+      options: {},
+      dryRun: false,
+      rejectsFolder: folder,
+      runsFolder: join(folder, 'runs'),
+      ...more,
+    }
     const report = await importAny(database, clock, command)
     return isRefusal(report) ? report.code : report
   }

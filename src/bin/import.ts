@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { guessFile, type ImportProgress, type MappingGuess, SURE } from '../modules/intake/actions.ts'
-import type { ImportReport } from '../modules/intake/schema.ts'
+import { type ImportReport, NOT_RESUMED_TEXTS } from '../modules/intake/schema.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Brand, Installation } from '../platform/installation.ts'
 import { formatMinor } from '../platform/money.ts'
@@ -74,6 +74,7 @@ export const importCommand: Command = {
           dryRun: input.values['dry-run'] === true,
           ...(source === undefined ? { isGuessed: guessed !== undefined } : { source }),
           rejectsFolder: join(input.config.home, 'rejects'),
+          runsFolder: join(input.config.home, 'imports'),
           onProgress: progressLine(),
         })
         if (isRefusal(report)) {
@@ -151,19 +152,45 @@ function readOptions(given: CommandInput['values'][string]): Record<string, stri
   )
 }
 
-/** One line on a terminal, rewritten in place; nothing where nobody watches. */
+const PROGRESS_ROWS = 20_000
+
+/** What became of a killed import is said in any case; then one line on a terminal, rewritten in place. */
 function progressLine(): (progress: ImportProgress) => void {
-  if (!process.stderr.isTTY) return () => {}
-  let shown = 0
+  const count = (rows: number) => rows.toLocaleString('en-US')
+  const share = (done: number, total: number) => `${Math.floor((100 * done) / Math.max(total, 1))} %`
+  let shown = -PROGRESS_ROWS
+  const show = (rows: number, line: string) => {
+    if (!process.stderr.isTTY || Math.abs(rows - shown) < PROGRESS_ROWS) return
+    shown = rows
+    process.stderr.write(`\r\x1b[K${line}`)
+  }
   return (progress) => {
-    if (progress.phase === 'applying') {
-      process.stderr.write(`\r\x1b[K${progress.rows.toLocaleString('en-US')} rows read, storing…\n`)
-      return
+    const { phase, rows } = progress
+    switch (phase) {
+      case 'resuming':
+        process.stderr.write(
+          progress.isRead
+            ? `All ${count(rows)} rows were read by an import that was ended: resuming at storing them.\n`
+            : `Resuming at row ${count(rows + 1)}.\n`,
+        )
+        return
+      case 'restarting':
+        process.stderr.write(
+          `Beginning anew, not where the last import of this file ended: ${NOT_RESUMED_TEXTS[progress.reason]}.\n`,
+        )
+        return
+      case 'reading':
+        show(rows, `${count(rows)} rows read (${share(progress.bytesRead, progress.bytesTotal)})`)
+        return
+      case 'applying':
+        if (rows === progress.rowsTotal) shown = -PROGRESS_ROWS
+        show(
+          rows,
+          rows < progress.rowsTotal
+            ? `${count(rows)} rows handed over (${share(rows, progress.rowsTotal)})`
+            : `${count(rows)} rows handed over, storing…\n`,
+        )
     }
-    if (progress.rows - shown < 20_000) return
-    shown = progress.rows
-    const percent = Math.floor((100 * progress.bytesRead) / Math.max(progress.bytesTotal, 1))
-    process.stderr.write(`\r\x1b[K${progress.rows.toLocaleString('en-US')} rows read (${percent} %)`)
   }
 }
 

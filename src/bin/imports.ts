@@ -3,7 +3,6 @@ import { systemClock } from '../platform/clock.ts'
 import { isRefusal } from '../platform/refusal.ts'
 import { catchUp } from './catch-up.ts'
 import { type Command, table, UsageError, withBrand } from './command.ts'
-import { FACT_KINDS } from './routes.ts'
 
 /** Who did it: somebody at the machine's terminal. */
 const BY = 'command line'
@@ -43,6 +42,8 @@ const undo: Command = {
     const [given = ''] = input.positionals
     if (!/^\d{1,15}$/.test(given)) throw new UsageError(`undo takes an import's number (imports), not "${given}".`)
     return withBrand(input, async (database) => {
+      // With the routes comes the whole server, 35 MB, and an import runs under this same command line.
+      const { FACT_KINDS } = await import('./routes.ts')
       const undone = await undoImport(database, systemClock, { importId: Number(given), by: BY, kinds: FACT_KINDS })
       if (isRefusal(undone)) return undone
       await catchUp(database, systemClock)

@@ -1,23 +1,12 @@
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import {
-  access,
-  chmod,
-  chown,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  stat,
-  writeFile,
-} from 'node:fs/promises'
+import { access, chmod, chown, mkdir, readdir, readFile, realpath, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { writeWhole } from './durable-file.ts'
+import { openLock, tryLock } from './file-lock.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
 
 // Where the embedded PostgreSQL lives and as whom it runs: data folder, account, binaries, password, folder lock.
@@ -26,7 +15,6 @@ import { isRefusal, type Refusal, refuse } from './refusal.ts'
 export const SHARED_HOME = '/var/lib/perennial'
 const LOCK_WAIT_MS_MAX = 30_000
 const COMMAND_MS_MAX = 120_000
-const SQLITE_BUSY = 5
 
 /** Nothing of the caller's environment reaches PostgreSQL: PG* and locale variables would change what it does. */
 export const CHILD_ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' }
@@ -76,15 +64,11 @@ export async function prepareHome(home: string): Promise<string | Refusal> {
 /**
  * Runs `work` while no other process opens, starts, stops or recovers the cluster of this data folder.
  *
- * The lock is SQLite's lock on an empty file: a lock of the kernel, gone with its holder however that dies. A file
- * with a pid in it was rejected: between judging it stale and removing it another process can do the same, and two
- * postmasters on one cluster is the one mistake nothing repairs.
- *
  * @throws what `work` throws. Refuses after 30 s of waiting.
  */
 export async function withFolderLock<T>(home: string, work: () => Promise<T>): Promise<T | Refusal> {
   const path = join(home, 'cluster.lock')
-  const lock = openLock(path)
+  const lock = openHomeLock(path)
   try {
     const started = performance.now()
     while (!tryLock(lock)) {
@@ -106,24 +90,13 @@ export async function withFolderLock<T>(home: string, work: () => Promise<T>): P
   }
 }
 
-function openLock(path: string): DatabaseSync {
+function openHomeLock(path: string): DatabaseSync {
   try {
-    return new DatabaseSync(path, { timeout: 0 })
+    return openLock(path)
   } catch (error) {
     throw new Error(`The lock of the data folder, ${path}, cannot be opened: is it another account's?`, {
       cause: error,
     })
-  }
-}
-
-function tryLock(lock: DatabaseSync): boolean {
-  try {
-    // No journal on disk: the lock must be had on a full disk too, by whoever comes to make room.
-    lock.exec('pragma journal_mode = memory; begin exclusive')
-    return true
-  } catch (error) {
-    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return false
-    throw error
   }
 }
 
@@ -327,20 +300,6 @@ export async function run(
 async function readTie(path: string): Promise<Tie | undefined> {
   const text = await maybe(readFile(path, 'utf8'))
   return text === undefined ? undefined : (JSON.parse(text) as Tie)
-}
-
-/** A file that is there whole or not at all. */
-async function writeWhole(path: string, text: string, mode: number): Promise<void> {
-  const staging = `${path}.${randomUUID()}`
-  await writeFile(staging, text, { mode, flag: 'wx', flush: true })
-  await renameForGood(staging, path)
-}
-
-/** A rename that a power cut does not undo, so that what is built on it is not lost with it. */
-export async function renameForGood(from: string, to: string): Promise<void> {
-  await rename(from, to)
-  const folder = await open(dirname(to))
-  await folder.sync().finally(() => folder.close())
 }
 
 /** Undefined when the file or folder is not there; any other failure throws. */

@@ -4,12 +4,12 @@ import { copyFile, mkdir, open, readdir, readFile, rm, stat, statfs, truncate, w
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { renameForGood } from './durable-file.ts'
 import {
   CHILD_ENVIRONMENT,
   giveToAccount,
   maybe,
   type Place,
-  renameForGood,
   run,
   tieToCluster,
   tieToHome,

@@ -9,6 +9,8 @@ const [LINE_FEED, CARRIAGE_RETURN] = [10, 13]
 
 export interface TextSource {
   readonly encoding: Encoding
+  /** Bytes of the byte order mark, before the text. */
+  readonly markBytes: number
   /** The first 256 kB at most, whole lines where there are any. */
   readonly head: string
   /** The whole text as valid UTF-8 without byte order mark, in blocks of whole lines. */
@@ -40,9 +42,19 @@ export async function openText(bytes: AsyncIterable<Buffer>, limits: TableLimits
   const lines = ended && body.length <= HEAD_BYTES ? sample : sample.subarray(0, wholeLines(sample, encoding))
   return {
     encoding,
+    markBytes,
     head: looseText(lines.length > 0 ? lines : sample, encoding),
     blocks: lineBlocks(encoding, body, chunks, limits),
   }
+}
+
+/** UTF-8 from the middle of a file, after so many lines; blocks as those of `openText`. */
+export function textBlocksFrom(
+  bytes: AsyncIterable<Buffer>,
+  lines: number,
+  limits: TableLimits,
+): AsyncIterable<Buffer> {
+  return lineBlocks('utf-8', Buffer.alloc(0), bytes[Symbol.asyncIterator](), limits, lines)
 }
 
 function guessEncoding(start: Buffer, isWhole: boolean): { encoding: Encoding; markBytes: number } {
@@ -97,11 +109,12 @@ async function* lineBlocks(
   start: Buffer,
   chunks: AsyncIterator<Buffer>,
   limits: TableLimits,
+  linesBefore = 0,
 ): AsyncGenerator<Buffer> {
   const decoder = encoding === 'utf-8' ? undefined : new TextDecoder(encoding, { fatal: true, ignoreBOM: true })
   // No character takes less room in another encoding than half of what it takes in UTF-8.
   const lineBytesMax = limits.recordBytes * 2
-  let lines = 0
+  let lines = linesBefore
   function decode(block: Buffer): Buffer {
     if (!decoder && !isUtf8(block)) throw badText(encoding, lines + firstBadLine(block, encoding))
     let text: Buffer

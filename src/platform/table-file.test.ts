@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
 import { type Book, bookParts, readElsewhere, workbook, writeBigCsv, zip } from '../../test/table-files.ts'
-import { TableError, type TableLimits, type TableRecord } from './table.ts'
+import { TableError, type TableLimits, type TablePosition, type TableRecord } from './table.ts'
 import { openTable } from './table-file.ts'
 
 async function folderOf(t: TestContext): Promise<string> {
@@ -418,6 +419,48 @@ test('a file let go of before its end closes', async (t) => {
     assert.equal(batch[0]?.line, 2)
     break
   }
+})
+
+/** Records of a few forms in some order, so that a block, a batch and a record end anywhere. */
+const csvFile = fc.record({
+  mark: fc.constantFrom('', '\ufeff'),
+  saysSeparator: fc.boolean(),
+  end: fc.constantFrom('\n', '\r\n', '\r'),
+  forms: fc.array(
+    fc.constantFrom('a,b,c', '"x""y",,', '茶,"1,2",…', '"two\nlines",b,c', '"two\r\nlines",b,c', '', 'short'),
+    {
+      minLength: 1,
+      maxLength: 12,
+    },
+  ),
+})
+
+test('a CSV file entered at a position goes on as if it had been read from its beginning', async (t) => {
+  const path = join(await folderOf(t), 'file.csv')
+  await fc.assert(
+    fc.asyncProperty(csvFile, async ({ mark, saysSeparator, end, forms }) => {
+      const lines = Array.from({ length: 5000 }, (_, index) => `${forms[(index * index) % forms.length]}`)
+      const inside = end === '\r' ? lines.map((line) => line.replace(/\r?\n/, '\r')) : lines
+      const separator = saysSeparator && end !== '\r' ? `sep=,${end}` : ''
+      await writeFile(path, `${mark}${separator}${['first,second,third', ...inside, 'z,z,z'].join(end)}${end}`)
+      const table = await openTable(path)
+      const [records, positions]: [TableRecord[], (TablePosition & { records: number })[]] = [[], []]
+      const note = () => positions.push({ ...(table.position?.() ?? assert.fail()), records: records.length })
+      note()
+      for await (const batch of table.batches) {
+        records.push(...batch)
+        note()
+      }
+      for (const { records: before, ...position } of positions) {
+        const rest: TableRecord[] = []
+        const later = await openTable(path, {}, position)
+        assert.deepEqual(later.header, table.header)
+        for await (const batch of later.batches) rest.push(...batch)
+        assert.deepEqual(rest, records.slice(before))
+      }
+    }),
+    { numRuns: 15 },
+  )
 })
 
 test('200 MB are read in 250 MB of memory', async (t) => {

@@ -1,10 +1,10 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, type ReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { createGunzip } from 'node:zlib'
-import { openCsv } from './csv.ts'
-import { openText } from './encoding.ts'
+import { openCsv, openCsvFrom } from './csv.ts'
+import { openText, textBlocksFrom } from './encoding.ts'
 import { openJsonl } from './jsonl.ts'
-import { TABLE_LIMITS, TableError, type TableFile, type TableLimits } from './table.ts'
+import { TABLE_LIMITS, TableError, type TableFile, type TableLimits, type TablePosition } from './table.ts'
 import { openXlsx } from './xlsx.ts'
 
 const CHUNK_BYTES = 1 << 18
@@ -24,11 +24,16 @@ const OTHERS: readonly (readonly [begin: readonly number[], what: string])[] = [
  * JSON lines, else CSV with comma, semicolon, tab or pipe; the last two also gzipped, in UTF-8, UTF-16 with byte order
  * mark, or GB18030. Streams: memory stays bounded whatever the file's size.
  *
+ * @param from a position of the same file, as an earlier reading of it gave: what stands before it is not read again.
  * @throws TableError with the place and what to do, here or from the batches; the file system's own errors as they are.
  */
-export async function openTable(givenPath: string, given: Partial<TableLimits> = {}): Promise<TableFile> {
+export async function openTable(
+  givenPath: string,
+  given: Partial<TableLimits> = {},
+  from?: TablePosition,
+): Promise<TableFile> {
   const limits = { ...TABLE_LIMITS, ...given }
-  const { path, sheet, size } = await locate(givenPath)
+  const { path, sheet, size } = await locateTable(givenPath)
   if (size === 0) throw new TableError('The file is empty: it has no header line.')
   const begin = await firstBytes(path)
   const other = OTHERS.find(([bytes]) => bytes.every((byte, index) => begin[index] === byte))
@@ -40,26 +45,42 @@ export async function openTable(givenPath: string, given: Partial<TableLimits> =
   try {
     const isGzip = begin[0] === 0x1f && begin[1] === 0x8b
     const text = await openText(isGzip ? unzipped(raw, limits) : raw, limits)
-    const table = isJson(text.head)
-      ? await openJsonl(text.blocks, limits)
-      : await openCsv(text.head, text.blocks, limits)
-    return {
-      header: table.header,
-      batches: table.batches,
-      progress: () => ({ bytesRead: raw.bytesRead, bytesTotal: size }),
-      close: () => {
-        table.close()
-        raw.destroy()
-      },
+    const progress = (stream: ReadStream, before = 0) => ({ bytesRead: before + stream.bytesRead, bytesTotal: size })
+    if (isJson(text.head)) {
+      const { header, batches, close } = await openJsonl(text.blocks, limits)
+      return { header, batches, progress: () => progress(raw), close: closing(close, raw) }
     }
+    const csv = await openCsv(text.head, text.blocks, limits)
+    const whole = {
+      header: csv.header,
+      batches: csv.batches,
+      progress: () => progress(raw),
+      close: closing(csv.close, raw),
+    }
+    // In these the place of a record in the text is not its place in the file.
+    if (isGzip || text.encoding !== 'utf-8') return whole
+    const { markBytes } = text
+    const positionOf = ({ lines, bytes }: TablePosition) => ({ lines, bytes: bytes + markBytes })
+    if (!from) return { ...whole, position: () => positionOf(csv.position()) }
+    whole.close()
+    const later = createReadStream(path, { highWaterMark: CHUNK_BYTES, start: from.bytes })
+    const rest = openCsvFrom(text.head, csv.header, textBlocksFrom(later, from.lines, limits), limits, from)
+    return { ...rest, progress: () => progress(later, from.bytes), close: closing(rest.close, later) }
   } catch (error) {
     raw.destroy()
     throw error
   }
 }
 
+function closing(close: () => void, stream: ReadStream): () => void {
+  return () => {
+    close()
+    stream.destroy()
+  }
+}
+
 /** A file whose own name has the hash is that file; else what follows the last hash is the sheet. */
-async function locate(path: string): Promise<{ path: string; sheet: string | undefined; size: number }> {
+export async function locateTable(path: string): Promise<{ path: string; sheet: string | undefined; size: number }> {
   const hash = path.lastIndexOf('#')
   const whole = await stat(path).catch((error: Error) => {
     if (hash < 1) throw error

@@ -11,8 +11,17 @@ export interface TableFile {
   readonly batches: AsyncIterable<TableRecord[]>
   /** Bytes read so far and in all, of the file as it lies on disk (compressed when gzip or XLSX). */
   progress(): { readonly bytesRead: number; readonly bytesTotal: number }
+  /** Where the record after the last batch begins; undefined where a file cannot be entered but at its beginning. */
+  position?(): TablePosition
   /** Lets go of the file before its end; after the last batch it is let go of already. */
   close(): void
+}
+
+/** A place between two records of a text file. */
+export interface TablePosition {
+  /** Lines and bytes before it. */
+  readonly lines: number
+  readonly bytes: number
 }
 
 /** The file is none that can be read as it is: the message says where and what to do. */

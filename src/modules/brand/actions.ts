@@ -23,7 +23,16 @@ export async function settleCurrency(tx: Sql, wanted: string | undefined): Promi
     await updateCurrency(tx, wanted ?? DEFAULT_CURRENCY)
     currency = (await selectSettings(tx)).currency
   }
-  const settled = currency ?? DEFAULT_CURRENCY
+  return agree(currency ?? DEFAULT_CURRENCY, wanted)
+}
+
+/** What `settleCurrency` would answer now, with nothing fixed. */
+export async function expectCurrency(db: Sql, wanted: string | undefined): Promise<string | Refusal> {
+  const { currency } = await selectSettings(db)
+  return agree(currency ?? wanted ?? DEFAULT_CURRENCY, wanted)
+}
+
+function agree(settled: string, wanted: string | undefined): string | Refusal {
   if (wanted && wanted !== settled) {
     return refuse(
       'conflict',

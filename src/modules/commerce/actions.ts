@@ -3,7 +3,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { isCurrency, minorExponent } from '../../platform/money.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
-import { readSettings, settleCurrency } from '../brand/actions.ts'
+import { expectCurrency, readSettings, settleCurrency } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
 import { connect, findPerson, identify } from '../customers/actions.ts'
 import {
@@ -17,14 +17,14 @@ import {
   importFile,
   insertPending,
   keepBodies,
+  type NamedIdentity,
   numberConnections,
   type PersonRows,
-  type Staging,
   selectPersonRows,
   settleVersions,
 } from '../intake/actions.ts'
 import type { ImportReport } from '../intake/schema.ts'
-import { completeDocuments, copyOrderAmounts, countAddedLines, createOrderAmounts } from './amount-queries.ts'
+import { completeDocuments, countAddedLines } from './amount-queries.ts'
 import * as queries from './queries.ts'
 import { reallocateRefunds } from './refund-queries.ts'
 import { factLines, mapLine } from './rules.ts'
@@ -74,30 +74,38 @@ export const ORDERS: ImportKind<StagedLine, OrderOptions> = {
       'Options are duplicates=keep|merge, cancels=reduce|drop, zero_price=keep|drop, connected_by=none|shop_account.',
     )
   },
-  begin,
+  openReader: async (db, start) => {
+    const currency = await expectCurrency(db, start.mapping.currency ?? (await firstCurrency(db, start)))
+    if (isRefusal(currency)) return currency
+    const rule = { ...start, currency }
+    return {
+      basis: currency,
+      map: (line, fields) => mapLine(line, fields, rule),
+      identitiesOf: identitiesOf(start.mapping.source),
+      encode: queries.lineText,
+    }
+  },
+  begin: async (tx, { mapping, options, now, columns }, expected) => {
+    // By now another import may have fixed another one.
+    const currency = await settleCurrency(tx, expected)
+    if (isRefusal(currency)) return currency
+    const { source, zone } = mapping
+    const hasOrderAmounts = ['order_total', 'order_refunded', 'is_refunded'].some(
+      (field) => (columns[field] ?? -1) >= 0,
+    )
+    return openStaging(tx, { source, zone, currency, options, now, hasOrderAmounts })
+  },
 }
 
-async function begin(tx: Sql, start: ImportStart<OrderOptions>): Promise<FileStaging<StagedLine> | Refusal> {
-  const { mapping, options } = start
-  const currency = await settleCurrency(tx, mapping.currency ?? (await firstCurrency(tx, start)))
-  if (isRefusal(currency)) return currency
-  const rule = { ...start, currency }
-  const staging = await openStaging(tx, {
-    source: mapping.source,
-    zone: mapping.zone,
-    currency,
-    options,
-    now: start.now,
-    hasOrderAmounts: ['order_total', 'order_refunded', 'is_refunded'].some(
-      (field) => (start.columns[field] ?? -1) >= 0,
-    ),
-  })
-  return { ...staging, map: (line, fields) => mapLine(line, fields, rule) }
+/** Whom a line names, for the question whether they were erased. */
+function identitiesOf(source: string) {
+  return ({ customer }: StagedLine): NamedIdentity[] =>
+    customer === null ? [] : [{ kind: 'own_id', namespace: source, value: customer }]
 }
 
 /** What a brand that has no currency yet takes from a file that names one in each row: the first that is one. */
-async function firstCurrency(tx: Sql, { firstValues }: ImportStart<OrderOptions>): Promise<string | undefined> {
-  if ((await readSettings(tx)).currency) return undefined
+async function firstCurrency(db: Sql, { firstValues }: ImportStart<OrderOptions>): Promise<string | undefined> {
+  if ((await readSettings(db)).currency) return undefined
   const named = (await firstValues('currency')).map((text) => text.toUpperCase())
   return named.find(isCurrency)
 }
@@ -116,17 +124,19 @@ interface OrderStaging {
 async function openStaging(
   tx: Sql,
   { source, zone, currency, options, now, hasOrderAmounts = false }: OrderStaging,
-): Promise<Staging<StagedLine>> {
+): Promise<FileStaging<StagedLine>> {
   await queries.createStaging(tx)
-  if (hasOrderAmounts) await createOrderAmounts(tx)
   let rows = 0
   return {
-    copy: async (client, lines) => {
+    copy: (client, lines) => {
       rows += lines.length
-      await queries.copyStaged(client, lines)
-      if (hasOrderAmounts) await copyOrderAmounts(client, lines)
+      return queries.copyStaged(client, lines.map(queries.lineText).join(''))
     },
-    identitiesOf: ({ customer }) => (customer === null ? [] : [{ kind: 'own_id', namespace: source, value: customer }]),
+    copyEncoded: (client, text, rowCount) => {
+      rows += rowCount
+      return queries.copyStaged(client, text)
+    },
+    identitiesOf: identitiesOf(source),
     addBadUnits: queries.insertBadDocuments,
     badRows: queries.selectBadRows,
     counts: async (tx) => {

@@ -1,33 +1,12 @@
 import { sql } from 'kysely'
-import type { PoolClient } from 'pg'
 import type { Sql } from '../../platform/db.ts'
-import type { StagedLine } from './schema.ts'
 
 /*
- * Amounts that a file has for a whole order, beside those of its lines: `order_amounts`, a row for each row that has some.
+ * Amounts that a file has for a whole order, beside those of its lines: rows of `staged` that have some.
  */
 
 /** After every row of a file, whatever its length. */
 const [ADJUSTMENTS_FROM, REFUNDS_FROM] = [1e15, 2e15]
-
-export async function createOrderAmounts(tx: Sql): Promise<void> {
-  await sql`
-    create temp table order_amounts (document_id text, line bigint, total numeric, refunded numeric, is_refunded boolean)
-    on commit drop`.execute(tx)
-}
-
-export async function copyOrderAmounts(client: PoolClient, lines: readonly StagedLine[]): Promise<void> {
-  const rows = lines.flatMap(({ documentId, line, orderTotal = null, orderRefunded = null, isRefunded = false }) =>
-    orderTotal === null && orderRefunded === null && !isRefunded
-      ? []
-      : [{ document_id: documentId, line, total: orderTotal, refunded: orderRefunded, is_refunded: isRefunded }],
-  )
-  if (rows.length === 0) return
-  await client.query(
-    'insert into order_amounts select * from jsonb_populate_recordset(null::order_amounts, $1::jsonb)',
-    [JSON.stringify(rows)],
-  )
-}
 
 /** Lines that no row of the file is. */
 export async function countAddedLines(tx: Sql): Promise<number> {
@@ -43,6 +22,10 @@ export async function countAddedLines(tx: Sql): Promise<number> {
  */
 export async function completeDocuments(tx: Sql, exponent: number): Promise<void> {
   const scale = 10 ** exponent
+  await sql`
+    create temp table order_amounts on commit drop as
+    select document_id, line, order_total as total, order_refunded as refunded, is_refunded from staged
+    where order_total is not null or order_refunded is not null or is_refunded`.execute(tx)
   await sql`analyze order_amounts`.execute(tx)
   await sql`
     create temp table order_sums on commit drop as

@@ -44,6 +44,7 @@ async function bench(t: TestContext): Promise<Bench> {
         options: {},
         dryRun: false,
         rejectsFolder: join(folder, 'rejects'),
+        runsFolder: join(folder, 'imports'),
         ...command,
       })
       if (!isRefusal(report)) assertAddsUp(report)
@@ -514,10 +515,10 @@ test('a dry run of the first import does not settle the currency', async (t) => 
   assert.deepEqual(rows, [{ currency: null }])
 })
 
-test('two imports of one file at once store it once', async (t) => {
+test('two imports of the same orders at once store them once', async (t) => {
   const { database, run } = await bench(t)
   const content = csv(...Array.from({ length: 500 }, (_, index) => line(`o${index}`)))
-  const reports = await Promise.all([1, 2].map(() => run(content).then(accepted)))
+  const reports = await Promise.all([1, 2].map((at) => run(content, { fileName: `copy-${at}.csv` }).then(accepted)))
   assert.deepEqual(reports.map((report) => report.documents_new).sort(), [0, 500])
   assert.equal(Object.keys(await orderAmounts(database)).length, 500)
 })

@@ -31,7 +31,14 @@ async function start(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'perennial-messy-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const feed = async (path: string, mapping: string, options: Record<string, string> = {}) => {
-    const command = { path, mapping, options, dryRun: false, rejectsFolder: folder }
+    const command = {
+      path,
+      mapping,
+      options,
+      dryRun: false,
+      rejectsFolder: folder,
+      runsFolder: join(folder, 'imports'),
+    }
     const report = await importOrders(database, systemClock, command)
     if (isRefusal(report)) throw new Error(`${report.message} ${report.remedy}`)
     return report

@@ -43,6 +43,7 @@ async function importFile(t: TestContext, database: Database, path: string, opti
     options,
     dryRun: false,
     rejectsFolder,
+    runsFolder: join(rejectsFolder, 'imports'),
   })
   if (isRefusal(report)) throw new Error(`${report.message} ${report.remedy}`)
   assert.equal(report.rows_in, report.rows_stored + report.rows_merged + report.rows_rejected)

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { PoolClient } from 'pg'
-import { from as copyFrom } from 'pg-copy-streams'
+import { copyIn, copyText } from '../../platform/copy.ts'
 import type { Sql } from '../../platform/db.ts'
 import { ADMITTED_COLUMNS, createDisplaced, versionRank } from '../intake/actions.ts'
 import type { StagedLine } from './schema.ts'
@@ -20,31 +20,23 @@ export async function createStaging(tx: Sql): Promise<void> {
     create temp table staged (
       line bigint, document_id text, customer text, local_at timestamp, instant_at timestamptz, item text,
       item_name text, line_id text, quantity numeric, unit_price numeric, amount numeric, refund_of text,
-      is_cancel boolean, version text
+      is_cancel boolean, version text, order_total numeric, order_refunded numeric, is_refunded boolean
     ) on commit drop`.execute(tx)
   await sql`create temp table bad_documents (document_id text primary key) on commit drop`.execute(tx)
 }
 
-/** COPY, one call a batch: measured three times as fast as `unnest` of arrays for rows this wide. */
-export async function copyStaged(client: PoolClient, lines: readonly StagedLine[]): Promise<void> {
-  const stream = client.query(copyFrom('copy staged from stdin'))
-  let text = ''
-  for (const row of lines) {
-    text += `${row.line}\t${copyText(row.documentId)}\t${copyText(row.customer)}\t${row.localTime ?? '\\N'}\t${row.instant ?? '\\N'}\t`
-    text += `${copyText(row.item)}\t${copyText(row.itemName)}\t${copyText(row.lineId)}\t${row.quantity}\t${row.unitPrice ?? '\\N'}\t`
-    text += `${row.amount ?? '\\N'}\t${copyText(row.refundOf)}\t${row.isCancel ? 't' : 'f'}\t${row.version ?? '\\N'}\n`
-  }
-  await new Promise<void>((resolve, reject) => {
-    stream.on('finish', resolve)
-    stream.on('error', reject)
-    stream.end(text)
-  })
+/** A line as COPY takes it. Measured three times as fast as `unnest` of arrays for rows this wide. */
+export function lineText(row: StagedLine): string {
+  return (
+    `${row.line}\t${copyText(row.documentId)}\t${copyText(row.customer)}\t${row.localTime ?? '\\N'}\t${row.instant ?? '\\N'}\t` +
+    `${copyText(row.item)}\t${copyText(row.itemName)}\t${copyText(row.lineId)}\t${row.quantity}\t${row.unitPrice ?? '\\N'}\t` +
+    `${row.amount ?? '\\N'}\t${copyText(row.refundOf)}\t${row.isCancel ? 't' : 'f'}\t${row.version ?? '\\N'}\t` +
+    `${row.orderTotal ?? '\\N'}\t${row.orderRefunded ?? '\\N'}\t${row.isRefunded ? 't' : 'f'}\n`
+  )
 }
 
-const COPY_ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
-
-function copyText(text: string | null): string {
-  return text === null ? '\\N' : text.replace(/[\\\t\n\r]/g, (character) => COPY_ESCAPES[character] ?? character)
+export function copyStaged(client: PoolClient, text: string | AsyncIterable<Buffer>): Promise<void> {
+  return copyIn(client, 'copy staged from stdin', text)
 }
 
 export async function insertBadDocuments(tx: Sql, documentIds: readonly string[]): Promise<void> {

@@ -20,7 +20,14 @@ async function start(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'perennial-shops-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const take = async (path: string, mapping: string | Mapping, options: Record<string, string> = {}) => {
-    const report = await importOrders(database, clock, { path, mapping, options, dryRun: false, rejectsFolder: folder })
+    const report = await importOrders(database, clock, {
+      path,
+      mapping,
+      options,
+      dryRun: false,
+      rejectsFolder: folder,
+      runsFolder: join(folder, 'runs'),
+    })
     if (isRefusal(report)) throw new Error(`${report.code}: ${report.message}`)
     assert.equal(report.rows_in, report.rows_stored + report.rows_merged + report.rows_rejected)
     assert.ok(report.rows_stored >= 0)

@@ -6,6 +6,7 @@ import { readSettings } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
 import {
   admitArriving,
+  type FileStaging,
   factKind,
   type ImportCommand,
   type ImportKind,
@@ -15,7 +16,6 @@ import {
   keepBodies,
   lockIntake,
   nextFactId,
-  type Staging,
   settleVersions,
 } from '../intake/actions.ts'
 import type { ImportReport } from '../intake/schema.ts'
@@ -65,10 +65,13 @@ export const PEOPLE: ImportKind<StagedRecord, PeopleOptions> = {
     return identities.some((field) => (columns[field] ?? -1) >= 0) ? [] : ['own_id']
   },
   readOptions,
-  begin: async (tx, start) => {
-    const staging = await openStaging(tx, start.mapping.source, start.mapping.zone, start.now)
-    return { ...staging, map: (line, fields) => mapRecord(line, fields, start) }
-  },
+  openReader: async (_db, start) => ({
+    basis: '',
+    map: (line, fields) => mapRecord(line, fields, start),
+    identitiesOf: ({ identities }) => identities,
+    encode: queries.recordText,
+  }),
+  begin: (tx, { mapping, now }) => openStaging(tx, mapping.source, mapping.zone, now),
 }
 
 async function openStaging(
@@ -76,10 +79,11 @@ async function openStaging(
   source: string,
   zone: string | undefined,
   now: Date,
-): Promise<Staging<StagedRecord>> {
+): Promise<FileStaging<StagedRecord>> {
   await queries.createRecordStaging(tx)
   return {
-    copy: queries.copyRecords,
+    copy: (client, records) => queries.copyRecords(client, records.map(queries.recordText).join('')),
+    copyEncoded: queries.copyRecords,
     identitiesOf: ({ identities }) => identities,
     // A record is one row: there is no rest of it to refuse.
     addBadUnits: async () => {},

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { PoolClient } from 'pg'
+import { copyIn, copyText } from '../../platform/copy.ts'
 import type { Sql } from '../../platform/db.ts'
 import { ADMITTED_COLUMNS, createDisplaced, versionRank } from '../intake/actions.ts'
 import type { StagedFact } from './schema.ts'
@@ -17,11 +18,17 @@ export async function createFactStaging(tx: Sql): Promise<void> {
       version text) on commit drop`.execute(tx)
 }
 
-export async function copyFacts(client: PoolClient, facts: readonly StagedFact[]): Promise<void> {
-  const rows = facts.map(({ identity, ...fact }) => ({ ...fact, ...identity }))
-  await client.query('insert into staged_facts select * from jsonb_populate_recordset(null::staged_facts, $1::jsonb)', [
-    JSON.stringify(rows),
-  ])
+/** A fact as COPY takes it. */
+export function factText({ line, external_id, occurred_at, identity, body, version }: StagedFact): string {
+  const { kind, namespace, value } = identity
+  return (
+    `${line}\t${copyText(external_id)}\t${copyText(occurred_at)}\t${kind}\t${copyText(namespace)}\t${copyText(value)}\t` +
+    `${copyText(JSON.stringify(body))}\t${copyText(version)}\n`
+  )
+}
+
+export function copyFacts(client: PoolClient, text: string | AsyncIterable<Buffer>): Promise<void> {
+  return copyIn(client, 'copy staged_facts from stdin', text)
 }
 
 /** What has not happened yet is no fact: `bad_facts`; the rest becomes `arriving` and `arriving_identities`. */

@@ -64,7 +64,14 @@ test('two lists and the sales of one messy shop are the same people', async (t) 
   const feed = async (path: string, mapping: string, importer: typeof importPeople) => {
     const mappingPath = join(folder, 'mapping.yaml')
     await writeFile(mappingPath, mapping)
-    const command = { path, mapping: mappingPath, options: {}, dryRun: false, rejectsFolder: folder }
+    const command = {
+      path,
+      mapping: mappingPath,
+      options: {},
+      dryRun: false,
+      rejectsFolder: folder,
+      runsFolder: join(folder, 'imports'),
+    }
     const report = await importer(database, systemClock, command)
     if (isRefusal(report)) throw new Error(`${report.message} ${report.remedy}`)
     assert.equal(report.rows_in, report.rows_stored + report.rows_merged + report.rows_rejected)

@@ -2,7 +2,14 @@ import type { z } from 'zod'
 import type { Sql } from '../../platform/db.ts'
 import { readSettings } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
-import { admitArriving, factKind, insertPending, keepBodies, type Staging, settleVersions } from '../intake/actions.ts'
+import {
+  admitArriving,
+  type FileStaging,
+  factKind,
+  insertPending,
+  keepBodies,
+  settleVersions,
+} from '../intake/actions.ts'
 import { type MappedRow, type RejectReason, versionOf } from '../intake/schema.ts'
 import * as queries from './fact-queries.ts'
 import { identify } from './queries.ts'
@@ -90,21 +97,25 @@ function comparable(given: Identity, source: string): Identity | undefined {
   return normaliseIdentity({ ...given, namespace })
 }
 
+/** Whom a fact names, for the question whether they were erased. */
+export function identitiesOf({ identity, body }: StagedFact): Identity[] {
+  const { second } = body as { readonly second?: Identity }
+  return second ? [identity, second] : [identity]
+}
+
 export async function openPersonalStaging<Fact extends PersonalFact>(
   tx: Sql,
   kind: PersonalKind<Fact>,
   source: string,
   now: Date,
   { isFile }: { readonly isFile: boolean },
-): Promise<Staging<StagedFact>> {
+): Promise<FileStaging<StagedFact>> {
   await queries.createFactStaging(tx)
   let rowsRepeated = 0
   return {
-    copy: queries.copyFacts,
-    identitiesOf: ({ identity, body }) => {
-      const { second } = body as { readonly second?: Identity }
-      return second ? [identity, second] : [identity]
-    },
+    copy: (client, facts) => queries.copyFacts(client, facts.map(queries.factText).join('')),
+    copyEncoded: queries.copyFacts,
+    identitiesOf,
     // A fact is one row: there is no rest of it to refuse.
     addBadUnits: async () => {},
     badRows: queries.selectBadFacts,

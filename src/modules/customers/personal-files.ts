@@ -5,7 +5,8 @@ import { instantsIn } from '../../platform/zone.ts'
 import { readSettings } from '../brand/actions.ts'
 import type { ImportKind, ImportStart } from '../intake/actions.ts'
 import type { MappedRow, Mapping, RejectReason } from '../intake/schema.ts'
-import { openPersonalStaging, type PersonalFact, type PersonalKind, toRow } from './personal-facts.ts'
+import { factText } from './fact-queries.ts'
+import { identitiesOf, openPersonalStaging, type PersonalFact, type PersonalKind, toRow } from './personal-facts.ts'
 import { IDENTITY_FIELDS, namespaceOf, normaliseIdentity } from './rules.ts'
 import { type Identity, type PeopleOptions, peopleOptions, type StagedFact } from './schema.ts'
 
@@ -49,13 +50,13 @@ export function personalFileKind<Fact extends PersonalFact>(
       return [...people, ...file.needs].flatMap((group) => (group.some(has) ? [] : group.slice(0, 1)))
     },
     readOptions,
-    begin: async (tx, start) => {
-      const toInstant = zoned(start.mapping.zone ?? (await readSettings(tx)).zone)
+    openReader: async (db, start) => {
+      const toInstant = zoned(start.mapping.zone ?? (await readSettings(db)).zone)
       if (isRefusal(toInstant)) return toInstant
-      const staging = await openPersonalStaging(tx, kind, start.mapping.source, start.now, { isFile: true })
       const map = (line: number, fields: readonly string[]) => mapRow(kind, file, line, fields, start, toInstant)
-      return { ...staging, map }
+      return { basis: '', map, identitiesOf, encode: factText }
     },
+    begin: (tx, { mapping, now }) => openPersonalStaging(tx, kind, mapping.source, now, { isFile: true }),
   }
 }
 

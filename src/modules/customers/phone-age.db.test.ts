@@ -31,7 +31,14 @@ async function start(t: TestContext) {
     const path = join(folder, `${files}.csv`)
     await writeFile(path, `${lines.join('\n')}\n`)
     const options: Record<string, string> = kind === 'people' ? SHOP : {}
-    const command = { path, mapping: kind, options, dryRun: false, rejectsFolder: folder }
+    const command = {
+      path,
+      mapping: kind,
+      options,
+      dryRun: false,
+      rejectsFolder: folder,
+      runsFolder: join(folder, 'runs'),
+    }
     const report = await (kind === 'people' ? importPeople : importOrders)(database, at(now), command)
     if (isRefusal(report)) throw new Error(report.message)
     return report

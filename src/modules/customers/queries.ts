@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { PoolClient } from 'pg'
+import { copyIn, copyText } from '../../platform/copy.ts'
 import type { Sql } from '../../platform/db.ts'
 import { ADMITTED_COLUMNS, createDisplaced, versionRank } from '../intake/actions.ts'
 import { followConsents } from './consent-queries.ts'
@@ -143,21 +144,18 @@ export async function createRecordStaging(tx: Sql): Promise<void> {
       version text) on commit drop`.execute(tx)
 }
 
-export async function copyRecords(client: PoolClient, records: readonly StagedRecord[]): Promise<void> {
-  const rows = records.map((record) => ({
-    line: record.line,
-    external_id: record.recordId,
-    name: record.name,
-    enrolled_at: record.enrolledAt,
-    seen_at: record.seenAt,
-    identities: record.identities,
-    unlinked: record.unlinked,
-    version: record.version,
-  }))
-  await client.query(
-    'insert into staged_records select * from jsonb_populate_recordset(null::staged_records, $1::jsonb)',
-    [JSON.stringify(rows)],
+/** A record as COPY takes it. */
+export function recordText(record: StagedRecord): string {
+  const { line, recordId, name, enrolledAt, seenAt, identities, unlinked, version } = record
+  const json = (value: unknown) => copyText(JSON.stringify(value))
+  return (
+    `${line}\t${copyText(recordId)}\t${copyText(name)}\t${copyText(enrolledAt)}\t${copyText(seenAt)}\t` +
+    `${json(identities)}\t${json(unlinked)}\t${copyText(version)}\n`
   )
+}
+
+export function copyRecords(client: PoolClient, text: string | AsyncIterable<Buffer>): Promise<void> {
+  return copyIn(client, 'copy staged_records from stdin', text)
 }
 
 /** Of a record's rows in the file the highest version is what it says, else the last; `arriving`, `arriving_links`, `arriving_identities` follow. */

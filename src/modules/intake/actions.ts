@@ -1,19 +1,18 @@
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import type { PoolClient } from 'pg'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { columnsOf } from '../../platform/fields.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { TableError, type TableFile } from '../../platform/table.ts'
-import { openTable } from '../../platform/table-file.ts'
-import { ErasedMeanwhile, type ErasureGuard, type NamedIdentity, openGuard } from './erasure.ts'
+import { ErasedMeanwhile, type NamedIdentity } from './erasure.ts'
+import { runImport } from './import-files.ts'
 import { loadMapping, openFile, unreadable } from './mapping-files.ts'
-import { insertImport, nextImportId } from './queries.ts'
-import { LINE_COLUMN, openRejects, REASON_COLUMN, type RejectsFile } from './rejects.ts'
+import { LINE_COLUMN, REASON_COLUMN } from './rejects.ts'
 import { type RowRules, rowRules } from './row-rules.ts'
 import { missingColumns, seriesOf } from './rules.ts'
-import type { ImportReport, MappedRow, Mapping, RejectReason } from './schema.ts'
-import { selectEarlierFiles, updateImportColumns } from './series-queries.ts'
+import type { ImportReport, MappedRow, Mapping, NotResumed } from './schema.ts'
+import { selectEarlierFiles } from './series-queries.ts'
 
 export {
   brandKeyOf,
@@ -50,6 +49,7 @@ export {
 } from './queries.ts'
 export { eraseRejects } from './rejects.ts'
 export { type MappingGuess, SURE } from './rules.ts'
+export { removeRuns } from './runs.ts'
 export { listImports, undoImport } from './undo.ts'
 export {
   ADMITTED_COLUMNS,
@@ -75,13 +75,22 @@ export interface ImportCommand {
   readonly isGuessed?: boolean
   /** Folder for the file of rejected rows. */
   readonly rejectsFolder: string
+  /** Folder of what unfinished imports have read, so that the next one goes on there. */
+  readonly runsFolder: string
+  /** Rows between two checkpoints; 50,000 when absent. */
+  readonly checkpointRows?: number
   /** Called now and then with what is done. */
   readonly onProgress?: (progress: ImportProgress) => void
 }
 
 export type ImportProgress =
+  /** Once, first of all: of the killed import that this one goes on with, so many rows need not be read again. */
+  | { readonly phase: 'resuming'; readonly rows: number; readonly isRead: boolean }
+  /** Once, first of all: a killed import cannot be gone on with. */
+  | { readonly phase: 'restarting'; readonly rows: 0; readonly reason: NotResumed }
   | { readonly phase: 'reading'; readonly rows: number; readonly bytesRead: number; readonly bytesTotal: number }
-  | { readonly phase: 'applying'; readonly rows: number }
+  /** Rows that are in the database's hands; when all are, what they change is worked out. */
+  | { readonly phase: 'applying'; readonly rows: number; readonly rowsTotal: number }
 
 /** What a kind of fact brings to an import; everything else is the same for all kinds. */
 export interface ImportKind<Row, Options extends Readonly<Record<string, string | undefined>>> {
@@ -94,7 +103,20 @@ export interface ImportKind<Row, Options extends Readonly<Record<string, string 
   /** Fields that the file must have a column for and has not. */
   missingFields(columns: Readonly<Record<string, number>>): readonly string[]
   readOptions(given: Readonly<Record<string, string>>): Options | Refusal
-  begin(tx: Sql, start: ImportStart<Options>): Promise<FileStaging<Row> | Refusal>
+  /** How rows are read, outside of any transaction. */
+  openReader(db: Sql, start: ImportStart<Options>): Promise<RowReader<Row> | Refusal>
+  /** `basis` is what the reader of these rows said. */
+  begin(tx: Sql, start: ImportStart<Options>, basis: string): Promise<FileStaging<Row> | Refusal>
+}
+
+export interface RowReader<Row> {
+  /** What rows depend on besides file, mapping and options: the brand's currency, where amounts are read. */
+  readonly basis: string
+  map(line: number, fields: readonly string[]): MappedRow<Row>
+  /** Whom a row names: who was erased is refused. */
+  identitiesOf(row: Row): readonly NamedIdentity[]
+  /** The row as its staging table takes it by COPY, its newline included. */
+  encode(row: Row): string
 }
 
 export interface ImportStart<Options> {
@@ -122,7 +144,8 @@ export interface Staging<Row> {
 }
 
 export interface FileStaging<Row> extends Staging<Row> {
-  map(line: number, fields: readonly string[]): MappedRow<Row>
+  /** Rows as the reader encoded them. */
+  copyEncoded(client: PoolClient, text: AsyncIterable<Buffer>, rowCount: number): Promise<void>
 }
 
 export type ImportCounts = Pick<
@@ -140,10 +163,11 @@ export type ImportCounts = Pick<
 > & { readonly rows_repeated: number; readonly rows_known: number }
 
 /**
- * Imports a file of any kind: one transaction, so an import is whole or did not happen. Rows that cannot be stored go
- * to the rejects file with their reason.
+ * Imports a file of any kind. Its rows are read to disk first, and one that was killed while doing so goes on where it
+ * stopped; then one transaction applies them, so an import is whole or did not happen. Rows that cannot be stored go to the
+ * rejects file with their reason.
  *
- * @returns counts that add up (rows_in = rows_stored + rows_merged + rows_rejected), or why nothing was read.
+ * @returns counts that add up (rows_in = rows_stored + rows_merged + rows_rejected), or why nothing was stored.
  */
 export async function importFile<Row extends object, Options extends Readonly<Record<string, string | undefined>>>(
   database: Database,
@@ -152,77 +176,18 @@ export async function importFile<Row extends object, Options extends Readonly<Re
   kind: ImportKind<Row, Options>,
 ): Promise<ImportReport | Refusal> {
   for (;;) {
+    const prepared = await prepare(command, kind)
+    if (isRefusal(prepared)) return prepared
     try {
-      return await importOnce(database, clock, command, kind)
+      const stranger = command.isGuessed ? await findStranger(database.db, prepared, command) : undefined
+      return stranger ?? (await runImport(database, clock, command, kind, prepared))
     } catch (error) {
+      if (error instanceof TableError) return unreadable(command.path, error.message)
+      // Who was erased while the file was read may be in what was read: again, without them.
       if (!(error instanceof ErasedMeanwhile)) throw error
+    } finally {
+      prepared.file.close()
     }
-  }
-}
-
-async function importOnce<Row extends object, Options extends Readonly<Record<string, string | undefined>>>(
-  database: Database,
-  clock: Clock,
-  command: ImportCommand,
-  kind: ImportKind<Row, Options>,
-): Promise<ImportReport | Refusal> {
-  const startedAt = clock.now()
-  const prepared = await prepare(command, kind)
-  if (isRefusal(prepared)) return prepared
-  const { mapping, file, rules } = prepared
-  const rejects = openRejects(rejectsPath(command, startedAt), file.header)
-  const firstValues = (field: string) => peek(command.path, prepared.columns[field] ?? -1)
-  const guard = await openGuard(database)
-  try {
-    return await database.transaction(async (tx, client) => {
-      const stranger = command.isGuessed ? await findStranger(tx, mapping, file.header, command) : undefined
-      if (stranger) throw new RefusedImport(stranger)
-      const staging = await kind.begin(tx, { ...prepared, fieldCount: file.header.length, now: startedAt, firstValues })
-      if (isRefusal(staging)) throw new RefusedImport(staging)
-      const sample: Record<string, unknown>[] = []
-      const rowsIn = await stage(tx, client, file, rules, staging, guard, rejects, command, sample)
-      command.onProgress?.({ phase: 'applying', rows: rowsIn })
-      const importId = await nextImportId(tx)
-      await staging.apply(tx, importId)
-      await guard.confirm(tx)
-      await writeBadRows(await staging.badRows(tx), command.path, rules, rejects)
-      const { rows_repeated, rows_known, ...counts } = await staging.counts(tx)
-      const rows_rejected = Object.values(rejects.counts).reduce((sum, count) => sum + count, 0)
-      const rows_merged = rows_repeated + rows_known
-      const rows = { rows_in: rowsIn, rows_stored: rowsIn - rows_merged - rows_rejected, rows_merged, rows_rejected }
-      const finishedAt = clock.now()
-      const file_name = basename(command.path)
-      const options = Object.fromEntries(
-        Object.entries(prepared.options).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
-      )
-      const row = { file_name, mapping_name: mapping.name, source: mapping.source, options, started_at: startedAt }
-      await insertImport(tx, importId, row, rows, finishedAt)
-      await updateImportColumns(tx, importId, file.header)
-      const report: ImportReport = {
-        import_id: command.dryRun ? null : importId,
-        dry_run: command.dryRun,
-        file_name,
-        mapping: mapping.name,
-        kind: mapping.kind,
-        source: mapping.source,
-        options,
-        ...rows,
-        rejected_by_reason: { ...rejects.counts },
-        rejects_file: await rejects.close(),
-        ...counts,
-        seconds: (finishedAt.getTime() - startedAt.getTime()) / 1000,
-        ...(command.dryRun ? { sample } : {}),
-      }
-      if (command.dryRun) throw new DryRun(report)
-      return report
-    })
-  } catch (error) {
-    if (error instanceof DryRun) return error.report
-    file.close()
-    await rejects.discard()
-    if (error instanceof RefusedImport) return error.refusal
-    if (error instanceof TableError) return unreadable(command.path, error.message)
-    throw error
   }
 }
 
@@ -231,12 +196,11 @@ async function importOnce<Row extends object, Options extends Readonly<Record<st
  * there, by its name and its columns, is asked about before its order 1001 corrects somebody else's.
  */
 async function findStranger(
-  tx: Sql,
-  mapping: Mapping,
-  header: readonly string[],
+  db: Sql,
+  { mapping, file: { header } }: Pick<PreparedImport<unknown>, 'mapping' | 'file'>,
   command: ImportCommand,
 ): Promise<Refusal | undefined> {
-  const earlier = await selectEarlierFiles(tx, mapping.source)
+  const earlier = await selectEarlierFiles(db, mapping.source)
   const name = basename(command.path)
   const isAdded = (column: string) => column === LINE_COLUMN || column === REASON_COLUMN
   const sorted = (columns: readonly string[]) => JSON.stringify(columns.filter((column) => !isAdded(column)).sort())
@@ -255,42 +219,8 @@ async function findStranger(
   )
 }
 
-async function peek(path: string, column: number): Promise<string[]> {
-  if (column < 0) return []
-  const file = await openTable(path)
-  try {
-    for await (const batch of file.batches) return batch.map(({ fields }) => (fields[column] ?? '').trim())
-    return []
-  } finally {
-    file.close()
-  }
-}
-
-/** Ends the transaction of a dry run: everything was done, nothing is kept. */
-class DryRun extends Error {
-  readonly report: ImportReport
-  constructor(report: ImportReport) {
-    super('dry run')
-    this.report = report
-  }
-}
-
-class RefusedImport extends Error {
-  readonly refusal: Refusal
-  constructor(refusal: Refusal) {
-    super(refusal.message)
-    this.refusal = refusal
-  }
-}
-
-function rejectsPath(command: ImportCommand, startedAt: Date): string {
-  const name = basename(command.path)
-    .replace(/(\.csv)?(\.gz)?$/i, '')
-    .replace(/[^\w.-]/g, '_')
-  return join(command.rejectsFolder, `${startedAt.toISOString().replaceAll(':', '')}-${name}.csv`)
-}
-
-interface Prepared<Options> {
+/** How a file is to be read. */
+export interface PreparedImport<Options> {
   readonly mapping: Mapping
   readonly options: Options
   readonly file: TableFile
@@ -301,7 +231,7 @@ interface Prepared<Options> {
 async function prepare<Row, Options extends Readonly<Record<string, string | undefined>>>(
   command: ImportCommand,
   kind: ImportKind<Row, Options>,
-): Promise<Prepared<Options> | Refusal> {
+): Promise<PreparedImport<Options> | Refusal> {
   const loaded = await loadMapping(command.mapping, [kind.mappingsFolder])
   if (isRefusal(loaded)) return loaded
   const mapping = command.source === undefined ? loaded : { ...loaded, source: command.source }
@@ -336,81 +266,4 @@ function wrongColumns(header: readonly string[], mapping: Mapping, fields: reado
     `The file has no column for ${wanted.join(', ')}. Its columns are: ${header.slice(0, 30).join(', ').slice(0, 500)}.`,
     'Choose another mapping, or write one that names these columns (mappings/orders.yaml is an example).',
   )
-}
-
-/** Rows that a dry run shows as they were mapped. */
-const SAMPLE_ROWS = 20
-
-function sampleOf(row: object): Record<string, unknown> {
-  const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [snake(name), value]))
-}
-
-const LEFT_OUT = { ok: false, reason: 'left_out', unit: undefined } as const
-
-/** File -> staged rows, batch by batch, and the first of them into `sample`. @returns how many rows the file has. */
-async function stage<Row extends object>(
-  tx: Sql,
-  client: PoolClient,
-  file: TableFile,
-  rules: RowRules,
-  staging: FileStaging<Row>,
-  guard: ErasureGuard,
-  rejects: RejectsFile,
-  command: ImportCommand,
-  sample: Record<string, unknown>[],
-): Promise<number> {
-  let rows = 0
-  // One batch is parsed while the server takes in the one before.
-  let copying: Promise<void> = Promise.resolve()
-  for await (const batch of file.batches) {
-    const good: Row[] = []
-    const badUnits: string[] = []
-    const mappedRows = batch.map(({ line, fields }) => (rules.leavesOut(fields) ? LEFT_OUT : staging.map(line, fields)))
-    const named = mappedRows.map((mapped) => (mapped.ok ? staging.identitiesOf(mapped.row) : []))
-    const areAllowed = await guard.areAllowed(named)
-    for (const [index, { line, fields }] of batch.entries()) {
-      const mapped = mappedRows[index]
-      if (!mapped) continue
-      if (mapped.ok) {
-        if (!areAllowed[index]) {
-          // Not even to the rejects file: what names them is not to be kept.
-          rejects.count('erased')
-          continue
-        }
-        good.push(mapped.row)
-        if (command.dryRun && sample.length < SAMPLE_ROWS) sample.push(sampleOf(mapped.row))
-        continue
-      }
-      await rejects.add(line, mapped.reason, fields)
-      if (mapped.unit) badUnits.push(mapped.unit)
-    }
-    rows += batch.length
-    await copying
-    if (badUnits.length > 0) await staging.addBadUnits(tx, badUnits)
-    copying = good.length > 0 ? staging.copy(client, good) : Promise.resolve()
-    // Awaited in the next turn; until then a failure must not count as unhandled.
-    copying.catch(() => {})
-    command.onProgress?.({ phase: 'reading', rows, ...file.progress() })
-  }
-  await copying
-  return rows
-}
-
-/** Rows that only the set could refuse are looked up in the file once more: the rejects file has them as they came. */
-async function writeBadRows(
-  found: readonly { line: number; reason: string }[],
-  path: string,
-  rules: RowRules,
-  rejects: RejectsFile,
-): Promise<void> {
-  const bad = new Map(found.map(({ line, reason }) => [line, reason as RejectReason]))
-  if (bad.size === 0) return
-  const again = rules.carry(await openTable(path))
-  for await (const batch of again.batches) {
-    for (const { line, fields } of batch) {
-      const reason = bad.get(line)
-      if (reason) await rejects.add(line, reason, fields)
-    }
-  }
 }

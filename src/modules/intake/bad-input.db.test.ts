@@ -36,7 +36,11 @@ async function start(t: TestContext) {
     await writeFile(join(folder, name), content)
     const command = { path: join(folder, name) + sheet, mapping: kind, options: {}, dryRun: false }
     const run = kind === 'people' ? importPeople : importOrders
-    return run(database, clock, { ...command, rejectsFolder: join(folder, 'rejects') })
+    return run(database, clock, {
+      ...command,
+      rejectsFolder: join(folder, 'rejects'),
+      runsFolder: join(folder, 'runs'),
+    })
   }
   const count = async (table: string) =>
     Number((await database.pool.query(`select count(*) as n from ${table}`)).rows[0].n)
@@ -124,6 +128,7 @@ test('a path is a path and nothing else: no file is read or written but those na
       options: {},
       dryRun: false,
       rejectsFolder: join(folder, 'rejects'),
+      runsFolder: join(folder, 'runs'),
     })
   for (const path of ['../../nowhere.csv', join(folder, '..', '..', 'nowhere.csv'), `${folder}/a\nb.csv`, '']) {
     const refusal = await outside(path)
@@ -152,7 +157,7 @@ test('a path is a path and nothing else: no file is read or written but those na
   const odd = await feed(`${HEADER}\n${ROW.replace('10.00', 'much')}\n`, { name: '..\\..\n;x..csv' })
   assert.ok(!isRefusal(odd))
   assert.equal(dirname(odd.rejects_file ?? ''), join(folder, 'rejects'))
-  assert.deepEqual((await readdir(folder)).sort(), ['..\\..\n;x..csv', 'file.xlsx', 'rejects'])
+  assert.deepEqual((await readdir(folder)).sort(), ['..\\..\n;x..csv', 'file.xlsx', 'rejects', 'runs'])
 })
 
 // By API ----------------------------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ export interface NamedIdentity {
 
 /** Knows who was erased, as of when it was opened. */
 export interface ErasureGuard {
+  /** The last erasure that it knows of; 0: there was none. */
+  readonly last: number
   /** How many of the rows name nobody who was erased: true at the same place. */
   areAllowed(rows: readonly (readonly NamedIdentity[])[]): Promise<boolean[]>
   /** @throws ErasedMeanwhile when somebody was erased since; call it while the intake's lock is held. */
@@ -31,6 +33,7 @@ export async function openGuard(database: Database): Promise<ErasureGuard> {
   const last = await selectLastErasure(database.db)
   const marks = await marksOf(database, last)
   return {
+    last,
     areAllowed: async (rows) => {
       if (marks.size === 0) return rows.map(() => true)
       const found = await database.tombstones.marksOf(rows.flat().map(markText))

@@ -225,7 +225,14 @@ test('a connection by shop account begins with the first order, also with one th
   )
   const mapping = { name: 'shop', kind: 'orders', source: 'shop', date_order: 'ymd', columns, options: {} } as const
   const options = { connected_by: 'shop_account' }
-  await importOrders(database, clock, { path, mapping, options, dryRun: false, rejectsFolder: folder })
+  await importOrders(database, clock, {
+    path,
+    mapping,
+    options,
+    dryRun: false,
+    rejectsFolder: folder,
+    runsFolder: join(folder, 'runs'),
+  })
   const { rows } = await database.pool.query<{ value: string; begun_at: Date }>(
     `select p.value, c.begun_at from customers.published_connections c join customers.published_people p using (identity_id)`,
   )

@@ -31,6 +31,12 @@ export interface ImportRow {
   readonly started_at: Date
 }
 
+/** Which brand this is: brands of an installation have a database each. */
+export async function selectDatabaseName(db: Sql): Promise<string> {
+  const { rows } = await sql<{ name: string }>`select current_database() as name`.execute(db)
+  return rows[0]?.name ?? ''
+}
+
 export async function nextFactId(tx: Sql): Promise<number> {
   const { rows } = await sql<{ id: number }>`select nextval('intake.fact_id') as id`.execute(tx)
   return rows[0]?.id ?? 0

@@ -1,84 +1,75 @@
-import { createWriteStream, type WriteStream } from 'node:fs'
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { csvLine, writeTo } from '../../platform/csv.ts'
+import { type AppendFile, openAppendFile } from '../../platform/append-file.ts'
+import { csvLine } from '../../platform/csv.ts'
 import { openTable } from '../../platform/table-file.ts'
+import type { Run } from './runs.ts'
 import { REJECT_TEXTS, type RejectReason } from './schema.ts'
+
+const REJECTS_BUFFER_BYTES = 1 << 16
 
 /** The CSV of rows that were not stored: the row as it came, then its line and reason; it can be mended and fed again. */
 export interface RejectsFile {
-  readonly path: string
   readonly counts: Partial<Record<RejectReason, number>>
+  /** Its length with all that was added; 0 while there is none. */
+  bytes(): number
   add(line: number, reason: RejectReason, fields: readonly string[]): Promise<void>
   /** A row that is rejected and not written down. */
   count(reason: RejectReason): void
-  /** Closes it; a file without rows is removed. @returns its path when there are rows. */
+  sync(): Promise<void>
+  /** @returns its path when there are rows. */
   close(): Promise<string | null>
-  /** Closes and removes it. */
+  /** Closes it without writing what is left. */
+  abandon(): Promise<void>
   discard(): Promise<void>
 }
 
 export const LINE_COLUMN = 'reject_line'
 export const REASON_COLUMN = 'reject_reason'
 
-/** Opened at the first rejected row. Columns that an earlier rejects file added are not added twice. */
-export function openRejects(path: string, header: readonly string[]): RejectsFile {
+/** Made at the first rejected row. Columns that an earlier rejects file added are not added twice. */
+export async function openRejects(run: Run, header: readonly string[]): Promise<RejectsFile> {
+  const { resumed, rejectsPath: path } = run
   const kept = header
     .map((_, index) => index)
     .filter((index) => header[index] !== LINE_COLUMN && header[index] !== REASON_COLUMN)
-  const counts: Partial<Record<RejectReason, number>> = {}
-  let stream: WriteStream | undefined
-  let failure: Error | undefined
+  const counts: Partial<Record<RejectReason, number>> = { ...resumed?.rejected_by_reason }
+  let file: AppendFile | undefined
+  if (resumed && resumed.rejects_bytes > 0)
+    file = await openAppendFile(path, resumed.rejects_bytes, REJECTS_BUFFER_BYTES)
+  // Rows that were rejected after the checkpoint; they come again.
+  else if (resumed) await rm(path, { force: true })
 
-  async function begin(): Promise<WriteStream> {
+  async function create(): Promise<AppendFile> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    const opened = createWriteStream(path, { mode: 0o600 })
-    opened.on('error', (error) => {
-      failure = error
-    })
-    await writeTo(opened, csvLine([...kept.map((index) => header[index] ?? ''), LINE_COLUMN, REASON_COLUMN]))
-    return opened
+    const made = await openAppendFile(path, 0, REJECTS_BUFFER_BYTES)
+    await made.append(csvLine([...kept.map((index) => header[index] ?? ''), LINE_COLUMN, REASON_COLUMN]))
+    return made
   }
 
-  async function end(): Promise<void> {
-    const opened = stream
-    if (opened)
-      await new Promise<void>((resolve, reject) =>
-        opened.end((error?: Error | null) => (error ? reject(error) : resolve())),
-      )
-    if (failure) throw failure
-  }
-
-  function count(reason: RejectReason): void {
+  const count = (reason: RejectReason) => {
     counts[reason] = (counts[reason] ?? 0) + 1
   }
 
   return {
-    path,
     counts,
     count,
+    bytes: () => file?.bytes ?? 0,
     add: async (line, reason, fields) => {
-      stream ??= await begin()
+      file ??= await create()
       count(reason)
       const extra = reason === 'column_count' ? fields.slice(header.length) : []
-      await writeTo(
-        stream,
-        csvLine([
-          ...kept.map((index) => fields[index] ?? ''),
-          String(line),
-          `${reason}: the row ${REJECT_TEXTS[reason]}`,
-          ...extra,
-        ]),
-      )
+      const said = `${reason}: the row ${REJECT_TEXTS[reason]}`
+      await file.append(csvLine([...kept.map((index) => fields[index] ?? ''), String(line), said, ...extra]))
     },
+    sync: async () => file?.sync(),
     close: async () => {
-      await end()
-      return stream ? path : null
+      await file?.sync()
+      await file?.close()
+      return file ? path : null
     },
-    discard: async () => {
-      await end()
-      await rm(path, { force: true })
-    },
+    abandon: async () => file?.abandon(),
+    discard: () => rm(path, { force: true }),
   }
 }
 
@@ -106,34 +97,26 @@ async function csvFilesOf(folder: string): Promise<string[]> {
 
 async function eraseRows(path: string, names: (field: string) => boolean): Promise<number> {
   const table = await openTable(path)
-  const draft = `${path}.draft`
-  const stream = createWriteStream(draft, { mode: 0o600 })
-  const failed = new Promise<never>((_, reject) => stream.once('error', reject))
-  failed.catch(() => {})
+  const draft = await openAppendFile(`${path}.draft`, 0, REJECTS_BUFFER_BYTES)
   let [kept, erased] = [0, 0]
-  await writeTo(stream, csvLine(table.header))
-  for await (const batch of table.batches) {
-    for (const { fields } of batch) {
-      if (fields.some(names)) {
-        erased += 1
-        continue
+  try {
+    await draft.append(csvLine(table.header))
+    for await (const batch of table.batches) {
+      for (const { fields } of batch) {
+        if (fields.some(names)) {
+          erased += 1
+          continue
+        }
+        kept += 1
+        await draft.append(csvLine(fields))
       }
-      kept += 1
-      await writeTo(stream, csvLine(fields))
     }
+    await draft.sync()
+  } finally {
+    await draft.close()
   }
-  await Promise.race([failed, new Promise<void>((done) => stream.end(done))])
-  if (erased === 0) {
-    await rm(draft, { force: true })
-    return 0
-  }
-  if (kept === 0) {
-    await rm(path, { force: true })
-    await rm(draft, { force: true })
-    return erased
-  }
-  const written = await open(draft, 'r+')
-  await written.sync().finally(() => written.close())
-  await rename(draft, path)
+  if (erased > 0 && kept > 0) await rename(draft.path, path)
+  else await rm(draft.path, { force: true })
+  if (kept === 0) await rm(path, { force: true })
   return erased
 }

@@ -7,6 +7,8 @@ import type { Mapping } from './schema.ts'
 export interface RowRules {
   /** The file with empty cells filled from the row before, as `carry_down` says. */
   carry(file: TableFile): TableFile
+  /** Whether that takes a row to know the next one. */
+  readonly isCarrying: boolean
   /** By `only`; of a row that was carried down. */
   leavesOut(fields: readonly string[]): boolean
 }
@@ -32,6 +34,7 @@ export function rowRules(
       carried.length === 0
         ? file
         : { ...file, batches: carryDown(file.batches, columns[unitField ?? ''] ?? -1, carried) },
+    isCarrying: carried.length > 0,
     leavesOut: (fields) => wanted.some(({ field, values }) => !values.has(fieldValue(fields, columns, field, mapping))),
   }
 }

@@ -89,6 +89,20 @@ export type MappedRow<Row> =
   | { readonly ok: true; readonly row: Row }
   | { readonly ok: false; readonly reason: RejectReason; readonly unit: string | undefined }
 
+/** Why a killed import cannot be gone on with. */
+export const NOT_RESUMED_TEXTS = {
+  no_checkpoint: 'it had not come as far as its first checkpoint',
+  bad_checkpoint: 'its checkpoint cannot be read',
+  rows_missing: 'what it had read is not there any more',
+  file_changed: 'the file has changed since',
+  mapping_changed: 'the mapping is another',
+  options_changed: 'the options are others',
+  currency_changed: "the brand's currency is another",
+  somebody_erased: 'somebody was erased since, who may stand in it',
+  program_changed: 'it was read by another version of Perennial',
+} as const
+export type NotResumed = keyof typeof NOT_RESUMED_TEXTS
+
 /** What an import did. rows_in = rows_stored + rows_merged + rows_rejected, always. */
 export const importReport = z.object({
   import_id: z.number().int().nullable(),
@@ -124,6 +138,10 @@ export const importReport = z.object({
   /** Kept, but a version that the source ranks higher is in force. */
   documents_stale: z.number().int(),
   seconds: z.number(),
+  /** The first row that this import read of its file, when it went on with one that was killed; rows_in + 1: none. */
+  resumed_at_row: z.number().int().nullable(),
+  /** Why a killed import of this file was begun anew. */
+  not_resumed: z.enum(Object.keys(NOT_RESUMED_TEXTS) as [NotResumed, ...NotResumed[]]).nullable(),
   /** The first 20 rows as they were mapped; of a dry run only. */
   sample: z.array(z.record(z.string(), z.unknown())).optional(),
 })

@@ -27,7 +27,14 @@ async function start(t: TestContext) {
   const people = async (rows: string) => {
     const path = join(folder, 'people.csv')
     await writeFile(path, `record_id,own_id,phone,name,updated_at\n${rows}\n`)
-    const command = { path, mapping: 'people', options: {}, dryRun: false, rejectsFolder: folder }
+    const command = {
+      path,
+      mapping: 'people',
+      options: {},
+      dryRun: false,
+      rejectsFolder: folder,
+      runsFolder: join(folder, 'imports'),
+    }
     const report = await importPeople(database, clock, command)
     if (isRefusal(report)) throw new Error(report.message)
     return report
@@ -152,6 +159,7 @@ test('a referral claim goes back to whom it named before, on both sides', async 
     options: { own_id_source: 'shop' },
     dryRun: false,
     rejectsFolder: folder,
+    runsFolder: join(folder, 'runs'),
   }
   const report = await importFile(database, clock, command, REFERRAL_CLAIMS)
   if (isRefusal(report)) throw new Error(report.message)

@@ -30,6 +30,7 @@ test('a lapse is served at its instant, stored when it is worked off, and logged
     options,
     dryRun: false,
     rejectsFolder: folder,
+    runsFolder: join(folder, 'imports'),
   })
   assert.ok(!isRefusal(report))
   await refreshStanding(database, before)

@@ -29,7 +29,14 @@ async function start(t: TestContext) {
     files += 1
     const path = join(folder, `${files}.csv`)
     await writeFile(path, `${lines.join('\n')}\n`)
-    const command = { path, mapping: kind, options, dryRun: false, rejectsFolder: folder }
+    const command = {
+      path,
+      mapping: kind,
+      options,
+      dryRun: false,
+      rejectsFolder: folder,
+      runsFolder: join(folder, 'runs'),
+    }
     const report = await (kind === 'people' ? importPeople : importOrders)(database, clock, command)
     if (isRefusal(report)) throw new Error(report.message)
     await catchUp(database, clock)

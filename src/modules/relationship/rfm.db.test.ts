@@ -64,6 +64,7 @@ async function importPaid(database: Database, folder: string, clock: Clock, paid
     options: {},
     dryRun: false,
     rejectsFolder: folder,
+    runsFolder: join(folder, 'imports'),
   })
   if (isRefusal(report)) throw new Error(report.message)
   assert.equal(report.rows_stored, paid.length)
