@@ -76,6 +76,7 @@ async function makeStanding(tx: Sql, now: Date, settings: Settings): Promise<voi
           union all select 1 from customers.consents k where k.person_id = p.person_id
           union all select 1 from customers.referral_claims f where f.person_id = p.person_id
           union all select 1 from customers.referral_claims f where f.referrer_person_id = p.person_id
+          union all select 1 from commerce.published_spreads s where s.person_id = p.person_id
           union all select 1 from interactions.reviews v where v.person_id = p.person_id
           union all select 1 from interactions.interactions i where i.person_id = p.person_id
         ) fact limit 1)

@@ -74,6 +74,15 @@ export interface CommercePublishedRefunds {
   recorded_at: Date
 }
 
+export interface CommercePublishedSpreads {
+  person_id: number
+  spread_id: number
+  order_id: number
+  spread_at: Date
+  voided_at: Date | null
+  voided_id: number | null
+}
+
 export interface CommercePublishedUnmatched {
   person_id: number
   refund_id: number
@@ -111,6 +120,18 @@ export interface CommerceRefunds {
   refunded_at: Date
   of_external_id: string | null
   amount_minor: number
+  recorded_at: Date
+}
+
+export interface CommerceSpreads {
+  person_id: number
+  order_id: number
+  identity_id: number | null
+  buyer_person_id: number | null
+  spread_id: number
+  voided_id: number
+  spread_at: Date
+  voided_at: Date | null
   recorded_at: Date
 }
 
@@ -347,6 +368,7 @@ export interface IntakePendingMoves {
 export interface IntakePendingPeople {
   subscriber: string
   person_id: number
+  pending_since: Date | null
 }
 
 export interface IntakePublishedBodies {
@@ -532,10 +554,12 @@ export interface DB {
   'commerce.published_allocations': CommercePublishedAllocations
   'commerce.published_orders': CommercePublishedOrders
   'commerce.published_refunds': CommercePublishedRefunds
+  'commerce.published_spreads': CommercePublishedSpreads
   'commerce.published_unmatched': CommercePublishedUnmatched
   'commerce.refund_allocations': CommerceRefundAllocations
   'commerce.refund_lines': CommerceRefundLines
   'commerce.refunds': CommerceRefunds
+  'commerce.spreads': CommerceSpreads
   'customers.canonical': CustomersCanonical
   'customers.claim_identities': CustomersClaimIdentities
   'customers.claims': CustomersClaims

@@ -37,6 +37,10 @@ export interface paths {
                                 embedded: boolean;
                             };
                             brand: string | null;
+                            freshness: {
+                                pending_people: number;
+                                oldest_pending_seconds: number | null;
+                            } | null;
                         };
                     };
                 };
@@ -344,6 +348,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/depth/migration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["depthMigration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/brief": {
         parameters: {
             query?: never;
@@ -504,6 +524,99 @@ export interface operations {
                                 quantity: string;
                                 amount_minor: number;
                             }[];
+                        }[];
+                        next: string | null;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    depthMigration: {
+        parameters: {
+            query: {
+                from: string;
+                to?: string;
+                from_depth?: number;
+                to_depth?: number;
+                after?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: date-time */
+                        from: string;
+                        /** Format: date-time */
+                        to: string;
+                        currency: string;
+                        people: number;
+                        depths: {
+                            depth: number;
+                            /** @enum {string} */
+                            key: "unconnected" | "connected" | "member" | "buyer" | "repeat_buyer" | "advocate";
+                            people_from: number;
+                            people_to: number;
+                            value_minor: number | null;
+                        }[];
+                        flows: {
+                            from_depth: number;
+                            to_depth: number;
+                            people: number;
+                        }[];
+                        ups: number;
+                        downs: number;
+                        net_deepening: number;
+                        net_deepening_value_minor: number;
+                        unvalued: number;
+                        causes: {
+                            kind: string;
+                            ups: number;
+                            downs: number;
+                        }[];
+                    } | {
+                        total: number;
+                        people: {
+                            person_id: number;
+                            key: string;
+                            source: string;
+                            from_depth: number;
+                            to_depth: number;
+                            changed_at: string | null;
+                            cause: {
+                                kind: string;
+                                fact_id: number | null;
+                                source: string | null;
+                                external_id: string | null;
+                                /** Format: date-time */
+                                at: string;
+                            } | null;
                         }[];
                         next: string | null;
                     };
@@ -944,6 +1057,13 @@ export interface operations {
                         paid_at: string;
                         currency?: string;
                         refund_of?: string;
+                        shared_by?: {
+                            /** @enum {string} */
+                            kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                            /** @default  */
+                            namespace?: string;
+                            value: string;
+                        };
                         lines: {
                             line_id?: string;
                             /** @default  */

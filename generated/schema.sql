@@ -98,6 +98,19 @@ create view commerce.published_refunds as
 
 -- Its columns:
 --   person_id bigint
+--   spread_id bigint
+--   order_id bigint
+--   spread_at timestamp with time zone
+--   voided_at timestamp with time zone
+--   voided_id bigint
+create view commerce.published_spreads as
+  select s.person_id, s.spread_id, s.order_id, s.spread_at, s.voided_at,
+    case when s.voided_at is not null then s.voided_id end as voided_id
+  from commerce.spreads s
+  where s.person_id > 0 and s.buyer_person_id is not null and s.buyer_person_id <> s.person_id;
+
+-- Its columns:
+--   person_id bigint
 --   refund_id bigint
 --   refunded_at timestamp with time zone
 --   unmatched_minor bigint
@@ -154,6 +167,22 @@ CREATE INDEX refunds_by_id ON commerce.refunds USING btree (refund_id);
 CREATE INDEX refunds_by_identity ON commerce.refunds USING btree (identity_id) WHERE (identity_id IS NOT NULL);
 CREATE INDEX refunds_by_order ON commerce.refunds USING btree (source, of_external_id) WHERE (of_external_id IS NOT NULL);
 CREATE INDEX refunds_by_recorded ON commerce.refunds USING brin (recorded_at);
+
+create table commerce.spreads (
+  person_id bigint not null,
+  order_id bigint not null,
+  identity_id bigint,
+  buyer_person_id bigint,
+  spread_id bigint not null,
+  voided_id bigint not null,
+  spread_at timestamp with time zone not null,
+  voided_at timestamp with time zone,
+  recorded_at timestamp with time zone not null,
+  constraint spreads_pkey PRIMARY KEY (person_id, order_id),
+  constraint spreads_check CHECK ((voided_at >= spread_at)),
+  constraint spreads_check1 CHECK (((identity_id IS NULL) = (person_id = 0)))
+);
+CREATE INDEX spreads_by_order ON commerce.spreads USING btree (order_id);
 
 -- customers ----------------------------------------------------------------------------------------------------------
 create schema customers;
@@ -399,7 +428,7 @@ create table intake.api_keys (
   constraint api_keys_key_hash_key UNIQUE (key_hash),
   constraint api_keys_key_hash_check CHECK ((length(key_hash) = 32)),
   constraint api_keys_name_check CHECK ((name <> ''::text)),
-  constraint api_keys_scopes_check CHECK (((scopes <> '{}'::text[]) AND (scopes <@ ARRAY['facts:write'::text, 'people:read'::text])))
+  constraint api_keys_scopes_check CHECK (((scopes <> '{}'::text[]) AND (scopes <@ ARRAY['facts:write'::text, 'people:read'::text, 'metrics:read'::text])))
 );
 
 create table intake.bodies (
@@ -472,6 +501,7 @@ create table intake.pending_moves (
 create table intake.pending_people (
   subscriber text not null,
   person_id bigint not null,
+  pending_since timestamp with time zone,
   constraint pending_people_pkey PRIMARY KEY (subscriber, person_id)
 );
 
@@ -606,7 +636,7 @@ create table relationship.depth_changes (
   superseded_at timestamp with time zone,
   constraint depth_changes_pkey PRIMARY KEY (person_id, changed_at, recorded_at)
 );
-CREATE INDEX depth_changes_by_time ON relationship.depth_changes USING btree (changed_at) WHERE (superseded_at IS NULL);
+CREATE INDEX depth_changes_by_time ON relationship.depth_changes USING btree (changed_at) INCLUDE (person_id, from_depth, to_depth, cause_fact_id) WHERE (superseded_at IS NULL);
 
 create table relationship.occasions (
   person_id bigint not null,

@@ -6,7 +6,7 @@ import { after, before, suite, test } from 'node:test'
 import { z } from 'zod'
 import { brief, person } from '../src/modules/analytics/schema.ts'
 import { API_SCOPES, importReport, mapping } from '../src/modules/intake/schema.ts'
-import { depthReport, rfmReport } from '../src/modules/relationship/schema.ts'
+import { depthReport, migrationReport, personMigration, rfmReport } from '../src/modules/relationship/schema.ts'
 import { type Home, makeHome, type Output } from './product.ts'
 import { root } from './server.ts'
 
@@ -103,7 +103,16 @@ const examined = z.object({
     port: count.nullable(),
     settings: z.record(z.string(), z.string()),
   }),
-  brands: z.array(z.object({ key: z.string(), name: z.string(), is_demo: z.boolean(), is_current: z.boolean() })),
+  brands: z.array(
+    z.object({
+      key: z.string(),
+      name: z.string(),
+      is_demo: z.boolean(),
+      is_current: z.boolean(),
+      pending_people: count.nullable(),
+      oldest_pending_seconds: z.number().nullable(),
+    }),
+  ),
   problems: z.array(z.string()),
   orphans: z.array(z.string()),
 })
@@ -362,6 +371,28 @@ suite('the command line', () => {
     assert.deepEqual([now?.buyers, now?.orders, now?.net_revenue_minor], [2, 4, 46_850])
     assert.deepEqual([then?.as_of, then?.orders], ['2026-03-31T16:00:00.000Z', 1])
 
+    const span = ['depth', '--from', '2026-03-01', '--to', '2026-05-20T10:00']
+    const [moved, own, wrong] = await inPairs(
+      [span, [...span, '--person', 'C7'], ['depth', '--to', '2026-03-01']],
+      (args) => cli(...args, '--json'),
+    )
+    const report = answerOf(moved, migrationReport)
+    assert.deepEqual(
+      report.flows.map((flow) => [flow.from_depth, flow.to_depth, flow.people]),
+      [
+        [0, 3, 1],
+        [0, 4, 1],
+      ],
+    )
+    assert.deepEqual(
+      answerOf(own, personMigration).changes.map(({ to_depth, cause }) => [to_depth, cause.source]),
+      [
+        [3, 'orders'],
+        [4, 'orders'],
+      ],
+    )
+    assert.equal(wrong?.code, 2, 'an end without a beginning')
+
     const rebuilding = await cli('rebuild', '--json')
     assert.equal(answerOf(rebuilding, rebuilt).people, 2)
     const again = answerOf(await cli('brief', '--json'), brief)
@@ -480,6 +511,13 @@ suite('the guide to the command line', () => {
       assert.deepEqual(schema.parse(example), example, `${name}: a field that is not in its answer`)
       assert.deepEqual(undocumented(schema, example, name), [])
     }
+  })
+
+  test('shows who moved with all fields', async () => {
+    const { text = '' } = (await readGuide('en')).sections.get('depth') ?? {}
+    const [, moved, own] = [...text.matchAll(/^```json\n(.*?)^```$/gms)].map(([, json = '']) => JSON.parse(json))
+    assert.deepEqual(undocumented(migrationReport, migrationReport.parse(moved), 'depth'), [])
+    assert.deepEqual(undocumented(personMigration, personMigration.parse(own), 'depth'), [])
   })
 
   test('says the same in Chinese', async () => {

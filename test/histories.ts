@@ -190,11 +190,12 @@ function csvOf(file: readonly SalesDocument[], rules: Rules): string {
       if (!row) return
       const at = timeText(document.at, rules.zone, place % 2 === 0)
       const price = (row.priceMilli / 1000).toFixed(3)
-      const { id, customer, refundOf, version } = document
-      rows.push([id, customer, at, row.item, row.quantity, price, refundOf ?? '', version ?? ''].join(','))
+      const { id, customer, refundOf, sharedBy, version } = document
+      const given = [id, customer, at, row.item, row.quantity, price, refundOf ?? '', sharedBy ?? '', version ?? '']
+      rows.push(given.join(','))
     })
   }
-  return `order_id,customer_id,paid_at,item,quantity,unit_price,refund_of,sequence\n${rows.join('\n')}\n`
+  return `order_id,customer_id,paid_at,item,quantity,unit_price,refund_of,shared_by,sequence\n${rows.join('\n')}\n`
 }
 
 /** An empty brand with the story's settings. Ten times as fast as a fresh database. */

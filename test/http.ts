@@ -31,7 +31,7 @@ export interface SendOptions {
 }
 
 export interface TestHttpOptions
-  extends Partial<Pick<HttpParts, 'health' | 'brandOf' | 'consoleFolder' | 'keys' | 'rates'>> {
+  extends Partial<Pick<HttpParts, 'health' | 'brandOf' | 'consoleFolder' | 'keys' | 'rates' | 'metrics'>> {
   readonly publicUrl?: string
   /** More routes, as a module would register them. */
   readonly routes?: (app: Http) => void
@@ -58,7 +58,9 @@ export async function testHttp(t: TestContext, options: TestHttpOptions = {}): P
     brandOf: options.brandOf ?? (async () => ({ brand, database })),
     keys: options.keys ?? { find: async () => undefined },
     ...(options.rates ? { rates: options.rates } : {}),
-    health: options.health ?? (async () => ({ database: { major: 18, embedded: true }, brand: 'main' })),
+    ...(options.metrics ? { metrics: options.metrics } : {}),
+    health:
+      options.health ?? (async () => ({ database: { major: 18, embedded: true }, brand: 'main', freshness: null })),
     logTo: { write: (line) => log.push(line) },
   })
   options.routes?.(app)

@@ -23,6 +23,8 @@ export interface SalesDocument {
   readonly lines: readonly Line[]
   /** The order that all its lines give back. */
   readonly refundOf: string | null
+  /** Who shared what was bought; absent: nobody. */
+  readonly sharedBy?: string | undefined
   /** The source's rank of this version; absent: it says none. */
   readonly version?: number | undefined
 }
@@ -91,7 +93,7 @@ function minorOf({ quantity, priceMilli }: Line): number {
 /** The same lines in another order are the same body. */
 function bodyOf(document: SalesDocument): string {
   const lines = document.lines.map((line) => JSON.stringify([line.item, line.quantity, line.priceMilli])).sort()
-  return JSON.stringify([document.customer, document.at, document.refundOf, lines])
+  return JSON.stringify([document.customer, document.at, document.refundOf, document.sharedBy ?? null, lines])
 }
 
 function withoutRepeats(document: SalesDocument): SalesDocument {

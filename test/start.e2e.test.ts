@@ -25,6 +25,7 @@ test('a start says two lines, serves an empty brand to who opens the link, and k
     version: manifest.version,
     database: { major: 18, embedded: true },
     brand: 'main',
+    freshness: { pending_people: 0, oldest_pending_seconds: null },
   })
 
   const cookie = await signIn(server.signInUrl)

@@ -21,6 +21,7 @@ export const FURTHER_FILES: Readonly<Record<string, string>> = {
     'what an import has read so far, on disk, so that a killed one goes on: no SQL and no verb',
   'src/modules/intake/undo.ts': 'taking an import back; with the files of actions.ts it would be too long to read',
   'src/modules/intake/rejects.ts': 'the files of rows that were not stored: written, and rid of who is erased',
+  'src/modules/relationship/migration.ts': 'who moved between two instants; actions.ts is about standing at one',
   'src/modules/intake/erasure.ts': 'who was erased, asked at every intake, by files and by API',
   'src/modules/customers/erasure.ts': 'erasing a person: one order of steps over all modules that keep facts by person',
   'src/modules/intake/row-rules.ts':

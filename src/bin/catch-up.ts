@@ -21,8 +21,8 @@ export async function catchUp(database: Database, clock: Clock, cutsKeptMs = 0):
     withoutErased.add(database)
   }
   await refreshAgedPhones(database, clock)
-  await followOrders(database)
-  await followInteractions(database)
+  await followOrders(database, clock)
+  await followInteractions(database, clock)
   await refreshStanding(database, clock, cutsKeptMs)
   await refreshLapsed(database, clock)
 }

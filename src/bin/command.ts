@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { Temporal } from 'temporal-polyfill'
+import { readSettings } from '../modules/brand/actions.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
 import type { Database } from '../platform/db.ts'
@@ -112,6 +113,25 @@ export function readInstant(flag: string, value: string | undefined, zone: strin
   } catch {
     throw new UsageError(`--${flag} ${value} is no time: write 2011-12-10, 2011-12-10T12:50 or 2011-12-10T12:50Z.`)
   }
+}
+
+export const AS_OF = {
+  type: 'string',
+  value: 'TIME',
+  help: 'as of this time: 2011-12-10 (its beginning), 2011-12-10T12:50, or with Z or +08:00',
+} as const
+
+/** What --as-of says in the brand's zone, and the present instant. */
+export async function instants(
+  database: Database,
+  { values }: CommandInput,
+): Promise<{ asOf: Date | undefined; now: Date }> {
+  const { zone } = await readSettings(database.db)
+  return { asOf: readInstant('as-of', text(values['as-of']), zone), now: systemClock.now() }
+}
+
+export function dayIn(zone: string, instant: string): string {
+  return new Date(instant).toLocaleDateString('sv-SE', { timeZone: zone })
 }
 
 export function choice<T extends string>(

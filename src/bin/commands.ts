@@ -2,39 +2,34 @@ import { readBrief, readPerson } from '../modules/analytics/actions.ts'
 import type { Brief, Person } from '../modules/analytics/schema.ts'
 import { readSettings } from '../modules/brand/actions.ts'
 import { findPerson } from '../modules/customers/actions.ts'
-import { rebuild, reportDepth, reportRfm } from '../modules/relationship/actions.ts'
+import { readFreshness, rebuild, reportDepth, reportRfm } from '../modules/relationship/actions.ts'
 import { DEPTHS, RFM_SEGMENTS, type RfmReport } from '../modules/relationship/schema.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
-import type { Database } from '../platform/db.ts'
 import { inspectCluster } from '../platform/embedded-postgres.ts'
+import type { Brand, Installation } from '../platform/installation.ts'
 import { formatMinor } from '../platform/money.ts'
 import { isRefusal, refuse } from '../platform/refusal.ts'
 import { ACCESS_COMMANDS } from './api-keys.ts'
 import {
+  AS_OF,
   type Command,
-  type CommandInput,
   choice,
   chooseBrand,
+  dayIn,
   EXIT,
-  readInstant,
+  instants,
   table,
-  text,
   withBrand,
   withInstallation,
 } from './command.ts'
+import { depthCommand } from './depth.ts'
 import { ERASURE_COMMANDS } from './erasure.ts'
 import { importCommand } from './import.ts'
 import { IMPORT_COMMANDS } from './imports.ts'
 import { PEOPLE_COMMANDS } from './people.ts'
 import { rfmFile } from './rfm-file.ts'
 import { signIn } from './sign-in.ts'
-
-const AS_OF = {
-  type: 'string',
-  value: 'TIME',
-  help: 'as of this time: 2011-12-10 (its beginning), 2011-12-10T12:50, or with Z or +08:00',
-} as const
 
 const briefCommand: Command = {
   name: 'brief',
@@ -48,11 +43,6 @@ const briefCommand: Command = {
       const answer = await readBrief(database.db, brand, now, asOf)
       return { json: answer, text: briefText(answer) }
     }),
-}
-
-async function instants(database: Database, { values }: CommandInput): Promise<{ asOf: Date | undefined; now: Date }> {
-  const { zone } = await readSettings(database.db)
-  return { asOf: readInstant('as-of', text(values['as-of']), zone), now: systemClock.now() }
 }
 
 function briefText(answer: Brief): string {
@@ -92,10 +82,6 @@ function briefText(answer: Brief): string {
         )}`
       : '',
   ].join('')
-}
-
-function dayIn(zone: string, instant: string): string {
-  return new Date(instant).toLocaleDateString('sv-SE', { timeZone: zone })
 }
 
 const personCommand: Command = {
@@ -140,27 +126,6 @@ function personText(answer: Person, zone: string): string {
       ]),
     )}`,
   ].join('')
-}
-
-const depthCommand: Command = {
-  name: 'depth',
-  summary: 'People at each relationship depth as of a time.',
-  positionals: [],
-  flags: { 'as-of': AS_OF },
-  usesBrand: true,
-  run: (input) =>
-    withBrand(input, async (database) => {
-      const { asOf, now } = await instants(database, input)
-      const { zone } = await readSettings(database.db)
-      const answer = await reportDepth(database.db, now, asOf)
-      const rows = answer.depths.map((row) => [
-        `${row.depth} ${DEPTHS[row.depth]?.zh ?? ''} ${row.key}`,
-        row.people,
-        row.lapsing,
-        row.first_lapses_at ? dayIn(zone, row.first_lapses_at) : '',
-      ])
-      return { json: answer, text: table(['depth', 'people', 'dated', 'first lapses'], rows) }
-    }),
 }
 
 const rfmCommand: Command = {
@@ -301,7 +266,8 @@ const doctorCommand: Command = {
       `database     ${answer.database.kind}, ${answer.database.state}${answer.database.major ? `, PostgreSQL ${answer.database.major}` : ''}${answer.database.port ? `, port ${answer.database.port}` : ''}`,
       ...(answer.database.location ? [`cluster      ${answer.database.location}`] : []),
       ...answer.brands.map(
-        (brand) => `brand        ${brand.key}${brand.is_current ? ' (current)' : ''}: ${brand.name}`,
+        (brand) =>
+          `brand        ${brand.key}${brand.is_current ? ' (current)' : ''}: ${brand.name}${waitingText(brand)}`,
       ),
       ...answer.orphans.map(
         (orphan) => `left over    ${orphan}: its data folder is gone; delete it when you do not need it`,
@@ -312,17 +278,38 @@ const doctorCommand: Command = {
   },
 }
 
+/** Nulls where the brand's database does not answer: the others are listed all the same. */
+function freshnessOf(installation: Installation, brand: Brand) {
+  return installation
+    .openBrand(brand)
+    .then(({ db }) => readFreshness(db, systemClock.now()))
+    .catch(() => ({ pending_people: null, oldest_pending_seconds: null }))
+}
+
+function waitingText({
+  pending_people: people,
+  oldest_pending_seconds: seconds,
+}: Awaited<ReturnType<typeof freshnessOf>>): string {
+  if (people === null) return '; its database does not answer'
+  if (seconds === null) return ''
+  return `; ${people.toLocaleString('en-US')} people wait to be computed anew, the first for ${seconds.toFixed(1)} s`
+}
+
 async function findBrands(config: Config, state: string | undefined) {
   // A cluster that was never made has no brands, and asking must not make it.
   if (state === 'absent') return { brands: [], problem: undefined }
-  const found = await withInstallation(config, async (installation) =>
-    (await installation.brands()).map((brand) => ({
-      key: brand.key,
-      name: brand.name,
-      is_demo: brand.isDemo,
-      is_current: brand.isCurrent,
-    })),
-  ).catch((error: Error) => refuse('missing', 'unreachable', error.message, ''))
+  const found = await withInstallation(config, async (installation) => {
+    const brands = await installation.brands()
+    return Promise.all(
+      brands.map(async (brand) => ({
+        key: brand.key,
+        name: brand.name,
+        is_demo: brand.isDemo,
+        is_current: brand.isCurrent,
+        ...(await freshnessOf(installation, brand)),
+      })),
+    )
+  }).catch((error: Error) => refuse('missing', 'unreachable', error.message, ''))
   return isRefusal(found)
     ? { brands: [], problem: `${found.message} ${found.remedy}`.trim() }
     : { brands: found, problem: undefined }

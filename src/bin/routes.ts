@@ -11,6 +11,7 @@ import {
 import type { FactKinds } from '../modules/intake/actions.ts'
 import { type IntakeDeps, registerIntakeRoutes } from '../modules/intake/routes.ts'
 import { INTERACTION_FACTS, REVIEW_FACTS } from '../modules/interactions/actions.ts'
+import { registerRelationshipRoutes } from '../modules/relationship/routes.ts'
 import type { Http } from '../platform/http.ts'
 
 /** Every kind of fact that the API takes, by the `kind` that a fact says. */
@@ -31,5 +32,6 @@ export type RouteDeps = AnalyticsDeps & Omit<IntakeDeps, 'kinds'>
 export function registerRoutes(app: Http, deps: RouteDeps): void {
   registerIntakeRoutes(app, { ...deps, kinds: FACT_KINDS })
   registerCommerceRoutes(app)
+  registerRelationshipRoutes(app, deps)
   registerAnalyticsRoutes(app, deps)
 }

@@ -4,11 +4,13 @@ import { parseArgs } from 'node:util'
 import { makeDemoBrand } from '../../demo/make.ts'
 import manifest from '../../package.json' with { type: 'json' }
 import { ensureConsole } from '../../web/build.ts'
+import { type Freshness, readFreshness } from '../modules/relationship/actions.ts'
 import { type Auth, createAuth, LINK_MINUTES } from '../platform/auth.ts'
 import { systemClock } from '../platform/clock.ts'
 import { readConfig } from '../platform/config.ts'
 import { createHttp, type Health, type Http } from '../platform/http.ts'
 import { type Installation, openInstallation } from '../platform/installation.ts'
+import { createMetrics, type Metrics, type Sample } from '../platform/metrics.ts'
 import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
 import { openVault } from '../platform/secrets.ts'
 import { type Stopping, stopOnSignals } from '../platform/stopping.ts'
@@ -42,15 +44,29 @@ async function start(isEmpty: boolean, stopping: Stopping): Promise<void> {
   const health = () => healthOf(installation)
   const version = manifest.version
   const keys = keysOfInstallation(installation, systemClock)
-  const settling = createSettling(systemClock, { log: console.error })
+  const metrics = createMetrics()
+  const countFacts = metrics.counter(
+    'perennial_facts_total',
+    'Facts by API and webhook, by kind and what became of them.',
+  )
+  const spentRefreshing = metrics.histogram(
+    'perennial_refresh_duration_seconds',
+    'Runs that bring standing up to date.',
+  )
+  measureFreshness(metrics, installation)
+  const settling = createSettling(systemClock, {
+    log: console.error,
+    spent: (seconds, outcome) => spentRefreshing({ outcome }, seconds),
+  })
   stopping.onStop(() => settling.stop())
-  const app = await createHttp({ config, auth, version, consoleFolder, brandOf, keys, health })
+  const app = await createHttp({ config, auth, version, consoleFolder, brandOf, keys, health, metrics })
   registerRoutes(app, {
     brandOf,
     brandNamed: brandByName(installation),
     clock: systemClock,
     settle: settling.settle,
     vault: openVault(config.home, WEBHOOK_KEY_FILE),
+    count: (kind, status) => countFacts({ kind, status }),
   })
 
   const ticking = setInterval(() => settleAll(installation, settling).catch(() => {}), LAPSE_TICK_MS)
@@ -108,9 +124,31 @@ async function catchUpAll(installation: Installation): Promise<void> {
 async function healthOf(installation: Installation): Promise<Health> {
   const major = await installation.serverMajor()
   const brand = await installation.currentBrand()
-  if (brand) await (await installation.openBrand(brand)).pool.query('select')
+  const freshness = brand ? await readFreshness((await installation.openBrand(brand)).db, systemClock.now()) : null
   const database = { major, embedded: installation.cluster !== undefined }
-  return { database, brand: brand?.key ?? null }
+  return { database, brand: brand?.key ?? null, freshness }
+}
+
+/** Two gauges, of each brand. */
+function measureFreshness(metrics: Metrics, installation: Installation): void {
+  const ofBrands = (figure: (freshness: Freshness) => number) => async (): Promise<Sample[]> => {
+    const samples: Sample[] = []
+    for (const brand of await installation.brands()) {
+      const { db } = await installation.openBrand(brand)
+      samples.push({ labels: { brand: brand.key }, value: figure(await readFreshness(db, systemClock.now())) })
+    }
+    return samples
+  }
+  metrics.gauge(
+    'perennial_pending_people',
+    'People whose facts changed and whose standing has not followed.',
+    ofBrands(({ pending_people }) => pending_people),
+  )
+  metrics.gauge(
+    'perennial_oldest_pending_seconds',
+    'How long the first of them has waited; 0 when nobody waits.',
+    ofBrands(({ oldest_pending_seconds }) => oldest_pending_seconds ?? 0),
+  )
 }
 
 /** PostgreSQL can be killed apart from us, by the kernel for one; requests fail until it is back. */

@@ -25,9 +25,14 @@ const RETRY_MS = 5_000
 
 export function createSettling(
   clock: Clock,
-  options: { log: (sentence: string) => void; work?: (database: Database) => Promise<void> },
+  options: {
+    log: (sentence: string) => void
+    work?: (database: Database) => Promise<void>
+    /** Told how long each run took. */
+    spent?: (seconds: number, outcome: 'done' | 'failed') => void
+  },
 ): Settling {
-  const { log, work = (database) => catchUp(database, clock, CUTS_KEPT_MS) } = options
+  const { log, work = (database) => catchUp(database, clock, CUTS_KEPT_MS), spent } = options
   const due = new Set<Database>()
   const running = new Map<Database, Promise<void>>()
   const stopping = new AbortController()
@@ -35,13 +40,16 @@ export function createSettling(
   async function run(database: Database): Promise<void> {
     while (due.delete(database) && !stopping.signal.aborted) {
       let pause: number = PAUSE_MS.min
+      const begun = clock.now().getTime()
       try {
-        const begun = clock.now().getTime()
         await work(database)
-        pause = Math.min(Math.max(clock.now().getTime() - begun, PAUSE_MS.min), PAUSE_MS.max)
+        const took = clock.now().getTime() - begun
+        spent?.(took / 1000, 'done')
+        pause = Math.min(Math.max(took, PAUSE_MS.min), PAUSE_MS.max)
       } catch (error) {
         // While stopping the database goes away under the work; the next start takes it up again.
         if (stopping.signal.aborted) break
+        spent?.((clock.now().getTime() - begun) / 1000, 'failed')
         log(`Standing could not be brought up to date, trying again in ${RETRY_MS / 1000} s: ${sentenceOf(error)}`)
         due.add(database)
         pause = RETRY_MS

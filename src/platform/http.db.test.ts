@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { z } from 'zod'
 import { statusUnderHost, type TestHttp, testHttp } from '../../test/http.ts'
 import type { Http } from './http.ts'
+import { createMetrics } from './metrics.ts'
 import { refuse } from './refusal.ts'
 
 /** One route for each way in which a handler can end. */
@@ -216,12 +217,13 @@ test('health needs no sign-in and says what is wrong', async (t) => {
     version: '0.0.0-test',
     database: { major: 18, embedded: true },
     brand: 'main',
+    freshness: null,
   })
 
   const ill: TestHttp = await testHttp(t, {
     health: async () => {
       await ill.database.pool.query('select 1')
-      return { database: { major: 18, embedded: true }, brand: null }
+      return { database: { major: 18, embedded: true }, brand: null, freshness: null }
     },
   })
   assert.equal((await ill.send('/healthz')).status, 200)
@@ -233,6 +235,34 @@ test('health needs no sign-in and says what is wrong', async (t) => {
     version: '0.0.0-test',
     problem: 'The database does not answer.',
   })
+})
+
+test('figures are for keys that may read them, and name routes, not addresses', async (t) => {
+  const metrics = createMetrics()
+  const http: TestHttp = await testHttp(t, {
+    metrics,
+    keys: {
+      find: async (key) => {
+        const brand = { key: 'main', name: 'Main', isDemo: false, databaseName: 'main', isCurrent: true }
+        const scopes = key === 'pk_main_reads' ? ['metrics:read'] : ['people:read']
+        return { brand, database: http.database, keyId: key, scopes }
+      },
+    },
+  })
+  const read = (key?: string) => http.send('/metrics', key ? { headers: { authorization: `Bearer ${key}` } } : {})
+  await http.send('/sign-in/a-secret-token')
+  assert.equal((await read()).status, 401)
+  assert.equal((await read('pk_main_other')).status, 403)
+  const response = await read('pk_main_reads')
+  assert.equal(response.status, 200)
+  assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/)
+  const text = await response.text()
+  assert.match(
+    text,
+    /^perennial_http_request_duration_seconds_count\{method="GET",route="\/sign-in\/:token",status="\d+"\} 1$/m,
+  )
+  assert.match(text, /route="\/metrics",status="403"\} 1$/m)
+  assert.ok(!text.includes('a-secret-token'))
 })
 
 const openApi = z.object({

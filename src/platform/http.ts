@@ -13,12 +13,15 @@ import { z } from 'zod'
 import { type Caller, PASSWORD_CHARACTERS_MAX, type SignedIn } from './auth.ts'
 import { countRequests, type GateParts, gate, headersOf, pathOf, RATES, type Rates } from './http-gate.ts'
 import { errorBody, refuseWith, statusOf, toErrorBody } from './http-refusal.ts'
+import type { Metrics } from './metrics.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
 
 export interface Health {
   readonly database: { readonly major: number; readonly embedded: boolean }
   /** Key of the current brand. */
   readonly brand: string | null
+  /** How far its standing lags behind its facts. */
+  readonly freshness: { readonly pending_people: number; readonly oldest_pending_seconds: number | null } | null
 }
 
 export interface HttpParts extends GateParts {
@@ -30,6 +33,8 @@ export interface HttpParts extends GateParts {
   readonly rates?: Rates
   /** Throws when something that every request needs does not answer. */
   readonly health: () => Promise<Health>
+  /** Figures of this server, with those of its requests: served at /metrics to keys with the scope `metrics:read`. */
+  readonly metrics?: Metrics
   /** Where log lines (JSON) go; standard error when left out. */
   readonly logTo?: { write(line: string): void }
 }
@@ -144,6 +149,7 @@ export async function createHttp(parts: HttpParts) {
       }
     },
   )
+  if (parts.metrics) registerMetrics(app, parts.metrics)
   registerAccountRoutes(app, parts)
   return app
 }
@@ -153,8 +159,24 @@ const wireHealth = z.object({
   version: z.string(),
   database: z.object({ major: z.number().int(), embedded: z.boolean() }),
   brand: z.string().nullable(),
+  freshness: z.object({ pending_people: z.number().int(), oldest_pending_seconds: z.number().nullable() }).nullable(),
 })
 const wireUnhealthy = z.object({ status: z.literal('unavailable'), version: z.string(), problem: z.string() })
+
+function registerMetrics(app: Pick<Http, 'get' | 'addHook'>, metrics: Metrics): void {
+  const spent = metrics.histogram('perennial_http_request_duration_seconds', 'Requests by route and status.')
+  app.addHook('onResponse', async (request, reply) => {
+    // The route, not the address: that may be a sign-in link, and anybody can make up new ones.
+    const route = request.routeOptions.url ?? 'none'
+    spent({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000)
+  })
+  // Not for anybody: how much a shop sells can be read off its requests.
+  app.get(
+    '/metrics',
+    { config: { policy: 'api_key', scope: 'metrics:read' }, schema: { hide: true } },
+    async (_request, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics.render()),
+  )
+}
 
 function registerAccountRoutes(app: Pick<Http, 'get' | 'post'>, { auth, brandOf }: HttpParts): void {
   // HEAD would use the link up as well: some programs send it before they open a link.

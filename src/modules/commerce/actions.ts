@@ -5,7 +5,7 @@ import { isCurrency, minorExponent } from '../../platform/money.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { expectCurrency, readSettings, settleCurrency } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
-import { connect, findPerson, identify } from '../customers/actions.ts'
+import { connect, factIdentity, findPerson, identify } from '../customers/actions.ts'
 import {
   admitArriving,
   claimMoves,
@@ -19,6 +19,7 @@ import {
   keepBodies,
   type NamedIdentity,
   numberConnections,
+  numberSpreads,
   type PersonRows,
   selectPersonRows,
   settleVersions,
@@ -38,6 +39,7 @@ import {
   orderOptions,
   type StagedLine,
 } from './schema.ts'
+import * as spreads from './spread-queries.ts'
 
 /**
  * Imports order lines from a file. An order of which a row is bad is rejected whole, because the mended row fed again
@@ -90,17 +92,18 @@ export const ORDERS: ImportKind<StagedLine, OrderOptions> = {
     const currency = await settleCurrency(tx, expected)
     if (isRefusal(currency)) return currency
     const { source, zone } = mapping
-    const hasOrderAmounts = ['order_total', 'order_refunded', 'is_refunded'].some(
-      (field) => (columns[field] ?? -1) >= 0,
-    )
-    return openStaging(tx, { source, zone, currency, options, now, hasOrderAmounts })
+    const has = (field: string) => (columns[field] ?? -1) >= 0
+    const hasOrderAmounts = ['order_total', 'order_refunded', 'is_refunded'].some(has)
+    return openStaging(tx, { source, zone, currency, options, now, hasOrderAmounts, hasShares: has('shared_by') })
   },
 }
 
 /** Whom a line names, for the question whether they were erased. */
 function identitiesOf(source: string) {
-  return ({ customer }: StagedLine): NamedIdentity[] =>
-    customer === null ? [] : [{ kind: 'own_id', namespace: source, value: customer }]
+  return ({ customer, sharedBy }: StagedLine): NamedIdentity[] => [
+    ...(customer === null ? [] : [{ kind: 'own_id', namespace: source, value: customer }]),
+    ...(sharedBy === null ? [] : [{ kind: sharedBy[0], namespace: sharedBy[1], value: sharedBy[2] }]),
+  ]
 }
 
 /** What a brand that has no currency yet takes from a file that names one in each row: the first that is one. */
@@ -119,17 +122,21 @@ interface OrderStaging {
   readonly now: Date
   /** The file has amounts of whole orders too. */
   readonly hasOrderAmounts?: boolean
+  /** The file says who shared. */
+  readonly hasShares?: boolean
 }
 
 async function openStaging(
   tx: Sql,
-  { source, zone, currency, options, now, hasOrderAmounts = false }: OrderStaging,
+  { source, zone, currency, options, now, hasOrderAmounts = false, hasShares = false }: OrderStaging,
 ): Promise<FileStaging<StagedLine>> {
   await queries.createStaging(tx)
   let rows = 0
+  let isShared = hasShares
   return {
     copy: (client, lines) => {
       rows += lines.length
+      isShared ||= lines.some(({ sharedBy }) => sharedBy !== null)
       return queries.copyStaged(client, lines.map(queries.lineText).join(''))
     },
     copyEncoded: (client, text, rowCount) => {
@@ -155,7 +162,7 @@ async function openStaging(
         mergeDuplicates: options.duplicates === 'merge',
       })
       if (hasOrderAmounts) await completeDocuments(tx, minorExponent(currency))
-      await storeDocuments(tx, source, options, importId, now, shape)
+      await storeDocuments(tx, source, options, importId, now, { ...shape, hasShares: isShared })
     },
   }
 }
@@ -167,7 +174,7 @@ async function storeDocuments(
   options: OrderOptions,
   importId: number,
   now: Date,
-  shape: queries.BatchShape,
+  shape: queries.BatchShape & { readonly hasShares: boolean },
 ): Promise<void> {
   await queries.createArriving(tx, shape)
   const { hasVersions } = await admitArriving(tx, source, 'order', importId, now)
@@ -181,28 +188,47 @@ interface WriteShape extends queries.BatchShape {
   readonly hasVersions: boolean
   /** Customers with a shop account are connected by it. */
   readonly isConnecting: boolean
+  /** Whether any document may name who shared it. */
+  readonly hasShares: boolean
 }
 
 /** What `arriving` says of `lines` and `documents` comes into force, and what it replaces goes. */
 async function writeDocuments(tx: Sql, source: string, now: Date, shape: WriteShape): Promise<void> {
   const { hasVersions, isConnecting } = shape
+  const hasShares = shape.hasShares || (await spreads.hasSpreads(tx))
   await queries.createArrivingIdentities(tx, source, shape)
   await identify(tx, now)
+  if (hasShares) await identifySharers(tx, now)
   await queries.createSuperseding(tx, shape)
   if (hasVersions) {
     await queries.fillDisplaced(tx)
+    if (hasShares) await spreads.keepSharers(tx)
     await keepBodies(tx)
     await queries.deleteCorrected(tx)
   }
   await queries.insertDocuments(tx, source, now, { ...shape, hasReturns: await queries.hasReturns(tx) })
   await reallocateRefunds(tx, source)
   await queries.createChangedPeople(tx)
+  if (hasShares) await settleSpreads(tx, now)
   if (isConnecting || hasVersions) {
     await queries.createArrivingConnections(tx, source, isConnecting)
     await numberConnections(tx)
     await connect(tx, source, 'shop_account', now, isConnecting)
   }
-  await insertPending(tx)
+  await insertPending(tx, now)
+}
+
+async function identifySharers(tx: Sql, now: Date): Promise<void> {
+  await spreads.createArrivingSharers(tx)
+  await identify(tx, now, 'arriving_sharers')
+  await spreads.createArrivingShares(tx)
+}
+
+/** The shares of all orders that were written, corrected or refunded, and who is concerned by them. */
+async function settleSpreads(tx: Sql, now: Date): Promise<void> {
+  await spreads.createTrueSpreads(tx)
+  await numberSpreads(tx)
+  await spreads.writeSpreads(tx, now)
 }
 
 const MOVES_MAX = 20_000
@@ -213,14 +239,15 @@ const MOVES_MAX = 20_000
  *
  * @returns how many identities were followed.
  */
-export async function followIdentities(database: Database): Promise<number> {
+export async function followIdentities(database: Database, clock: Clock): Promise<number> {
   let followed = 0
   for (let claimed = MOVES_MAX; claimed === MOVES_MAX; followed += claimed) {
     claimed = await database.transaction(async (tx) => {
       const count = await claimMoves(tx, 'commerce', MOVES_MAX)
       if (count > 0) {
         await queries.followMoves(tx)
-        await insertPending(tx)
+        await spreads.followSpreads(tx)
+        await insertPending(tx, clock.now())
       }
       return count
     })
@@ -231,7 +258,11 @@ export async function followIdentities(database: Database): Promise<number> {
 /** Orders and refunds by API, with the honest options. */
 export const ORDER_FACTS = factKind<OrderFact, StagedLine>({
   fact: orderFact,
-  toRows: factLines,
+  toRows: (fact, line) => {
+    const sharer = fact.shared_by ? factIdentity(fact.source, fact.shared_by) : null
+    if (sharer === undefined) return [{ ok: false, reason: 'missing_identity', unit: fact.external_id }]
+    return factLines(fact, line, sharer)
+  },
   begin: async (tx, source, now, wanted) => {
     const currency = await settleCurrency(tx, wanted)
     if (isRefusal(currency)) return currency
@@ -239,16 +270,24 @@ export const ORDER_FACTS = factKind<OrderFact, StagedLine>({
   },
   restore: async (tx, source, now) => {
     await queries.restoreDocuments(tx)
-    await writeDocuments(tx, source, now, { isLarge: true, hasVersions: true, isConnecting: false })
+    await writeDocuments(tx, source, now, {
+      isLarge: true,
+      hasVersions: true,
+      isConnecting: false,
+      hasShares: true,
+    })
   },
 })
 
-/** Orders and refunds of who is erased stay as nobody's: see `Eraser` of customers. */
-export const eraseOrders = queries.eraseOrders
+/** Orders, refunds and shares of who is erased stay as nobody's: see `Eraser` of customers. */
+export async function eraseOrders(tx: Sql): Promise<void> {
+  await queries.eraseOrders(tx)
+  await spreads.eraseSpreads(tx)
+}
 
 /** All that is kept of a person here, as it stands. */
 export function exportOrders(db: Sql, personId: number): Promise<PersonRows> {
-  const tables = ['orders', 'order_lines', 'refunds', 'refund_lines', 'refund_allocations']
+  const tables = ['orders', 'order_lines', 'refunds', 'refund_lines', 'refund_allocations', 'spreads']
   return selectPersonRows(db, 'commerce', tables, personId)
 }
 

@@ -20,7 +20,7 @@ export async function createStaging(tx: Sql): Promise<void> {
     create temp table staged (
       line bigint, document_id text, customer text, local_at timestamp, instant_at timestamptz, item text,
       item_name text, line_id text, quantity numeric, unit_price numeric, amount numeric, refund_of text,
-      is_cancel boolean, version text, order_total numeric, order_refunded numeric, is_refunded boolean
+      is_cancel boolean, version text, shared_by text, order_total numeric, order_refunded numeric, is_refunded boolean
     ) on commit drop`.execute(tx)
   await sql`create temp table bad_documents (document_id text primary key) on commit drop`.execute(tx)
 }
@@ -31,6 +31,7 @@ export function lineText(row: StagedLine): string {
     `${row.line}\t${copyText(row.documentId)}\t${copyText(row.customer)}\t${row.localTime ?? '\\N'}\t${row.instant ?? '\\N'}\t` +
     `${copyText(row.item)}\t${copyText(row.itemName)}\t${copyText(row.lineId)}\t${row.quantity}\t${row.unitPrice ?? '\\N'}\t` +
     `${row.amount ?? '\\N'}\t${copyText(row.refundOf)}\t${row.isCancel ? 't' : 'f'}\t${row.version ?? '\\N'}\t` +
+    `${copyText(row.sharedBy && JSON.stringify(row.sharedBy))}\t` +
     `${row.orderTotal ?? '\\N'}\t${row.orderRefunded ?? '\\N'}\t${row.isRefunded ? 't' : 'f'}\n`
   )
 }
@@ -77,18 +78,18 @@ export async function resolveDocuments(tx: Sql, rules: LineRules): Promise<void>
       case when is_cancel or quantity < 0 or refund_of is not null
         then round(abs(coalesce(amount, quantity * unit_price)) * ${scale})
         else round(coalesce(amount, quantity * unit_price) * ${scale}) end::bigint as amount_minor,
-      refund_of, ${versionRank(sql`version`, rules.zone)} as version
+      refund_of, ${versionRank(sql`version`, rules.zone)} as version, shared_by
     from ${
       rules.mergeDuplicates
-        ? sql`(select distinct on (document_id, customer, local_at, instant_at, item, item_name, line_id, quantity, unit_price, amount, refund_of) *
+        ? sql`(select distinct on (document_id, customer, local_at, instant_at, item, item_name, line_id, quantity, unit_price, amount, refund_of, shared_by) *
             from staged
-            order by document_id, customer, local_at, instant_at, item, item_name, line_id, quantity, unit_price, amount, refund_of, line) s`
+            order by document_id, customer, local_at, instant_at, item, item_name, line_id, quantity, unit_price, amount, refund_of, shared_by, line) s`
         : sql`staged`
     }`.execute(tx)
   await sql`
     create temp table documents on commit drop as
     select document_id, max(customer) as customer, min(paid_at) as paid_at, max(refund_of) as refund_of,
-      count(*) as line_count,
+      max(shared_by) as shared_by, count(*) as line_count,
       count(*) filter (where not is_return) as order_lines,
       count(*) filter (where is_return) as refund_lines,
       coalesce(sum(amount_minor) filter (where not is_return), 0)::bigint as order_minor,
@@ -97,6 +98,7 @@ export async function resolveDocuments(tx: Sql, rules: LineRules): Promise<void>
         when max(paid_at) > ${rules.now} then 'future_time'
         when min(customer) <> max(customer) then 'conflicting_customer'
         when min(refund_of) <> max(refund_of) then 'conflicting_refund_of'
+        when min(shared_by) <> max(shared_by) then 'conflicting_shared_by'
         when sum(amount_minor) filter (where not is_return) < 0
           and max(amount_minor) filter (where not is_return) > 0 then 'mixed_refund'
       end as reason
@@ -150,7 +152,8 @@ export async function createArriving(tx: Sql, { isLarge }: BatchShape): Promise<
     from (
       select document_id, version, concat(
         customer, E'\x1f', extract(epoch from paid_at), E'\x1f', item, E'\x1f', item_name, E'\x1f', line_id, E'\x1f',
-        trim_scale(quantity), E'\x1f', trim_scale(unit_price), E'\x1f', amount_minor, E'\x1f', is_return, E'\x1f', refund_of) as body
+        trim_scale(quantity), E'\x1f', trim_scale(unit_price), E'\x1f', amount_minor, E'\x1f', is_return, E'\x1f', refund_of,
+        E'\x1f' || shared_by) as body
       from lines
     ) b
     group by document_id`.execute(tx)
@@ -223,17 +226,18 @@ export async function restoreDocuments(tx: Sql): Promise<void> {
   await sql`
     create temp table lines on commit drop as
     select row_number() over (order by a.fact_id, x.is_return, x.line_no) as line, a.external_id as document_id, p.value as customer,
-      x.at as paid_at, x.item, x.item_name, x.quantity, x.unit_price, x.is_return, x.amount_minor, x.refund_of
+      x.at as paid_at, x.item, x.item_name, x.quantity, x.unit_price, x.is_return, x.amount_minor, x.refund_of,
+      (select jsonb_build_array(kind, namespace, value)::text from customers.published_people s where s.identity_id = x.shared_by) as shared_by
     from arriving a
     join intake.published_bodies b using (fact_id, body_hash)
     cross join lateral jsonb_to_recordset(b.body) x(identity_id bigint, at timestamptz, refund_of text, is_return boolean,
-      line_no bigint, item text, item_name text, quantity numeric, unit_price numeric, amount_minor bigint)
+      line_no bigint, item text, item_name text, quantity numeric, unit_price numeric, amount_minor bigint, shared_by bigint)
     left join customers.published_people p using (identity_id)
     where a.is_applied`.execute(tx)
   await sql`
     create temp table documents on commit drop as
     select document_id, max(customer) as customer, min(paid_at) as paid_at, max(refund_of) as refund_of,
-      count(*) filter (where not is_return) as order_lines, count(*) filter (where is_return) as refund_lines,
+      max(shared_by) as shared_by, count(*) filter (where not is_return) as order_lines, count(*) filter (where is_return) as refund_lines,
       coalesce(sum(amount_minor) filter (where not is_return), 0)::bigint as order_minor,
       coalesce(sum(amount_minor) filter (where is_return), 0)::bigint as refund_minor
     from lines group by document_id`.execute(tx)

@@ -1,4 +1,5 @@
 import { fieldValue, fitsCurrency, readNumber, readTime, readVersion } from '../../platform/fields.ts'
+import type { Identity } from '../customers/schema.ts'
 import { type MappedRow, type Mapping, type RejectReason, versionOf } from '../intake/schema.ts'
 import type { OrderFact, OrderField, OrderOptions, StagedLine } from './schema.ts'
 
@@ -13,7 +14,7 @@ export interface LineRule {
   readonly fieldCount: number
   readonly mapping: Pick<
     Mapping,
-    'date_order' | 'dates' | 'decimal' | 'cancel_prefix' | 'strip_prefix' | 'values' | 'defaults'
+    'source' | 'date_order' | 'dates' | 'decimal' | 'cancel_prefix' | 'strip_prefix' | 'values' | 'defaults'
   >
   readonly options: OrderOptions
   /** The currency that the brand keeps; a row that names another is refused. */
@@ -34,7 +35,8 @@ export function mapLine(lineNumber: number, fields: readonly string[], rule: Lin
   if (fields.some((text) => text.includes('\0'))) return reject('nul_byte')
   if (fields.some((text) => text.length > FIELD_LENGTH_MAX)) return reject('field_too_long')
   if (!documentId) return reject('missing_order_id')
-  if (documentId.length > ID_LENGTH_MAX || field('customer_id').length > ID_LENGTH_MAX) return reject('id_too_long')
+  const ids = [documentId, field('customer_id'), field('shared_by')]
+  if (ids.some((id) => id.length > ID_LENGTH_MAX)) return reject('id_too_long')
 
   const quantityText = field('quantity')
   const priceText = field('unit_price')
@@ -85,6 +87,7 @@ export function mapLine(lineNumber: number, fields: readonly string[], rule: Lin
       amount,
       refundOf: field('refund_of') || null,
       isCancel,
+      sharedBy: field('shared_by') ? ['own_id', mapping.source, field('shared_by')] : null,
       version,
       ...totals,
     },
@@ -109,8 +112,8 @@ function orderAmounts(
   }
 }
 
-/** The lines of an order that came by API; `line` is the fact's place in the request. */
-export function factLines(fact: OrderFact, line: number): MappedRow<StagedLine>[] {
+/** The lines of an order that came by API; `line` is the fact's place in the request, `sharer` whom it names as that. */
+export function factLines(fact: OrderFact, line: number, sharer: Identity | null): MappedRow<StagedLine>[] {
   const version = versionOf(fact)
   return fact.lines.map((given) => {
     const [quantity, unitPrice, amount] = [given.quantity, given.unit_price, given.amount].map((value) =>
@@ -142,6 +145,7 @@ export function factLines(fact: OrderFact, line: number): MappedRow<StagedLine>[
         amount: amount ?? null,
         refundOf: fact.refund_of ?? null,
         isCancel: false,
+        sharedBy: sharer && [sharer.kind, sharer.namespace, sharer.value],
         version,
       },
     }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type Identity, identity } from '../customers/schema.ts'
 import { factBase } from '../intake/schema.ts'
 
 /** Fields of an order line that a mapping may name; the value is what the field is for. */
@@ -14,6 +15,7 @@ export const ORDER_FIELDS = {
   amount: 'of the line; else quantity × unit_price, rounded once',
   currency: "ISO 4217; else the mapping's",
   refund_of: 'the order that a refund reduces',
+  shared_by: 'the customer id, in the source, of who shared what was bought',
   updated_at: 'when the source last changed the order: of two versions the later one counts',
   sequence: "instead of updated_at: the source's own count of its changes",
   status: 'how far the order is; for `only`',
@@ -53,6 +55,8 @@ export interface StagedLine {
   readonly amount: string | null
   readonly refundOf: string | null
   readonly isCancel: boolean
+  /** Who shared what was bought: [kind, namespace, value]. */
+  readonly sharedBy: readonly [kind: Identity['kind'], namespace: string, value: string] | null
   /** The rank of the order's version, see `versionRank`. */
   readonly version: string | null
   /** Of the whole order, where the file has them; its first row that does counts. */
@@ -93,6 +97,8 @@ export const orderFact = factBase
       .optional(),
     /** The order that a refund reduces. */
     refund_of: z.string().min(1).max(200).optional(),
+    /** Who shared what was bought; a refund has no use for it. */
+    shared_by: identity.optional(),
     lines: z.array(factLine).min(1).max(500),
   })
   .strict()

@@ -43,7 +43,7 @@ export {
   REFERRAL_CLAIM_FACTS,
   REFERRAL_CLAIMS,
 } from './fact-kinds.ts'
-export { type PersonalFact, type PersonalKind, personalFactKind } from './personal-facts.ts'
+export { factIdentity, type PersonalFact, type PersonalKind, personalFactKind } from './personal-facts.ts'
 export { type PersonalFile, personalFileKind } from './personal-files.ts'
 export { connect, identify } from './queries.ts'
 
@@ -118,7 +118,7 @@ async function writeRecords(tx: Sql, source: string, now: Date, hasVersions: boo
   await resolvePeople(tx, now)
   await queries.writeRecords(tx)
   await queries.createChangedPeople(tx)
-  await insertPending(tx)
+  await insertPending(tx, now)
 }
 
 /** `changed_nodes` -> who is one person now; modules that keep facts by person are told which identities moved. */
@@ -150,7 +150,7 @@ export async function refreshAgedPhones(database: Database, clock: Clock): Promi
       if (count === 0) return 0
       await resolvePeople(tx, now)
       await queries.createMovedPeople(tx)
-      await insertPending(tx)
+      await insertPending(tx, now)
       return count
     })
   }
@@ -260,7 +260,7 @@ function byHand<T extends object>(
     if (isRefusal(decided)) return decided
     await resolvePeople(tx, now)
     await queries.createMovedPeople(tx)
-    await insertPending(tx)
+    await insertPending(tx, now)
     return decided
   })
 }

@@ -104,7 +104,7 @@ async function erase(
   await eraseVersions(tx, randomSecret())
   const { erasure_id, facts } = await insertErasure(tx, { marks, by, now })
   await queries.createErasedPeople(tx)
-  await insertPending(tx)
+  await insertPending(tx, now)
   // Before the commit: what the log has and the database has not is erased at the next start; the other way round, a
   // restored backup would bring them back.
   if (!given) await database.tombstones.append(marks)

@@ -39,7 +39,7 @@ async function start(t: TestContext) {
     }
     const report = await (kind === 'people' ? importPeople : importOrders)(database, systemClock, command)
     if (isRefusal(report)) throw new Error(report.message)
-    await followIdentities(database)
+    await followIdentities(database, systemClock)
     await refreshStanding(database, systemClock)
     return report
   }
@@ -122,13 +122,13 @@ test('a merge by hand joins orders, and taking it back gives each their own, lat
   const personIds = await peopleIds(database)
   const merge = await mergePeople(database, systemClock, { personIds, by: 'lead' })
   assert.ok('claim_id' in merge)
-  await followIdentities(database)
+  await followIdentities(database, systemClock)
   await refreshStanding(database, systemClock)
   assert.deepEqual(await standing(database), [{ keys: ['a', 'b'], occasions: 2, net: 3500 }])
   await feed('orders', ['order_id,customer_id,paid_at,item,amount', '4,b,2026-03-01,w,7'])
   assert.deepEqual(await standing(database), [{ keys: ['a', 'b'], occasions: 3, net: 4200 }])
   assert.ok('claim_id' in (await withdrawClaim(database, systemClock, merge.claim_id)))
-  await followIdentities(database)
+  await followIdentities(database, systemClock)
   await refreshStanding(database, systemClock)
   const [first] = before
   assert.deepEqual(await standing(database), [first, { keys: ['b'], occasions: 2, net: 3200 }])

@@ -66,8 +66,8 @@ export function toRow<Fact extends PersonalFact>(
 ): MappedRow<StagedFact> {
   const { source, external_id } = fact
   const reject = (reason: RejectReason): MappedRow<StagedFact> => ({ ok: false, reason, unit: external_id })
-  const identity = comparable(fact.identity, source)
-  const second = kind.second && comparable(kind.second(fact), source)
+  const identity = factIdentity(source, fact.identity)
+  const second = kind.second && factIdentity(source, kind.second(fact))
   if (!identity || (kind.second && !second)) return reject('missing_identity')
   if (second && isSame(identity, second)) return reject('self_referral')
   // Another zone for the same instant is the same body.
@@ -81,6 +81,12 @@ export function toRow<Fact extends PersonalFact>(
   }
 }
 
+/** An identity as a fact of a source names it; undefined when its value can be none. */
+export function factIdentity(source: string, given: Identity): Identity | undefined {
+  const namespace = IDENTITY_KINDS[given.kind].needsNamespace ? given.namespace || source : ''
+  return normaliseIdentity({ ...given, namespace })
+}
+
 /** What every fact says beside its body. */
 const HEAD_FIELDS = new Set(['kind', 'source', 'external_id', 'identity', 'referrer', 'updated_at', 'sequence'])
 
@@ -90,11 +96,6 @@ function isSame(one: Identity, other: Identity): boolean {
 
 function instantOf(text: string): string {
   return new Date(text).toISOString()
-}
-
-function comparable(given: Identity, source: string): Identity | undefined {
-  const namespace = IDENTITY_KINDS[given.kind].needsNamespace ? given.namespace || source : ''
-  return normaliseIdentity({ ...given, namespace })
 }
 
 /** Whom a fact names, for the question whether they were erased. */
@@ -158,5 +159,5 @@ async function writeFacts<Fact extends PersonalFact>(
     await keepBodies(tx)
   }
   await kind.insert(tx, source, now)
-  await insertPending(tx)
+  await insertPending(tx, now)
 }

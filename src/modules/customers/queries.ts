@@ -10,29 +10,29 @@ import type { Identity, StagedRecord } from './schema.ts'
 /*
  * Set verbs take their arguments as temporary tables of the caller's transaction:
  *
- *   arriving_identities (kind, namespace, value, identity_id, person_id)   filled here
+ *   arriving_identities (kind, namespace, value, identity_id, person_id)   filled here, or a table of another name
  *   arriving_links (external_id, kind, namespace, value)                   the identities that a record puts together
  *   arriving_connections (identity_id, person_id, begun_at, fact_id)
  */
 
 /** Fills identity_id and person_id, and makes the nodes that are new. A new node is a person until a claim links it. */
-export async function identify(tx: Sql, now: Date): Promise<void> {
+export async function identify(tx: Sql, now: Date, arriving = 'arriving_identities'): Promise<void> {
   // Looked up first: most are known, and trying to insert those would cost more and use up their ids.
-  await lookUpIdentities(tx)
+  await lookUpIdentities(tx, arriving)
   await sql`
     with made as (
       insert into customers.identities (kind, namespace, value, recorded_at)
-      select kind, namespace, value, ${now} from arriving_identities where identity_id is null
+      select kind, namespace, value, ${now} from ${sql.ref(arriving)} where identity_id is null
       order by kind, namespace collate "C", value collate "C"
       on conflict do nothing returning identity_id
     )
     insert into customers.canonical (identity_id, person_id) select identity_id, identity_id from made`.execute(tx)
-  await lookUpIdentities(tx)
+  await lookUpIdentities(tx, arriving)
 }
 
-async function lookUpIdentities(tx: Sql): Promise<void> {
+async function lookUpIdentities(tx: Sql, arriving: string): Promise<void> {
   await sql`
-    update arriving_identities a
+    update ${sql.ref(arriving)} a
     set identity_id = i.identity_id, person_id = c.person_id
     from customers.identities i join customers.canonical c using (identity_id)
     where a.identity_id is null and i.kind = a.kind and i.namespace = a.namespace and i.value = a.value`.execute(tx)

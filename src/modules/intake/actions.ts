@@ -46,6 +46,8 @@ export {
   lockIntake,
   nextFactId,
   numberConnections,
+  numberSpreads,
+  selectPending,
 } from './queries.ts'
 export { eraseRejects } from './rejects.ts'
 export { type MappingGuess, SURE } from './rules.ts'

@@ -65,7 +65,7 @@ async function concern(tx: Sql, database: Database, customer: string): Promise<n
   await sql`create temp table changed_people on commit drop as select ${person.person_id}::bigint as person_id`.execute(
     tx,
   )
-  await insertPending(tx)
+  await insertPending(tx, clock.now())
   return factId
 }
 
@@ -174,12 +174,12 @@ test('an identity that moves in a transaction that commits late takes its orders
   const late = merge(held.database)
   await held.reached
   // It takes what it sees, and may wait for the people that the merge concerns.
-  const following = followIdentities(database)
+  const following = followIdentities(database, clock)
   await isSettled(following)
   assert.equal(await people(), 2)
   held.commit()
   await Promise.all([late, following])
-  await followIdentities(database)
+  await followIdentities(database, clock)
   assert.equal(await people(), 1)
   assert.equal(await pendingOf(database, 'pending_moves', 'commerce'), 0)
   await refreshStanding(database, clock)
@@ -205,7 +205,7 @@ test('a return that comes before its order has followed a merge reduces it all t
     return rows.map((row) => [row.external_id, row.amount_minor])
   }
   assert.deepEqual(await reduced(), [['A-2', 1000]])
-  await followIdentities(database)
+  await followIdentities(database, clock)
   assert.deepEqual(await reduced(), [['A-2', 1000]])
   await refreshStanding(database, clock)
   assert.deepEqual(await standing(database), { lin: [1, 1000], wu: [1, 1000] })

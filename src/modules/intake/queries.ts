@@ -23,6 +23,13 @@ export async function numberConnections(tx: Sql): Promise<void> {
   await sql`update arriving_connections set fact_id = nextval('intake.fact_id')`.execute(tx)
 }
 
+/** The same for the caller's `true_spreads`: a spread and its end are facts, each with a number of its own. */
+export async function numberSpreads(tx: Sql): Promise<void> {
+  await sql`
+    update true_spreads set spread_id = nextval('intake.fact_id'), voided_id = nextval('intake.fact_id')
+    where spread_id is null`.execute(tx)
+}
+
 export interface ImportRow {
   readonly file_name: string
   readonly mapping_name: string
@@ -66,17 +73,17 @@ export async function insertImport(
 }
 
 /**
- * `changed_people (person_id bigint)` of the caller's transaction -> a pending row for each subscriber.
+ * `changed_people (person_id bigint)` of the caller's transaction -> a pending row for each subscriber, waiting since `now`.
  *
  * Who is pending already is locked ("do update … where false" locks and writes nothing), so that nobody claims the row
  * before this transaction commits. Left alone ("do nothing"), it was worked off without these facts, and nothing was
  * pending when they came. In one order, so that two writers do not wait for each other. For 1,000 people 4 to 10 ms, as
  * "do nothing"; writing the rows again took 20.
  */
-export async function insertPending(tx: Sql): Promise<void> {
+export async function insertPending(tx: Sql, now: Date): Promise<void> {
   await sql`
-    insert into intake.pending_people (subscriber, person_id)
-    select s.subscriber, p.person_id from intake.subscribers s, (select distinct person_id from changed_people) p
+    insert into intake.pending_people (subscriber, person_id, pending_since)
+    select s.subscriber, p.person_id, ${now}::timestamptz from intake.subscribers s, (select distinct person_id from changed_people) p
     where s.event = 'people_changed' and p.person_id > 0
     order by s.subscriber, p.person_id
     on conflict (subscriber, person_id) do update set person_id = excluded.person_id where false`.execute(tx)
@@ -104,6 +111,17 @@ export async function countPending(db: Sql, subscriber: string): Promise<number>
   const { rows } = await sql<{ pending: number }>`
     select count(*) as pending from intake.pending_people where subscriber = ${subscriber}`.execute(db)
   return rows[0]?.pending ?? 0
+}
+
+/** How many people a subscriber has yet to work off, and since when the first of them waits. */
+export async function selectPending(
+  db: Sql,
+  subscriber: string,
+): Promise<{ pending: number; pending_since: Date | null }> {
+  const { rows } = await sql<{ pending: number; pending_since: Date | null }>`
+    select count(*) as pending, min(pending_since) as pending_since
+    from intake.pending_people where subscriber = ${subscriber}`.execute(db)
+  return rows[0] ?? { pending: 0, pending_since: null }
 }
 
 /** Everything becomes pending for one subscriber at once when it rebuilds: forget what was pending before. */

@@ -20,6 +20,8 @@ export interface IntakeDeps {
   /** Has everybody concerned brought up to date, soon; does not wait for it. */
   readonly settle: (database: Database) => void
   readonly vault: Vault
+  /** Told of each fact what became of it; by a kind that there is, or `unknown`. */
+  readonly count?: (kind: string, status: FactResult['status']) => void
 }
 
 /** 1,000 orders with a few lines are about 500 kB; refused with 413 above this. */
@@ -28,9 +30,18 @@ const BODY_BYTES_MAX = 5 * 1024 * 1024
 export function registerIntakeRoutes(app: FastifyInstance, deps: IntakeDeps): void {
   const { clock, kinds, settle } = deps
 
+  function kindOf(fact: unknown): string {
+    const kind = (fact as { kind?: unknown } | null)?.kind
+    return typeof kind === 'string' && Object.hasOwn(kinds, kind) ? kind : 'unknown'
+  }
+
   async function store(database: Database, facts: readonly unknown[]): Promise<FactResult[] | Refusal> {
     try {
-      return await storeFacts(database, clock, facts, kinds)
+      const results = await storeFacts(database, clock, facts, kinds)
+      for (const [place, { status }] of isRefusal(results) ? [] : results.entries()) {
+        deps.count?.(kindOf(facts[place]), status)
+      }
+      return results
     } finally {
       // After a failure too: some of the request may be stored.
       settle(database)

@@ -76,6 +76,7 @@ export const REJECT_TEXTS = {
   other_currency: "has another currency than the brand's",
   future_time: 'has a time in the future',
   conflicting_customer: 'belongs to an order with two customers',
+  conflicting_shared_by: 'belongs to an order that two people shared',
   conflicting_refund_of: 'belongs to a refund that names two orders: give each its own document',
   order_has_bad_row: 'belongs to an order another row of which was rejected: an order is stored whole or not at all',
   left_out: 'is left out by the rule `only` of its mapping: it is not paid, for instance',
@@ -205,7 +206,7 @@ export const factResult = z.object({
 export type FactResult = z.infer<typeof factResult>
 
 /** What a key of the API may do. */
-export const API_SCOPES = ['facts:write', 'people:read'] as const
+export const API_SCOPES = ['facts:write', 'people:read', 'metrics:read'] as const
 export type ApiScope = (typeof API_SCOPES)[number]
 
 export interface ApiKey {

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { type PersonalKind, personalFactKind, personalFileKind } from '../customers/actions.ts'
 import { claimMoves, insertPending, type PersonRows, selectPersonRows } from '../intake/actions.ts'
@@ -55,14 +56,14 @@ export const REVIEWS = personalFileKind(reviews, {
 const MOVES_MAX = 20_000
 
 /** Interactions and reviews follow their identity when claims made one person of two, or two of one. */
-export async function followIdentities(database: Database): Promise<number> {
+export async function followIdentities(database: Database, clock: Clock): Promise<number> {
   let followed = 0
   for (let claimed = MOVES_MAX; claimed === MOVES_MAX; followed += claimed) {
     claimed = await database.transaction(async (tx) => {
       const count = await claimMoves(tx, 'interactions', MOVES_MAX)
       if (count > 0) {
         await queries.followMoves(tx)
-        await insertPending(tx)
+        await insertPending(tx, clock.now())
       }
       return count
     })

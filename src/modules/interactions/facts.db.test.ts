@@ -119,7 +119,7 @@ test('what a person did follows the identity when two become one', async (t) => 
   }>`select distinct person_id from customers.canonical order by 1`.execute(database.db)
   const merged = await mergePeople(database, clock, { personIds: rows.map((row) => row.person_id), by: 'lead' })
   assert.ok('claim_id' in merged)
-  assert.equal(await followIdentities(database), 1)
+  assert.equal(await followIdentities(database, clock), 1)
   const people = new Set((await read('interactions.published_interactions')).map((row) => row.person_id))
   assert.equal(people.size, 1)
 })

@@ -3,7 +3,14 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { readSettings } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY, type Settings } from '../brand/schema.ts'
-import { claimPending, countPending, deletePending, type PersonRows, selectPersonRows } from '../intake/actions.ts'
+import {
+  claimPending,
+  countPending,
+  deletePending,
+  type PersonRows,
+  selectPending,
+  selectPersonRows,
+} from '../intake/actions.ts'
 import {
   CLAIMED,
   EVERYONE,
@@ -31,6 +38,7 @@ import { segmentOf } from './rules.ts'
 import { DEPTHS, type DepthReport, RFM_SEGMENTS, RFM_VALUE_GROUPS, type RfmReport } from './schema.ts'
 import { claimLapsed, knownThen } from './time-queries.ts'
 
+export { readPersonMigration, reportMigration } from './migration.ts'
 export { compareKeys, scoreRfm } from './rules.ts'
 
 const SUBSCRIBER = 'relationship'
@@ -85,6 +93,19 @@ export async function refreshLapsed(database: Database, clock: Clock): Promise<n
     })
   }
   return refreshed
+}
+
+/** How far standing lags behind the facts that are stored. */
+export interface Freshness {
+  readonly pending_people: number
+  /** Since the fact of whoever waits longest came in; null: nobody waits. */
+  readonly oldest_pending_seconds: number | null
+}
+
+export async function readFreshness(db: Sql, now: Date): Promise<Freshness> {
+  const { pending, pending_since: since } = await selectPending(db, SUBSCRIBER)
+  const seconds = since && Math.max(0, (now.getTime() - since.getTime()) / 1000)
+  return { pending_people: pending, oldest_pending_seconds: seconds }
 }
 
 async function renewCuts(database: Database, now: Date, keptMs: number): Promise<void> {

@@ -136,6 +136,105 @@ export const depthReport = z.object({
 })
 export type DepthReport = z.infer<typeof depthReport>
 
+const depthNumber = z.number().int().min(0).max(5)
+
+/**
+ * What caused a change of depth: `time` alone, or a fact by its kind. A document is `order` or `refund` by what it did
+ * then; a connection that ended is `end_of_connection`; any other fact has the kind by which it came in.
+ */
+export const changeCause = z.object({
+  kind: z.string(),
+  /** Null where time did it. */
+  fact_id: z.number().int().nullable(),
+  source: z.string().nullable(),
+  /** The source's own id, e.g. the order number; of a connection its channel. */
+  external_id: z.string().nullable(),
+  at: z.iso.datetime(),
+})
+export type ChangeCause = z.infer<typeof changeCause>
+
+/** Who moved between two instants: what `./perennial depth --from A --to B` answers (docs/definitions.md §1.6). */
+export const migrationReport = z.object({
+  from: z.iso.datetime(),
+  to: z.iso.datetime(),
+  currency: z.string(),
+  /** Known at `to`. */
+  people: z.number().int(),
+  depths: z.array(
+    z.object({
+      depth: z.number().int(),
+      key: depthKey,
+      /** Of the people known at `to`; who was not known at `from` was at 0. */
+      people_from: z.number().int(),
+      people_to: z.number().int(),
+      /** Mean net paid, minor units, of who is there at `to`; null where nobody is. */
+      value_minor: z.number().int().nullable(),
+    }),
+  ),
+  /** Cells of the matrix in which somebody is; who stayed is in those with two equal depths. */
+  flows: z.array(z.object({ from_depth: depthNumber, to_depth: depthNumber, people: z.number().int() })),
+  ups: z.number().int(),
+  downs: z.number().int(),
+  /** ups − downs. */
+  net_deepening: z.number().int(),
+  /** Sum over who moved of the value of the depth at `to` less that of the depth at `from`, minor units. */
+  net_deepening_value_minor: z.number().int(),
+  /** People who moved from or to a depth without a value: they are not in that sum. */
+  unvalued: z.number().int(),
+  /** People who moved, by what decided it. */
+  causes: z.array(z.object({ kind: z.string(), ups: z.number().int(), downs: z.number().int() })),
+})
+export type MigrationReport = z.infer<typeof migrationReport>
+
+export const migrationQuery = z
+  .object({
+    from: z.iso.datetime({ offset: true }),
+    /** Now when absent. */
+    to: z.iso.datetime({ offset: true }).optional(),
+    /** With to_depth: one page of the people of this flow, in place of the figures. */
+    from_depth: z.coerce.number().int().min(0).max(5).optional(),
+    to_depth: z.coerce.number().int().min(0).max(5).optional(),
+    /** Keyset: the `next` of the page before. */
+    after: z.string().max(100).optional(),
+    limit: z.coerce.number().int().min(1).max(200).default(50),
+  })
+  .refine((query) => (query.from_depth === undefined) === (query.to_depth === undefined), {
+    message: 'from_depth and to_depth go together',
+  })
+export type MigrationQuery = z.infer<typeof migrationQuery>
+
+/** People of one flow, who moved last first. */
+export const flowPage = z.object({
+  total: z.number().int(),
+  people: z.array(
+    z.object({
+      person_id: z.number().int(),
+      key: z.string(),
+      source: z.string(),
+      from_depth: depthNumber,
+      to_depth: depthNumber,
+      /** The change that decided it; null for who stayed. */
+      changed_at: z.iso.datetime().nullable(),
+      cause: changeCause.nullable(),
+    }),
+  ),
+  next: z.string().nullable(),
+})
+export type FlowPage = z.infer<typeof flowPage>
+
+/** One person's changes between two instants, oldest first. */
+export const personMigration = z.object({
+  person_id: z.number().int(),
+  from: z.iso.datetime(),
+  to: z.iso.datetime(),
+  from_depth: depthNumber,
+  to_depth: depthNumber,
+  changes: z.array(
+    z.object({ changed_at: z.iso.datetime(), from_depth: depthNumber, to_depth: depthNumber, cause: changeCause }),
+  ),
+})
+export type PersonMigration = z.infer<typeof personMigration>
+
 /** A payment of a plain file, for RFM without a brand. */
 export interface Transaction {
   readonly customer: string

@@ -19,6 +19,7 @@ export function knownThen(standing: RawBuilder<unknown>, at: Date): RawBuilder<u
     select s.* from (${standing}) s
     where exists (select from commerce.published_orders o where o.person_id = s.person_id and o.paid_at <= ${at})
       or exists (select from commerce.published_refunds r where r.person_id = s.person_id and r.refunded_at <= ${at})
+      or exists (select from commerce.published_spreads p where p.person_id = s.person_id and p.spread_at <= ${at})
       or exists (select from customers.published_connections c where c.person_id = s.person_id and c.begun_at <= ${at})
       or exists (select from customers.published_memberships m where m.person_id = s.person_id and m.enrolled_at <= ${at})
       or exists (select from customers.published_claims k where k.person_id = s.person_id and k.claimed_at <= ${at})

@@ -1,0 +1,318 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Sql } from '../../platform/db.ts'
+import type { Settings } from '../brand/schema.ts'
+import { depthRunsBody, presentStanding } from './queries.ts'
+import { DEPTHS } from './schema.ts'
+import { knownThen } from './time-queries.ts'
+
+/*
+ * Who moved between two instants (docs/definitions.md §1.6). The log of depth changes is read from the later end: what
+ * holds now is stored, so depth at an instant is depth now less the changes since, and only those are read, by their time.
+ */
+
+export interface Span {
+  readonly from: Date
+  readonly to: Date
+  /** When the question is asked; `to` is not later. */
+  readonly now: Date
+}
+
+/** All statements of the transaction see the database as it is at the next one. */
+export async function readOneMoment(tx: Sql): Promise<void> {
+  await sql`set transaction isolation level repeatable read, read only`.execute(tx)
+}
+
+/** What all bodies below read: select bodies of the log of changes up to now, and of everybody's standing. */
+interface Known {
+  readonly log: RawBuilder<unknown>
+  readonly standing: RawBuilder<unknown>
+}
+
+/**
+ * Of who has lapsed since it was written the log is computed on the spot, and the whole of it, so that each person's
+ * changes follow from one another. Nearly always that is nobody, and the tables alone are read: with what is computed
+ * beside them no plan is parallel.
+ */
+async function known(db: Sql, now: Date, settings: Settings): Promise<Known> {
+  const log = sql`select person_id, changed_at, from_depth, to_depth, cause_fact_id from relationship.published_depth_changes`
+  const due = sql`(select person_id from relationship.standing where lapses_at <= ${now})`
+  const { rows } = await sql<{ found: boolean }>`select exists ${due} as found`.execute(db)
+  if (!rows[0]?.found) return { log, standing: sql`select person_id, depth, net_paid_minor from relationship.standing` }
+  return {
+    log: sql`
+      ${log} where person_id not in ${due}
+      union all
+      select person_id, since, from_depth, depth, cause from (${depthRunsBody(sql`in ${due}`, now, settings)}) r where since <= ${now}`,
+    standing: presentStanding(now, settings),
+  }
+}
+
+/** Changes of one person follow from one another, so these add up to 2^to - 2^from: a sum needs no order of changes. */
+const STEP = sql`(1 << to_depth) - (1 << from_depth)`
+
+const DEEPEST = DEPTHS.length - 1
+
+/** Every way to move, by its sum of steps. */
+const FLOWS = sql`
+  select (1 << t) - (1 << f) as steps, f as from_depth, t as to_depth
+  from generate_series(0, ${DEEPEST}::int) f cross join generate_series(0, ${DEEPEST}::int) t where t <> f`
+
+/** A change and what caused it, as one value: of several the greatest is the last. */
+const DECISION = sql`array[(date_part('epoch', changed_at) * 1000000)::bigint, coalesce(cause_fact_id, 0)]`
+
+/**
+ * One row for each person whose depth at `to` is another than at `from` (`steps` > 0: a deeper one), with the change that
+ * decided it: of those that went the same way as the person, the last. To look the change up again by its time took as
+ * long as all the rest.
+ */
+function movesBody({ log }: Known, { from, to }: Span): RawBuilder<unknown> {
+  return sql`
+    select person_id, steps, nullif(decision[2], 0) as cause_fact_id,
+      timestamptz 'epoch' + decision[1] * interval '1 microsecond' as changed_at
+    from (
+      select person_id, sum(${STEP}) as steps, case when sum(${STEP}) > 0
+        then max(${DECISION}) filter (where to_depth > from_depth)
+        else max(${DECISION}) filter (where to_depth < from_depth) end as decision
+      from (${log}) c where changed_at > ${from} and changed_at <= ${to} group by person_id having sum(${STEP}) <> 0
+    ) m`
+}
+
+/** Everyone who is known now, with their depth at `to`; who was not known then is at 0. */
+function depthsAtBody({ log, standing }: Known, { to }: Pick<Span, 'to'>): RawBuilder<unknown> {
+  return sql`
+    select person_id, array_position(array[1, 2, 4, 8, 16, 32], ((1 << s.depth) - coalesce(later.steps, 0))::int) - 1 as depth
+    from (${standing}) s
+    left join (
+      select person_id, sum(${STEP}) as steps from (${log}) c where changed_at > ${to} group by person_id
+    ) later using (person_id)`
+}
+
+/**
+ * What caused a change, by kind of fact. Whether a document sold or gave back is asked of its orders and refunds; one
+ * that did both at one instant deepens by what it sold. The most usual comes first: each is a look into an index.
+ */
+const CAUSE_KIND = sql`
+  case
+    when d.cause_fact_id is null then 'time'
+    when d.steps > 0 and ${sold()} then 'order'
+    when exists (select from customers.published_connections c
+      where c.person_id = d.person_id and c.connection_id = d.cause_fact_id and c.begun_at = d.changed_at) then 'connection'
+    when exists (select from customers.published_connections c
+      where c.person_id = d.person_id and c.connection_id = d.cause_fact_id) then 'end_of_connection'
+    when exists (select from commerce.published_allocations a
+      where a.person_id = d.person_id and a.refund_id = d.cause_fact_id and a.refunded_at = d.changed_at) then 'refund'
+    when ${sold()} then 'order'
+    when exists (select from commerce.published_spreads s
+      where s.person_id = d.person_id and s.spread_id = d.cause_fact_id) then 'spread'
+    when exists (select from commerce.published_spreads s
+      where s.person_id = d.person_id and s.voided_id = d.cause_fact_id) then 'spread_voided'
+    else (select kind from intake.published_inbox i where i.fact_id = d.cause_fact_id limit 1)
+  end`
+
+function sold(): RawBuilder<unknown> {
+  return sql`exists (select from commerce.published_orders o
+    where o.person_id = d.person_id and o.order_id = d.cause_fact_id and o.paid_at = d.changed_at)`
+}
+
+export interface FlowRow {
+  readonly from_depth: number
+  readonly to_depth: number
+  readonly cause: string
+  readonly people: number
+}
+
+/** People who moved, by flow and by the kind of fact that decided it. */
+export async function selectFlows(db: Sql, span: Span, settings: Settings): Promise<FlowRow[]> {
+  const facts = await known(db, span.now, settings)
+  const { rows } = await sql<FlowRow>`
+    select from_depth, to_depth, coalesce(cause, 'unknown') as cause, people
+    from (
+      select steps, cause, count(*) as people
+      from (select d.steps, ${CAUSE_KIND} as cause from (${movesBody(facts, span)}) d) caused group by steps, cause
+    ) counted join (${FLOWS}) f using (steps)`.execute(db)
+  return rows
+}
+
+export interface DepthRow {
+  readonly depth: number
+  readonly people: number
+  /** Sum over them of what they had paid by then, less what was refunded. */
+  readonly net_paid_minor: number
+}
+
+/** How many people are at each depth at `to`, among all who are known now, and what they had paid by then. */
+export async function selectDepthsAt(
+  db: Sql,
+  { to, now }: Pick<Span, 'to' | 'now'>,
+  settings: Settings,
+): Promise<DepthRow[]> {
+  const facts = await known(db, now, settings)
+  const { log, standing } = facts
+  if (to.getTime() === now.getTime()) {
+    const { rows } = await sql<DepthRow>`
+      select depth, count(*) as people, sum(net_paid_minor)::bigint as net_paid_minor from (${standing}) s group by depth`.execute(
+      db,
+    )
+    return rows
+  }
+  const people = await sql<{ depth: number; people: number }>`
+    select depth, sum(people)::bigint as people
+    from (
+      select depth, count(*) as people from (${standing}) s group by depth
+      union all
+      select from_depth, count(*) from (${log}) c where changed_at > ${to} group by from_depth
+      union all
+      select to_depth, -count(*) from (${log}) c where changed_at > ${to} group by to_depth
+    ) counted group by depth`.execute(db)
+  const paid = await sql<{ depth: number; net_minor: number }>`
+    select depth, sum(net_minor)::bigint as net_minor
+    from (
+      select person_id, net_minor from relationship.occasions where from_at <= ${to} and to_at > ${to}
+      union all
+      select person_id, -unmatched_minor from commerce.published_unmatched where refunded_at <= ${to}
+    ) f join (${depthsAtBody(facts, { to })}) d using (person_id) group by depth`.execute(db)
+  return people.rows.map((row) => ({
+    ...row,
+    net_paid_minor: paid.rows.find(({ depth }) => depth === row.depth)?.net_minor ?? 0,
+  }))
+}
+
+/** Of the people at depth 0 at `to` those of whom nothing had happened by then: they count as nobody. */
+export async function countUnknownAt(
+  db: Sql,
+  { to, now }: Pick<Span, 'to' | 'now'>,
+  settings: Settings,
+): Promise<number> {
+  if (to.getTime() === now.getTime()) return 0
+  const { log, standing } = await known(db, now, settings)
+  // Who has moved off 0 since then, or is there now: nobody else can have been unknown.
+  const candidates = sql`
+    select person_id from (${log}) c where changed_at > ${to} and from_depth = 0
+    union
+    select person_id from (${standing}) s where depth = 0`
+  const { rows } = await sql<{ unknown: number }>`
+    select (select count(*) from (${candidates}) c) - (select count(*) from (${knownThen(candidates, to)}) k) as unknown`.execute(
+    db,
+  )
+  return rows[0]?.unknown ?? 0
+}
+
+/** The fact that caused change `d`; null columns where time alone did. */
+const CAUSE = sql`
+  left join lateral (
+    select * from (
+      select case when d.steps > 0 then 1 else 5 end as turn, 'order' as kind, source, external_id, paid_at as at
+      from commerce.published_orders
+      where person_id = d.person_id and order_id = d.cause_fact_id and paid_at = d.changed_at
+      union all
+      select case when begun_at = d.changed_at then 2 else 3 end,
+        case when begun_at = d.changed_at then 'connection' else 'end_of_connection' end, source, channel, d.changed_at
+      from customers.published_connections where person_id = d.person_id and connection_id = d.cause_fact_id
+      union all
+      select 4, 'refund', source, external_id, refunded_at from commerce.published_refunds
+      where refund_id = d.cause_fact_id and refunded_at = d.changed_at
+      union all
+      select 6, case when s.spread_id = d.cause_fact_id then 'spread' else 'spread_voided' end, o.source, o.external_id, d.changed_at
+      from commerce.published_spreads s join commerce.published_orders o using (order_id)
+      where s.person_id = d.person_id and d.cause_fact_id in (s.spread_id, s.voided_id)
+      union all
+      select 7, kind, source, external_id, d.changed_at from intake.published_inbox where fact_id = d.cause_fact_id
+    ) known order by turn limit 1
+  ) f on d.cause_fact_id is not null`
+
+export interface CausedRow {
+  readonly changed_at: Date
+  readonly from_depth: number
+  readonly to_depth: number
+  readonly cause_fact_id: number | null
+  readonly kind: string | null
+  readonly source: string | null
+  readonly external_id: string | null
+  readonly at: Date | null
+}
+
+/** One person's changes in between, oldest first, each with the fact that caused it. */
+export async function selectChanges(
+  db: Sql,
+  personId: number,
+  { from, to, now }: Span,
+  settings: Settings,
+): Promise<CausedRow[]> {
+  const { log } = await known(db, now, settings)
+  const { rows } = await sql<CausedRow>`
+    select d.changed_at, d.from_depth, d.to_depth, d.cause_fact_id, f.kind, f.source, f.external_id, f.at
+    from (select *, ${STEP} as steps from (${log}) c) d ${CAUSE}
+    where d.person_id = ${personId} and d.changed_at > ${from} and d.changed_at <= ${to}
+    order by d.changed_at`.execute(db)
+  return rows
+}
+
+/** One person's depth at an instant: where their last change by then led. */
+export async function selectDepthOf(
+  db: Sql,
+  personId: number,
+  at: Date,
+  now: Date,
+  settings: Settings,
+): Promise<number> {
+  const { log } = await known(db, now, settings)
+  const { rows } = await sql<{ to_depth: number }>`
+    select to_depth from (${log}) c
+    where person_id = ${personId} and changed_at <= ${at} order by changed_at desc limit 1`.execute(db)
+  return rows[0]?.to_depth ?? 0
+}
+
+export interface FlowQuery {
+  readonly fromDepth: number
+  readonly toDepth: number
+  /** The place of the last row of the page before. */
+  readonly after: { readonly sort: number; readonly personId: number } | undefined
+  readonly limit: number
+}
+
+export interface MovedRow extends Omit<CausedRow, 'changed_at' | 'from_depth' | 'to_depth'> {
+  readonly person_id: number
+  readonly key: string
+  readonly source_of_key: string
+  /** Null for who stayed. */
+  readonly changed_at: Date | null
+  /** Microseconds since 1970 of the change that decided it; 0 where nothing did. */
+  readonly sort: number
+  readonly total: number
+}
+
+/** One page of the people of a flow, who moved last first; those who stayed where they were by their number. */
+export async function selectMoved(
+  db: Sql,
+  span: Span,
+  settings: Settings,
+  { fromDepth, toDepth, after, limit }: FlowQuery,
+): Promise<{ total: number; rows: MovedRow[] }> {
+  const facts = await known(db, span.now, settings)
+  const moves = movesBody(facts, span)
+  const stayed = sql`
+    select s.person_id, 0 as steps, null::bigint as cause_fact_id, null::timestamptz as changed_at
+    from (${depthsAtBody(facts, span)}) s
+    where depth = ${toDepth} and not exists (select from (${moves}) m where m.person_id = s.person_id)`
+  const moved = sql`
+    select person_id, steps, cause_fact_id, changed_at from (${moves}) m
+    where steps = (1 << ${toDepth}::int) - (1 << ${fromDepth}::int)`
+  const stayers = toDepth === 0 ? knownThen(stayed, span.to) : stayed
+  const isAfter = after ? sql`(sort, person_id) < (${after.sort}::bigint, ${after.personId}::bigint)` : sql`true`
+  const { rows } = await sql<MovedRow>`
+    with matching as materialized (
+      select *, coalesce((date_part('epoch', changed_at) * 1000000)::bigint, 0) as sort
+      from (${fromDepth === toDepth ? stayers : moved}) p
+    )
+    select d.person_id, k.key, k.source as source_of_key, d.sort, t.total, d.changed_at, d.cause_fact_id,
+      f.kind, f.source, f.external_id, f.at
+    from (select count(*) as total from matching) t
+    left join (select * from matching where ${isAfter} order by sort desc, person_id desc limit ${limit}) d on true
+    ${CAUSE}
+    left join lateral (
+      select i.value as key, i.namespace as source from customers.published_people i
+      where i.person_id = d.person_id order by i.identity_id limit 1
+    ) k on true
+    order by d.sort desc, d.person_id desc`.execute(db)
+  return { total: rows[0]?.total ?? 0, rows: rows.filter((row) => row.person_id !== null) }
+}

@@ -1,0 +1,335 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
+import { testDatabase } from '../../../test/database.ts'
+import {
+  beginStory,
+  CUSTOMERS,
+  check,
+  edges,
+  feed,
+  NOW,
+  type Story,
+  stories,
+  storyFolder,
+  tickingClock,
+} from '../../../test/histories.ts'
+import { testHttp } from '../../../test/http.ts'
+import { depthChanges, documentsInForce, type History, keepBooks, standingAt } from '../../../test/oracle.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Database } from '../../platform/db.ts'
+import { isRefusal, type Refusal } from '../../platform/refusal.ts'
+import { importOrders } from '../commerce/actions.ts'
+import { readPersonMigration, refreshLapsed, refreshStanding, reportDepth, reportMigration } from './actions.ts'
+import { listFlow } from './migration.ts'
+import { registerRelationshipRoutes } from './routes.ts'
+import { type FlowPage, flowPage, migrationReport } from './schema.ts'
+
+const RUNS = 20
+const DAY_MS = 86_400_000
+
+const told = fc.record({
+  story: stories({ connectedBy: ['none', 'shop_account', 'shop_account', 'shop_account'], corrections: 'none' }),
+  /** Pairs of instants; an instant is an edge of the period, or else a change that is there, or in the future. */
+  looks: fc.array(fc.tuple(fc.nat({ max: 1000 }), fc.nat({ max: 1000 })), { minLength: 6, maxLength: 6 }),
+})
+
+function historyOf(story: Story): History {
+  const books = keepBooks(documentsInForce(story.files, story.rules))
+  const connections = CUSTOMERS.flatMap((customer) => {
+    const [first] = books.orders.filter((order) => order.customer === customer)
+    return first && story.connectedBy === 'shop_account' ? [{ customer, begun: first.at, ended: null }] : []
+  })
+  return { ...books, connections }
+}
+
+/** The same by naive loops: who is known, where they were and are, and what decided it. */
+function expectedOf({ story, history, from, to }: { story: Story; history: History; from: number; to: number }) {
+  const { rules } = story
+  const isKnown = (customer: string) =>
+    [...history.orders, ...history.refunds].some((fact) => fact.customer === customer && fact.at <= to)
+  const people = CUSTOMERS.filter(isKnown).map((customer) => {
+    const after = standingAt(history, customer, to, rules)
+    const before = standingAt(history, customer, from, rules)
+    const between = depthChanges(history, customer, to, rules).filter(({ at }) => at > from)
+    const way = Math.sign(after.depth - before.depth)
+    const decided = between.findLast((change) => Math.sign(change.to - change.from) === way)
+    return { customer, from: before.depth, to: after.depth, netPaid: after.netPaid, between, decidedAt: decided?.at }
+  })
+  const flows: Record<string, number> = {}
+  for (const person of people) flows[`${person.from} ${person.to}`] = (flows[`${person.from} ${person.to}`] ?? 0) + 1
+  const value = (depth: number) => {
+    const there = people.filter((person) => person.to === depth)
+    if (there.length === 0) return depth === 0 ? 0 : null
+    return there.reduce((sum, person) => sum + person.netPaid, 0) / there.length
+  }
+  let byValue = 0
+  let unvalued = 0
+  for (const person of people.filter((one) => one.from !== one.to)) {
+    const [before, after] = [value(person.from), value(person.to)]
+    if (before === null || after === null) unvalued += 1
+    else byValue += after - before
+  }
+  return { people, flows, byValue, unvalued, value }
+}
+
+function answered<T>(answer: T | Refusal): T {
+  assert.ok(!isRefusal(answer), JSON.stringify(answer))
+  return answer as T
+}
+
+async function everyone(
+  database: Database,
+  span: { from: Date; to: Date; now: Date },
+  flow: { fromDepth: number; toDepth: number },
+): Promise<FlowPage['people']> {
+  const people: FlowPage['people'] = []
+  let after: string | undefined
+  do {
+    // Pages of one, so that a place between two people is met.
+    const page: FlowPage = answered(await listFlow(database, span, { ...flow, after, limit: 1 }))
+    people.push(...page.people)
+    after = page.next ?? undefined
+    if (!after) assert.equal(page.total, people.length)
+  } while (after)
+  return people
+}
+
+test('migration between any two instants is what the loops count, and its lists and causes add up', async (t) => {
+  const { database } = await testDatabase(t)
+  const folder = await storyFolder(t)
+  let moved = 0
+  const kinds = new Set<string>()
+  await check(t, told, RUNS, async ({ story, looks }) => {
+    const clock = tickingClock()
+    await beginStory(database, story.rules)
+    for (const index of story.files.keys()) {
+      await feed(database, clock, folder, story, index)
+      await refreshStanding(database, clock)
+    }
+    const history = historyOf(story)
+    // What time alone will do lies after the last fact: the questions are asked long after it, and nobody has worked it off.
+    const now = NOW + (story.rules.periodDays + 1) * DAY_MS
+    const changes = CUSTOMERS.flatMap((customer) => depthChanges(history, customer, now, story.rules))
+    const moments = changes.flatMap(({ at }) => [at - 1, at, at + 1])
+    // Two of three are just before, at or after a change, where there is one.
+    const instantOf = (look: number) => {
+      const drawn = look % 3 > 0 && moments.length > 0 ? moments : [...edges(story.rules), now]
+      return drawn[Math.floor(look / 3) % drawn.length] ?? NOW
+    }
+    const keys = new Map(
+      (await database.pool.query(`select value, person_id from customers.published_people`)).rows.map(
+        (row: { value: string; person_id: number }) => [row.value, row.person_id],
+      ),
+    )
+    for (const [a, b] of looks) {
+      const pair = [instantOf(a), instantOf(b)]
+      const [from, to] = [Math.min(...pair), Math.max(...pair)]
+      const span = { from: new Date(from), to: new Date(to), now: new Date(now) }
+      const expected = expectedOf({ story, history, from, to })
+      const report = answered(await reportMigration(database, span))
+      const place = `${span.from.toISOString()} to ${span.to.toISOString()}`
+      assert.deepEqual(
+        Object.fromEntries(report.flows.map((flow) => [`${flow.from_depth} ${flow.to_depth}`, flow.people])),
+        expected.flows,
+        place,
+      )
+      const ups = expected.people.filter((person) => person.to > person.from).length
+      const downs = expected.people.filter((person) => person.to < person.from).length
+      assert.deepEqual([report.ups, report.downs, report.net_deepening], [ups, downs, ups - downs], place)
+      assert.ok(Math.abs(report.net_deepening_value_minor - expected.byValue) <= 0.5 + 1e-6, place)
+      assert.equal(report.unvalued, expected.unvalued, place)
+      for (const { depth, value_minor: value } of report.depths) {
+        const there = expected.people.some((person) => person.to === depth) ? expected.value(depth) : null
+        assert.equal(value, there === null ? null : Math.round(there), `${place}: value of ${depth}`)
+      }
+      const standing = await reportDepth(database.db, span.now, span.to)
+      assert.deepEqual(
+        report.depths.map(({ people_to }) => people_to),
+        standing.depths.map(({ people }) => people),
+        `${place}: the people at the end are those as of then`,
+      )
+      assert.deepEqual(report, answered(await reportMigration(database, span)), place)
+
+      const byKind = new Map<string, { kind: string; ups: number; downs: number }>()
+      for (const flow of report.flows) {
+        const people = await everyone(database, span, { fromDepth: flow.from_depth, toDepth: flow.to_depth })
+        const expectedPeople = expected.people.filter(
+          (person) => person.from === flow.from_depth && person.to === flow.to_depth,
+        )
+        assert.deepEqual(
+          people.map(({ key, changed_at }) => `${key} ${changed_at ? Date.parse(changed_at) : undefined}`).sort(),
+          expectedPeople
+            .map((person) => `${person.customer} ${person.from === person.to ? undefined : person.decidedAt}`)
+            .sort(),
+          place,
+        )
+        for (const { cause } of people) {
+          if (!cause) continue
+          moved += 1
+          kinds.add(cause.kind)
+          const known = byKind.get(cause.kind) ?? { kind: cause.kind, ups: 0, downs: 0 }
+          const isUp = flow.to_depth > flow.from_depth
+          byKind.set(cause.kind, { ...known, ups: known.ups + Number(isUp), downs: known.downs + Number(!isUp) })
+        }
+      }
+      // Each person's own fact, looked up one by one, against the kinds of the set form.
+      assert.deepEqual(
+        report.causes,
+        [...byKind.values()].sort((x, y) => (x.kind < y.kind ? -1 : 1)),
+        place,
+      )
+      for (const person of expected.people) {
+        const own = answered(await readPersonMigration(database, keys.get(person.customer) ?? 0, span))
+        assert.deepEqual(
+          own.changes.map((change) => ({
+            at: Date.parse(change.changed_at),
+            from: change.from_depth,
+            to: change.to_depth,
+          })),
+          person.between,
+          place,
+        )
+        assert.deepEqual([own.from_depth, own.to_depth], [person.from, person.to], place)
+        for (const { cause, changed_at } of own.changes) {
+          assert.equal(cause.at, changed_at)
+          assert.equal(cause.kind === 'time', cause.fact_id === null)
+          assert.notEqual(cause.kind, 'unknown')
+          const named = [...history.orders, ...history.refunds].filter((fact) => fact.id === cause.external_id)
+          if (cause.kind === 'order' || cause.kind === 'refund') {
+            assert.ok(
+              named.some((fact) => fact.at === Date.parse(changed_at)),
+              `${place}: ${cause.external_id}`,
+            )
+          }
+        }
+      }
+    }
+    await refreshLapsed(database, { now: () => new Date(now) })
+    const span = { from: new Date(NOW - 400 * DAY_MS), to: new Date(now), now: new Date(now) }
+    const expected = expectedOf({ story, history, from: span.from.getTime(), to: now })
+    const report = answered(await reportMigration(database, span))
+    assert.deepEqual(
+      Object.fromEntries(report.flows.map((flow) => [`${flow.from_depth} ${flow.to_depth}`, flow.people])),
+      expected.flows,
+      'the same when the lapses are stored',
+    )
+  })
+  assert.ok(moved > 50, `${moved} people moved`)
+  assert.deepEqual([...kinds].filter((kind) => ['order', 'time', 'refund'].includes(kind)).sort(), [
+    'order',
+    'refund',
+    'time',
+  ])
+})
+
+/** The worked example of docs/definitions.md §1.6. */
+const EXAMPLE = `order_id,customer_id,paid_at,item,quantity,unit_price,refund_of
+4001,C1,2024-01-10 10:00,tea,1,100.00,
+4002,C2,2024-03-01 10:00,tea,1,60.00,
+4003,C2,2024-07-01 10:00,tea,1,40.00,
+4004,C3,2024-05-01 10:00,tea,1,80.00,
+4005,C3,2024-06-01 10:00,pot,1,90.00,
+R4005,C3,2024-08-01 10:00,pot,-1,90.00,4005
+4006,C4,2024-09-01 10:00,tea,1,50.00,
+4007,C5,2024-02-01 10:00,tea,1,30.00,
+`
+const [FROM, TO] = ['2024-06-14T16:00:00.000Z', '2025-01-09T16:00:00.000Z']
+const clock: Clock = { now: () => new Date('2025-06-01T00:00:00Z') }
+
+async function exampleBrand(t: TestContext): Promise<Database> {
+  const { database } = await testDatabase(t)
+  const folder = await mkdtemp(join(tmpdir(), 'perennial-migration-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const path = join(folder, 'orders.csv')
+  await writeFile(path, EXAMPLE)
+  const options = { connected_by: 'shop_account' }
+  answered(
+    await importOrders(database, clock, {
+      path,
+      mapping: 'orders',
+      options,
+      dryRun: false,
+      rejectsFolder: folder,
+      runsFolder: join(folder, 'runs'),
+    }),
+  )
+  await refreshStanding(database, clock)
+  return database
+}
+
+test('the worked example, and the API says the same', async (t) => {
+  const database = await exampleBrand(t)
+  const span = { from: new Date(FROM), to: new Date(TO), now: clock.now() }
+  const report = answered(await reportMigration(database, span))
+  assert.deepEqual(report, {
+    from: FROM,
+    to: TO,
+    currency: 'CNY',
+    people: 5,
+    depths: [
+      { depth: 0, key: 'unconnected', people_from: 1, people_to: 0, value_minor: null },
+      { depth: 1, key: 'connected', people_from: 0, people_to: 0, value_minor: null },
+      { depth: 2, key: 'member', people_from: 0, people_to: 1, value_minor: 10000 },
+      { depth: 3, key: 'buyer', people_from: 3, people_to: 3, value_minor: 5333 },
+      { depth: 4, key: 'repeat_buyer', people_from: 1, people_to: 1, value_minor: 10000 },
+      { depth: 5, key: 'advocate', people_from: 0, people_to: 0, value_minor: null },
+    ],
+    flows: [
+      { from_depth: 0, to_depth: 3, people: 1 },
+      { from_depth: 3, to_depth: 2, people: 1 },
+      { from_depth: 3, to_depth: 3, people: 1 },
+      { from_depth: 3, to_depth: 4, people: 1 },
+      { from_depth: 4, to_depth: 3, people: 1 },
+    ],
+    ups: 2,
+    downs: 2,
+    net_deepening: 0,
+    net_deepening_value_minor: 10000,
+    unvalued: 0,
+    causes: [
+      { kind: 'connection', ups: 1, downs: 0 },
+      { kind: 'order', ups: 1, downs: 0 },
+      { kind: 'refund', ups: 0, downs: 1 },
+      { kind: 'time', ups: 0, downs: 1 },
+    ],
+  })
+
+  const http = await testHttp(t, {
+    routes: (app) => registerRelationshipRoutes(app, { clock, brandOf: async () => ({ database }) }),
+  })
+  const cookie = await http.signInByLink()
+  const path = `/api/v1/depth/migration?from=${FROM}&to=${TO}`
+  assert.equal((await http.send(path)).status, 401)
+  const said = await (await http.send(path, { cookie })).json()
+  assert.deepEqual(migrationReport.parse(said), report)
+
+  const flow = await (await http.send(`${path}&from_depth=4&to_depth=3`, { cookie })).json()
+  const {
+    people: [moved],
+    ...rest
+  } = flowPage.parse(flow)
+  assert.deepEqual(rest, { total: 1, next: null })
+  assert.deepEqual([moved?.key, moved?.from_depth, moved?.to_depth], ['C3', 4, 3])
+  const { fact_id: _number, ...cause } = moved?.cause ?? { fact_id: null }
+  const at = '2024-08-01T02:00:00.000Z'
+  assert.deepEqual(cause, { kind: 'refund', source: 'orders', external_id: 'R4005', at })
+  assert.equal(moved?.changed_at, at)
+  assert.equal((await http.send(`${path}&from_depth=4`, { cookie })).status, 400, 'half of a flow is none')
+})
+
+test('a span that ends in the future, or before it begins, is refused', async (t) => {
+  const database = await exampleBrand(t)
+  const now = clock.now()
+  const later = new Date(now.getTime() + 1)
+  const codeOf = async (from: Date, to: Date) => {
+    const answer = await reportMigration(database, { from, to, now })
+    return isRefusal(answer) ? answer.code : undefined
+  }
+  assert.equal(await codeOf(now, later), 'future_time')
+  assert.equal(await codeOf(now, new Date(now.getTime() - 1)), 'span_ends_first')
+  assert.equal(await codeOf(now, now), undefined, 'nobody moves in no time')
+})
