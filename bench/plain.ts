@@ -93,7 +93,8 @@ async function makeStanding(tx: Sql, now: Date, settings: Settings): Promise<voi
       case when connection_id is null then '{}' when depth_if_connected = 4
         then array[connection_id, last_order, second_last_order] when depth_if_connected >= 2
         then array[connection_id, last_order] else array[connection_id] end::bigint[] as evidence,
-      depth_if_connected, last as last_occasion_at, occasions, net_paid_minor
+      case when connection_id is null then 0 else depth_if_connected end::smallint as depth_if_connected,
+      last as last_occasion_at, occasions, net_paid_minor
     from figures`.execute(tx)
   await sql`alter table plain.standing add primary key (person_id)`.execute(tx)
   await sql`create index on plain.standing (lapses_at) where lapses_at is not null`.execute(tx)

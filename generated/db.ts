@@ -10,6 +10,7 @@ export interface BrandPublishedSettings {
   recency_unit: string
   member_by_purchase: boolean
   phone_claim_days: number
+  spread_window: string
 }
 
 export interface BrandSettings {
@@ -21,6 +22,7 @@ export interface BrandSettings {
   recency_unit: Generated<string>
   member_by_purchase: Generated<boolean>
   phone_claim_days: Generated<number>
+  spread_window: Generated<string>
 }
 
 export interface CommerceOrderLines {
@@ -47,10 +49,19 @@ export interface CommerceOrders {
 }
 
 export interface CommercePublishedAllocations {
+  person_id: number | null
+  refund_id: number | null
+  order_id: number | null
+  refunded_at: Date | null
+  amount_minor: number | null
+}
+
+export interface CommercePublishedOrderLines {
   person_id: number
-  refund_id: number
   order_id: number
-  refunded_at: Date
+  line_no: number
+  item: string
+  quantity: string
   amount_minor: number
 }
 
@@ -552,6 +563,7 @@ export interface DB {
   'commerce.order_lines': CommerceOrderLines
   'commerce.orders': CommerceOrders
   'commerce.published_allocations': CommercePublishedAllocations
+  'commerce.published_order_lines': CommercePublishedOrderLines
   'commerce.published_orders': CommercePublishedOrders
   'commerce.published_refunds': CommercePublishedRefunds
   'commerce.published_spreads': CommercePublishedSpreads

@@ -853,7 +853,7 @@ export interface operations {
                         evidence: {
                             fact_id: number;
                             /** @enum {string} */
-                            kind: "order" | "refund" | "connection";
+                            kind: "order" | "connection" | "membership" | "person" | "interaction" | "review" | "spread";
                             external_id: string;
                             source: string;
                             /** Format: date-time */
@@ -868,6 +868,13 @@ export interface operations {
                             m: number;
                             segment: string;
                         } | null;
+                        interaction: {
+                            score: number;
+                            /** @enum {string} */
+                            tier: "passer_by" | "follower" | "active" | "devoted";
+                            tier_lapses_at: string | null;
+                            tier_lapses_to: ("passer_by" | "follower" | "active" | "devoted") | null;
+                        };
                         occasions_list: {
                             /** Format: date-time */
                             occasion_at: string;
@@ -997,7 +1004,7 @@ export interface operations {
                         evidence: {
                             fact_id: number;
                             /** @enum {string} */
-                            kind: "order" | "refund" | "connection";
+                            kind: "order" | "connection" | "membership" | "person" | "interaction" | "review" | "spread";
                             external_id: string;
                             source: string;
                             /** Format: date-time */
@@ -1012,6 +1019,13 @@ export interface operations {
                             m: number;
                             segment: string;
                         } | null;
+                        interaction: {
+                            score: number;
+                            /** @enum {string} */
+                            tier: "passer_by" | "follower" | "active" | "devoted";
+                            tier_lapses_at: string | null;
+                            tier_lapses_to: ("passer_by" | "follower" | "active" | "devoted") | null;
+                        };
                     };
                 };
             };

@@ -11,8 +11,10 @@ create schema brand;
 --   recency_unit text
 --   member_by_purchase boolean
 --   phone_claim_days integer
+--   spread_window text
 create view brand.published_settings as
-  select zone, currency, period_days, occasion_unit, recency_unit, member_by_purchase, phone_claim_days from brand.settings;
+  select zone, currency, period_days, occasion_unit, recency_unit, member_by_purchase, phone_claim_days, spread_window
+  from brand.settings;
 
 create table brand.settings (
   only_row boolean default true not null,
@@ -23,13 +25,15 @@ create table brand.settings (
   recency_unit text default 'day'::text not null,
   member_by_purchase boolean default true not null,
   phone_claim_days integer default 1095 not null,
+  spread_window text default 'period'::text not null,
   constraint settings_pkey PRIMARY KEY (only_row),
   constraint settings_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
   constraint settings_occasion_unit_check CHECK ((occasion_unit = ANY (ARRAY['day'::text, 'order'::text]))),
   constraint settings_only_row_check CHECK (only_row),
   constraint settings_period_days_check CHECK (((period_days >= 1) AND (period_days <= 3660))),
   constraint settings_phone_claim_days_check CHECK (((phone_claim_days >= 1) AND (phone_claim_days <= 36600))),
-  constraint settings_recency_unit_check CHECK ((recency_unit = ANY (ARRAY['day'::text, '24h'::text])))
+  constraint settings_recency_unit_check CHECK ((recency_unit = ANY (ARRAY['day'::text, '24h'::text]))),
+  constraint settings_spread_window_check CHECK ((spread_window = ANY (ARRAY['period'::text, 'ever'::text])))
 );
 
 -- commerce -----------------------------------------------------------------------------------------------------------
@@ -64,6 +68,7 @@ create table commerce.orders (
 CREATE INDEX orders_by_id ON commerce.orders USING btree (order_id);
 CREATE INDEX orders_by_identity ON commerce.orders USING btree (identity_id) WHERE (identity_id IS NOT NULL);
 CREATE INDEX orders_by_recorded ON commerce.orders USING brin (recorded_at);
+CREATE INDEX orders_free ON commerce.orders USING btree (person_id) WHERE (amount_minor = 0);
 
 -- Its columns:
 --   person_id bigint
@@ -72,7 +77,21 @@ CREATE INDEX orders_by_recorded ON commerce.orders USING brin (recorded_at);
 --   refunded_at timestamp with time zone
 --   amount_minor bigint
 create view commerce.published_allocations as
-  select person_id, refund_id, order_id, refunded_at, amount_minor from commerce.refund_allocations;
+  select person_id, refund_id, order_id, refunded_at, amount_minor from commerce.refund_allocations
+  union all
+  select o.person_id, r.refund_id, o.order_id, r.refunded_at, 0::bigint
+  from commerce.orders o join commerce.refunds r on r.source = o.source and r.of_external_id = o.external_id
+  where o.amount_minor = 0;
+
+-- Its columns:
+--   person_id bigint
+--   order_id bigint
+--   line_no integer
+--   item text
+--   quantity numeric
+--   amount_minor bigint
+create view commerce.published_order_lines as
+  select person_id, order_id, line_no, item, quantity, amount_minor from commerce.order_lines;
 
 -- Its columns:
 --   person_id bigint

@@ -129,6 +129,7 @@ export function stories({ connectedBy, corrections }: StoryOptions): fc.Arbitrar
     periodDays: fc.constantFrom(2, 30, 365),
     occasionUnit: fc.constantFrom('day', 'day', 'order'),
     memberByPurchase: fc.constantFrom(true, true, true, false),
+    spreadWindow: fc.constantFrom('period', 'period', 'ever'),
     mergeDuplicates: fc.boolean(),
   })
   const document = fc.record({
@@ -202,12 +203,13 @@ function csvOf(file: readonly SalesDocument[], rules: Rules): string {
 export async function beginStory(database: Database, rules: Rules): Promise<void> {
   const { rows } = await database.pool.query<{ name: string }>(
     `select quote_ident(schemaname) || '.' || quote_ident(tablename) as name from pg_tables
-     where schemaname in ('intake', 'customers', 'commerce', 'relationship') and tablename <> 'subscribers'`,
+     where schemaname in ('intake', 'customers', 'interactions', 'commerce', 'relationship') and tablename <> 'subscribers'`,
   )
   await database.pool.query(`truncate ${rows.map(({ name }) => name).join(', ')} restart identity`)
   await database.pool.query(
-    'update brand.settings set zone = $1, period_days = $2, occasion_unit = $3, member_by_purchase = $4, currency = null',
-    [rules.zone, rules.periodDays, rules.occasionUnit, rules.memberByPurchase],
+    `update brand.settings set zone = $1, period_days = $2, occasion_unit = $3, member_by_purchase = $4, spread_window = $5,
+       currency = null`,
+    [rules.zone, rules.periodDays, rules.occasionUnit, rules.memberByPurchase, rules.spreadWindow ?? 'period'],
   )
 }
 

@@ -1,7 +1,7 @@
 /**
  * What the rules say of a small history, by loops that anyone can check: the yardstick that the SQL of commerce and
- * relationship is held to. It shares nothing with the product on purpose; docs/definitions.md §0 and §1 are its only
- * source.
+ * of purchase occasions is held to; depth-oracle.ts goes on from here. It shares nothing with the product on purpose;
+ * docs/definitions.md §0 and 1.1 are its only source.
  */
 
 const DAY_MS = 86_400_000
@@ -29,17 +29,13 @@ export interface SalesDocument {
   readonly version?: number | undefined
 }
 
-export interface Connection {
-  readonly customer: string
-  readonly begun: number
-  readonly ended: number | null
-}
-
 export interface Rules {
   readonly zone: string
   readonly periodDays: number
   readonly occasionUnit: 'day' | 'order'
   readonly memberByPurchase: boolean
+  /** For how long a spread counts; absent: in the period. */
+  readonly spreadWindow?: 'period' | 'ever' | undefined
   /** Equal rows of a document are one. */
   readonly mergeDuplicates: boolean
 }
@@ -265,8 +261,9 @@ export function occasionsAt(books: Books, customer: string, at: number, rules: R
     const refunded = books.allocations
       .filter((allocation) => allocation.order === order.id && allocation.at <= at)
       .reduce((sum, allocation) => sum + allocation.amount, 0)
-    // Refunded in full it counts for nothing; what never cost anything cannot be refunded.
+    // Refunded in full it counts for nothing; what never cost anything is cancelled by a refund that names it.
     if (refunded > 0 && refunded >= order.amount) continue
+    if (order.amount === 0 && books.refunds.some((refund) => refund.of === order.id && refund.at <= at)) continue
     const key = rules.occasionUnit === 'order' ? order.id : String(brandDay(order.at, rules.zone))
     const known = occasions.get(key)
     occasions.set(key, {
@@ -286,112 +283,4 @@ export function netPaidAt(books: Books, customer: string, at: number, rules: Rul
     .filter((refund) => refund.customer === customer && refund.at <= at)
     .reduce((sum, refund) => sum + unmatchedOf(books, refund), 0)
   return paid - unmatched
-}
-
-export interface History extends Books {
-  readonly connections: readonly Connection[]
-}
-
-const isLive = (connection: Connection, at: number) =>
-  connection.begun <= at && (connection.ended === null || connection.ended > at)
-
-/** Depth at `at` by the facts up to `known` (docs/definitions.md §1, what orders and connections can decide). */
-function depthAt(
-  history: History,
-  customer: string,
-  at: number,
-  known: number,
-  rules: Rules,
-  isConnected?: boolean,
-): number {
-  const occasions = occasionsAt(history, customer, Math.min(at, known), rules)
-  const periodBegin = at - rules.periodDays * DAY_MS
-  const inPeriod = occasions.filter((occasion) => occasion.at > periodBegin && occasion.at <= at).length
-  const connected =
-    isConnected ??
-    history.connections.some(
-      (connection) => connection.customer === customer && isLive(connection, Math.min(at, known)),
-    )
-  const isMember = rules.memberByPurchase && occasions.length > 0
-  if (!connected) return 0
-  if (isMember && inPeriod >= 2) return 4
-  if (isMember && inPeriod === 1) return 3
-  if (inPeriod === 0 && (isMember || occasions.length > 0)) return 2
-  return 1
-}
-
-export interface DepthChange {
-  readonly at: number
-  readonly from: number
-  readonly to: number
-}
-
-/** Every instant at which something may have changed for a customer: facts, and occasions that leave the period. */
-function instantsOf(history: History, customer: string, rules: Rules): number[] {
-  const own = new Set(history.orders.filter((order) => order.customer === customer).map((order) => order.id))
-  const paid = history.orders.filter((order) => order.customer === customer).map((order) => order.at)
-  const refunded = history.allocations
-    .filter((allocation) => own.has(allocation.order))
-    .map((allocation) => allocation.at)
-  const connected = history.connections
-    .filter((connection) => connection.customer === customer)
-    .flatMap((connection) => (connection.ended === null ? [connection.begun] : [connection.begun, connection.ended]))
-  const ends = paid.map((at) => at + rules.periodDays * DAY_MS)
-  return [...new Set([...paid, ...refunded, ...connected, ...ends])].sort((a, b) => a - b)
-}
-
-export function depthChanges(history: History, customer: string, now: number, rules: Rules): DepthChange[] {
-  const changes: DepthChange[] = []
-  let from = 0
-  for (const at of instantsOf(history, customer, rules)) {
-    if (at > now) break
-    const to = depthAt(history, customer, at, at, rules)
-    if (to !== from) changes.push({ at, from, to })
-    from = to
-  }
-  return changes
-}
-
-export interface Standing {
-  readonly depth: number
-  readonly since: number | null
-  readonly lapsesAt: number | null
-  readonly lapsesTo: number | null
-  readonly depthIfConnected: number
-  readonly lastOccasionAt: number | null
-  readonly occasions: number
-  readonly netPaid: number
-  /** Beginning of the connection that decides; null: never connected. */
-  readonly connectedBy: number | null
-  /** Occasions that decide, newest first. */
-  readonly decidedBy: readonly Occasion[]
-}
-
-export function standingAt(history: History, customer: string, now: number, rules: Rules): Standing {
-  const occasions = occasionsAt(history, customer, now, rules)
-  const depth = depthAt(history, customer, now, now, rules)
-  const lapse = instantsOf(history, customer, rules)
-    .filter((at) => at > now)
-    .map((at) => ({ at, to: depthAt(history, customer, at, now, rules) }))
-    .find(({ to }) => to !== depth)
-  const known = history.connections
-    .filter((connection) => connection.customer === customer && connection.begun <= now)
-    .sort((a, b) => Number(isLive(b, now)) - Number(isLive(a, now)) || a.begun - b.begun)
-  return {
-    depth,
-    since: depthChanges(history, customer, now, rules).at(-1)?.at ?? null,
-    lapsesAt: lapse?.at ?? null,
-    lapsesTo: lapse?.to ?? null,
-    depthIfConnected: depthAt(history, customer, now, now, rules, true),
-    lastOccasionAt: occasions.at(-1)?.at ?? null,
-    occasions: occasions.length,
-    netPaid: netPaidAt(history, customer, now, rules),
-    connectedBy: known[0]?.begun ?? null,
-    decidedBy: occasions.slice(depth >= 4 ? -2 : depth >= 2 ? -1 : occasions.length).reverse(),
-  }
-}
-
-/** The one missing fact that would deepen a relationship. */
-export function nextStepOf(depth: number): string | null {
-  return { 0: 'connect', 1: 'enrol', 2: 'purchase', 3: 'repurchase', 4: 'spread' }[depth] ?? null
 }

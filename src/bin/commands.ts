@@ -3,7 +3,7 @@ import type { Brief, Person } from '../modules/analytics/schema.ts'
 import { readSettings } from '../modules/brand/actions.ts'
 import { findPerson } from '../modules/customers/actions.ts'
 import { readFreshness, rebuild, reportDepth, reportRfm } from '../modules/relationship/actions.ts'
-import { DEPTHS, RFM_SEGMENTS, type RfmReport } from '../modules/relationship/schema.ts'
+import { DEPTHS, FAN_TIERS, RFM_SEGMENTS, type RfmReport } from '../modules/relationship/schema.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
 import { inspectCluster } from '../platform/embedded-postgres.ts'
@@ -106,11 +106,17 @@ function personText(answer: Person, zone: string): string {
   const named = (depth: number) => `${depth} ${DEPTHS[depth]?.zh ?? ''} ${DEPTHS[depth]?.key ?? ''}`
   const lapse = answer.lapses_at ? `, lapses ${day(answer.lapses_at)} to ${named(answer.lapses_to ?? 0)}` : ''
   const lost = answer.is_lost ? ` (lost: was ${named(answer.depth_if_connected)})` : ''
+  const { interaction } = answer
+  const tierNamed = (tier: string | null) => `${FAN_TIERS.find((known) => known.tier === tier)?.zh} ${tier}`
+  const tierLapse = interaction.tier_lapses_at
+    ? `, lapses ${day(interaction.tier_lapses_at)} to ${tierNamed(interaction.tier_lapses_to)}`
+    : ''
   return [
     `${answer.key} (${answer.source})\n`,
     `depth ${named(answer.depth)}${lost}${answer.since ? ` since ${day(answer.since)}` : ''}${lapse}\n`,
     `next step: ${answer.next_step ?? 'none, the deepest'}\n`,
     `${answer.occasions} occasions, net paid ${formatMinor(answer.net_paid_minor, answer.currency)} ${answer.currency}, last ${day(answer.last_occasion_at)}\n`,
+    `interaction score ${interaction.score.toFixed(2)}, fan tier ${tierNamed(interaction.tier)}${tierLapse}\n`,
     answer.rfm ? `RFM ${answer.rfm.r}${answer.rfm.f}${answer.rfm.m} ${answer.rfm.segment}\n` : '',
     `\n${table(
       ['evidence', 'id', 'on'],

@@ -3,7 +3,7 @@ import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { readSettings } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
 import { findPerson } from '../customers/actions.ts'
-import { scorePerson, standingAt, standingOf } from '../relationship/actions.ts'
+import { readInteraction, scorePerson, standingAt, standingOf } from '../relationship/actions.ts'
 import { DEPTHS, type DepthKey, nextStepAt } from '../relationship/schema.ts'
 import * as queries from './queries.ts'
 import type { Brief, ListedPerson, PeopleFilter, PeoplePage, Person } from './schema.ts'
@@ -96,9 +96,10 @@ export async function readPerson(
   const settings = await readSettings(db)
   const row = await queries.selectPerson(db, standingOf(personId, at, settings), personId)
   if (!row) return refuse('missing', 'no_such_person', `There is no person ${personId}.`, 'Look the person up by key.')
-  const [facts, rfm] = await Promise.all([
+  const [facts, rfm, interaction] = await Promise.all([
     queries.selectPersonFacts(db, personId, row.evidence, at),
     scorePerson(db, personId, at),
+    readInteraction(db, personId, at),
   ])
   return {
     ...listed(row),
@@ -106,7 +107,7 @@ export async function readPerson(
     currency: settings.currency ?? DEFAULT_CURRENCY,
     depth_if_connected: row.depth_if_connected,
     is_lost: row.depth === 0 && facts.connections.length > 0,
-    next_step: nextStepAt(row.depth),
+    next_step: nextStepAt(row.depth, !settings.member_by_purchase && !facts.is_enrolled),
     identities: facts.identities,
     connections: facts.connections.map((connection) => ({
       ...connection,
@@ -115,6 +116,7 @@ export async function readPerson(
     })),
     evidence: facts.evidence.map((fact) => ({ ...fact, occurred_at: fact.occurred_at.toISOString() })),
     rfm,
+    interaction,
     occasions_list: facts.occasions.map((occasion) => ({
       ...occasion,
       occasion_at: occasion.occasion_at.toISOString(),

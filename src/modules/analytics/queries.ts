@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
+import type { Evidence } from '../relationship/schema.ts'
 
 /** One row of a list of people, as the database has it. */
 export interface PersonRow {
@@ -190,13 +191,15 @@ export interface PersonFacts {
   readonly connections: { channel: string; source: string; begun_at: Date; ended_at: Date | null }[]
   readonly evidence: {
     fact_id: number
-    kind: 'order' | 'refund' | 'connection'
+    kind: Evidence['kind']
     external_id: string
     source: string
     occurred_at: Date
   }[]
   readonly occasions: { occasion_at: Date; orders: number; net_minor: number }[]
   readonly changes: { changed_at: Date; from_depth: number; to_depth: number; cause_fact_id: number | null }[]
+  /** A membership in force, or a record that tells of one. */
+  readonly is_enrolled: boolean
 }
 
 const LIST_MAX = 50
@@ -208,7 +211,7 @@ export async function selectPersonFacts(
   evidence: readonly number[],
   at: Date,
 ): Promise<PersonFacts> {
-  const [identities, connections, facts, occasions, changes] = await Promise.all([
+  const [identities, connections, facts, occasions, changes, enrolled] = await Promise.all([
     sql<PersonFacts['identities'][number]>`
       select kind, namespace, value from customers.published_people where person_id = ${personId} order by identity_id`.execute(
       db,
@@ -222,6 +225,26 @@ export async function selectPersonFacts(
       union all
       select connection_id, 'connection', channel, source, begun_at from customers.published_connections
       where person_id = ${personId} and connection_id = any(${evidence}::bigint[])
+      union all
+      select fact_id, f.kind, i.external_id, i.source, occurred_at
+      from (
+        select membership_id as fact_id, 'membership' as kind, enrolled_at as occurred_at from customers.published_memberships
+        where person_id = ${personId} and membership_id = any(${evidence}::bigint[])
+        union all
+        select claim_id, 'person', enrolled_at from customers.published_records
+        where person_id = ${personId} and claim_id = any(${evidence}::bigint[])
+        union all
+        select interaction_id, 'interaction', occurred_at from interactions.published_interactions
+        where person_id = ${personId} and interaction_id = any(${evidence}::bigint[])
+        union all
+        select review_id, 'review', reviewed_at from interactions.published_reviews
+        where person_id = ${personId} and review_id = any(${evidence}::bigint[])
+      ) f
+      join intake.published_inbox i using (fact_id)
+      union all
+      select spread_id, 'spread', o.external_id, o.source, spread_at
+      from commerce.published_spreads s join commerce.published_orders o using (order_id)
+      where s.person_id = ${personId} and spread_id = any(${evidence}::bigint[])
       order by occurred_at desc`.execute(db),
     sql<PersonFacts['occasions'][number]>`
       select occasion_at, order_count as orders, net_minor from relationship.published_occasions
@@ -230,6 +253,13 @@ export async function selectPersonFacts(
     sql<PersonFacts['changes'][number]>`
       select changed_at, from_depth, to_depth, cause_fact_id from relationship.published_depth_changes
       where person_id = ${personId} and changed_at <= ${at} order by changed_at desc limit ${LIST_MAX}`.execute(db),
+    sql<{ is_enrolled: boolean }>`
+      select exists (
+        select from customers.published_memberships
+        where person_id = ${personId} and enrolled_at <= ${at} and (ended_at is null or ended_at > ${at})
+      ) or exists (
+        select from customers.published_records where person_id = ${personId} and enrolled_at <= ${at}
+      ) as is_enrolled`.execute(db),
   ])
   return {
     identities: identities.rows,
@@ -237,5 +267,6 @@ export async function selectPersonFacts(
     evidence: facts.rows,
     occasions: occasions.rows,
     changes: changes.rows,
+    is_enrolled: enrolled.rows[0]?.is_enrolled ?? false,
   }
 }

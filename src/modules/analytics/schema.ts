@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { depthKey, evidence, nextStep } from '../relationship/schema.ts'
+import { depthKey, evidence, interaction, nextStep } from '../relationship/schema.ts'
 
 /** One person in a list: enough to recognise them and to see why they are in it. */
 export const listedPerson = z.object({
@@ -101,7 +101,7 @@ export type PeoplePage = z.infer<typeof peoplePage>
 export const person = listedPerson.extend({
   as_of: z.iso.datetime(),
   currency: z.string(),
-  /** What a disconnected person would be were they connected. */
+  /** What somebody lost was when the last connection ended; whoever else is 0 never was anything, and is 0 here too. */
   depth_if_connected: z.number().int(),
   /** Disconnected now, connected before. */
   is_lost: z.boolean(),
@@ -128,6 +128,7 @@ export const person = listedPerson.extend({
       segment: z.string(),
     })
     .nullable(),
+  interaction,
   /** Newest first, at most 50. */
   occasions_list: z.array(
     z.object({ occasion_at: z.iso.datetime(), orders: z.number().int(), net_minor: z.number().int() }),

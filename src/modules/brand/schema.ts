@@ -13,6 +13,8 @@ export const settings = z.object({
   member_by_purchase: z.boolean(),
   /** For how long after a source last knew it a phone links, in units of 24 hours. */
   phone_claim_days: z.number().int().positive(),
+  /** For how long a spread makes an advocate: within the current period, or ever. */
+  spread_window: z.enum(['period', 'ever']),
 })
 export type Settings = z.infer<typeof settings>
 

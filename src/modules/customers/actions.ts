@@ -87,7 +87,7 @@ async function openStaging(
     identitiesOf: ({ identities }) => identities,
     // A record is one row: there is no rest of it to refuse.
     addBadUnits: async () => {},
-    badRows: async () => [],
+    badRows: queries.selectBadRecords,
     apply: async (tx, importId) => {
       const settings = await readSettings(tx)
       await queries.resolveRecords(tx, zone ?? settings.zone, now)

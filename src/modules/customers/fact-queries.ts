@@ -39,7 +39,7 @@ export async function resolveFacts(tx: Sql, now: Date): Promise<void> {
   await sql`delete from staged_facts f using bad_facts b where f.line = b.line`.execute(tx)
   await sql`
     create temp table arriving on commit drop as
-    select external_id, sha256(convert_to(concat_ws(E'\x1f', kind, namespace, value, body::text), 'UTF8')) as body_hash,
+    select external_id, sha256(convert_to(concat_ws(E'\x1f', kind, namespace, value, extract(epoch from occurred_at), body::text), 'UTF8')) as body_hash,
       ${versionRank(sql`version`, 'UTC')} as version, ${ADMITTED_COLUMNS}
     from staged_facts`.execute(tx)
   await sql`

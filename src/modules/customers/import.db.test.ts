@@ -87,6 +87,18 @@ test('a correction of the record takes the merge back, with later orders where t
   ])
 })
 
+test('who will only be enrolled in the future is rejected; the record comes in when it has happened', async (t) => {
+  const { database, feed } = await start(t)
+  const report = await feed('people', ['record_id,own_id,enrolled_at', 'r1,a,2999-01-01T00:00:00Z', 'r2,b,2024-01-01'])
+  assert.deepEqual(report.rejected_by_reason, { future_time: 1 })
+  assert.deepEqual([report.rows_in, report.rows_stored, report.rows_merged], [2, 1, 0])
+  const { rows } = await sql<{ value: string }>`
+    select value from customers.published_records join customers.published_people using (person_id)`.execute(
+    database.db,
+  )
+  assert.deepEqual(rows, [{ value: 'b' }])
+})
+
 test('masked, virtual and placeholder numbers link nobody and are kept', async (t) => {
   const { database, feed } = await start(t)
   const report = await feed('people', [

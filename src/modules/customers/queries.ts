@@ -169,6 +169,13 @@ export async function resolveRecords(tx: Sql, zone: string, now: Date): Promise<
         else seen_at::timestamp at time zone ${zone} end as seen_at
     from (select *, ${versionRank(sql`version`, zone)} as ranked from staged_records) s
     order by external_id, ranked desc nulls last, line desc`.execute(tx)
+  // An enrolment that has not happened yet is no fact; who will be a member is told when they are.
+  await sql`
+    create temp table bad_records on commit drop as
+    select s.line, 'future_time' as reason
+    from staged_records s join records r using (external_id) where r.enrolled_at > ${now}`.execute(tx)
+  await sql`delete from records where enrolled_at > ${now}`.execute(tx)
+  await sql`delete from staged_records s using bad_records b where b.line = s.line`.execute(tx)
   await sql`
     create temp table arriving_links on commit drop as
     select r.external_id, i.kind, i.namespace, i.value
@@ -187,6 +194,12 @@ export async function resolveRecords(tx: Sql, zone: string, now: Date): Promise<
     from records`.execute(tx)
   for (const table of ['records', 'arriving', 'arriving_links', 'arriving_identities'] as const)
     await sql`analyze ${sql.ref(table)}`.execute(tx)
+}
+
+/** The rows of records that cannot be, by line. */
+export async function selectBadRecords(tx: Sql): Promise<{ line: number; reason: string }[]> {
+  const { rows } = await sql<{ line: number; reason: string }>`select line, reason from bad_records`.execute(tx)
+  return rows
 }
 
 /** The records of new and corrected claims; their person is the one that the identity graph has just named. */

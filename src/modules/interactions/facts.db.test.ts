@@ -69,6 +69,11 @@ test('each kind is stored once, whatever is sent again, and a correction replace
   assert.deepEqual(await post(...facts), ['new', 'new', 'new', 'new'])
   assert.deepEqual(await post(...facts), ['known', 'known', 'known', 'known'])
   assert.deepEqual(await post({ ...VIEW, type: 'cart' }), ['corrected'])
+  assert.deepEqual(
+    await post({ ...VIEW, type: 'cart', occurred_at: '2026-03-06T10:00:00Z' }),
+    ['corrected'],
+    'the time alone',
+  )
   const interactions = await read('interactions.published_interactions')
   assert.deepEqual(
     interactions.map(({ type, item }) => [type, item]),

@@ -11,6 +11,7 @@ import {
   selectPending,
   selectPersonRows,
 } from '../intake/actions.ts'
+import { selectLastScore } from './interest-queries.ts'
 import {
   CLAIMED,
   EVERYONE,
@@ -22,6 +23,7 @@ import {
   rewriteStanding,
   selectDepthReport,
   standingBody,
+  standingOfFew,
   writeDepthChanges,
 } from './queries.ts'
 import {
@@ -34,8 +36,8 @@ import {
   selectRfmValues,
   type Ties,
 } from './rfm-queries.ts'
-import { segmentOf } from './rules.ts'
-import { DEPTHS, type DepthReport, RFM_SEGMENTS, RFM_VALUE_GROUPS, type RfmReport } from './schema.ts'
+import { interactionAt, segmentOf } from './rules.ts'
+import { DEPTHS, type DepthReport, type Interaction, RFM_SEGMENTS, RFM_VALUE_GROUPS, type RfmReport } from './schema.ts'
 import { claimLapsed, knownThen } from './time-queries.ts'
 
 export { readPersonMigration, reportMigration } from './migration.ts'
@@ -65,7 +67,7 @@ export async function refreshStanding(database: Database, clock: Clock, cutsKept
       const count = await claimPending(tx, SUBSCRIBER, BATCH_PEOPLE)
       if (count > 0) {
         const settings = await readSettings(tx)
-        await rewriteStanding(tx, CLAIMED, clock.now(), settings)
+        await rewriteStanding(tx, CLAIMED, count, clock.now(), settings)
       }
       return count
     })
@@ -88,7 +90,7 @@ export async function refreshLapsed(database: Database, clock: Clock): Promise<n
       await lockStanding(tx, 'exclusive')
       const now = clock.now()
       const count = await claimLapsed(tx, now, BATCH_PEOPLE)
-      if (count > 0) await rewriteStanding(tx, CLAIMED, now, await readSettings(tx))
+      if (count > 0) await rewriteStanding(tx, CLAIMED, count, now, await readSettings(tx))
       return count
     })
   }
@@ -140,7 +142,7 @@ export function standingAt(now: Date, asOf: Date | undefined, settings: Settings
 
 /** The same for one person, always from the facts: a lookup by key costs nothing beside the walk over everyone. */
 export function standingOf(personId: number, at: Date, settings: Settings): RawBuilder<unknown> {
-  return standingBody(onePerson(personId), at, settings)
+  return standingOfFew(onePerson(personId), at, settings)
 }
 
 /** One buyer's RFM by the cut table in force then; by cuts made now where none was. Null: not a buyer then. */
@@ -155,6 +157,11 @@ export async function scorePerson(db: Sql, personId: number, at: Date): Promise<
   const f = 1 + below(cuts.frequency, values.frequency)
   const m = 1 + below(cuts.monetary_minor, values.monetary_minor)
   return { ...values, r, f, m, segment: segmentOf(r, f) }
+}
+
+/** One person's interaction score and fan tier as of an instant. */
+export async function readInteraction(db: Sql, personId: number, at: Date): Promise<Interaction> {
+  return interactionAt(await selectLastScore(db, onePerson(personId), at), at)
 }
 
 export interface PersonScores extends RfmValues {

@@ -1,111 +1,32 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { sql } from 'kysely'
 import { testDatabase } from '../../../test/database.ts'
 import {
-  beginStory,
-  CUSTOMERS,
-  check,
-  edges,
-  feed,
-  NOW,
-  type Story,
-  stories,
-  storyFolder,
-  tickingClock,
-} from '../../../test/histories.ts'
-import {
-  type Connection,
   depthChanges,
-  documentsInForce,
   type History,
-  keepBooks,
+  interactionByRules,
   nextStepOf,
-  occasionsAt,
-  type Rules,
   standingAt as standingByRules,
-} from '../../../test/oracle.ts'
+  timedEnds,
+} from '../../../test/depth-oracle.ts'
+import { beginStory, CUSTOMERS, check, feed, NOW, storyFolder, tickingClock } from '../../../test/histories.ts'
+import { occasionsAt, type Rules } from '../../../test/oracle.ts'
+import { joined, send, type Tale, tales } from '../../../test/personal-histories.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { readSettings } from '../brand/actions.ts'
-import { rebuild, refreshStanding, standingAt, standingOf } from './actions.ts'
-import { nextStepAt } from './schema.ts'
+import { followIdentities as followOrders } from '../commerce/actions.ts'
+import { mergePeople } from '../customers/actions.ts'
+import { followIdentities as followInteractions } from '../interactions/actions.ts'
+import { readInteraction, rebuild, refreshLapsed, refreshStanding, standingAt, standingOf } from './actions.ts'
+import { EVERYONE, standingOfFew } from './queries.ts'
+import { FAN_TIERS, nextStepAt } from './schema.ts'
 
-// Depth, its dates, its evidence and its history, held to the naive loops of test/oracle.ts on random histories.
+// Depth, its dates, its evidence and its history, held to the naive loops of test/depth-oracle.ts on random histories.
 
-const RUNS = 60
+const RUNS = 40
 const DAY_MS = 86_400_000
-
-interface Told {
-  readonly story: Story
-  /** Relations beside the files: adviser and customer, begun and perhaps ended. */
-  readonly planted: readonly Connection[]
-  readonly looks: readonly number[]
-}
-
-const connections = fc.array(
-  fc.record({
-    customer: fc.constantFrom(...CUSTOMERS),
-    edge: fc.nat({ max: 1000 }),
-    length: fc.option(fc.nat({ max: 12 })),
-  }),
-  { maxLength: 5 },
-)
-
-const isNamed = (story: Story, name: string) => story.files.flat().some(({ customer }) => customer === name)
-
-const told: fc.Arbitrary<Told> = fc
-  .record({
-    story: fc.oneof(
-      stories({ connectedBy: ['none'], corrections: 'any' }),
-      stories({ connectedBy: ['shop_account'], corrections: 'same time and customer' }),
-    ),
-    connections,
-    looks: fc.array(fc.nat({ max: 1000 }), { minLength: 4, maxLength: 4 }),
-  })
-  .map(({ story, connections: drawn, looks }) => {
-    const instants = edges(story.rules)
-    const planted = drawn.map(({ customer, edge, length }) => {
-      const at = edge % instants.length
-      const ended = length === null ? null : (instants[at + length] ?? NOW)
-      return { customer, begun: instants[at] ?? NOW, ended }
-    })
-    return {
-      story,
-      // Nobody is known by a relation alone: files make the people.
-      planted: story.connectedBy === 'none' ? planted.filter(({ customer }) => isNamed(story, customer)) : [],
-      looks: looks.map((look) => instants[look % instants.length] ?? NOW),
-    }
-  })
-
-/** There is no import of relations yet, so they are written as the module will: a row, and its person pending. */
-async function plant(database: Database, planted: readonly Connection[]): Promise<void> {
-  for (const { customer, begun, ended } of planted) {
-    await database.pool.query(
-      `insert into customers.connections (person_id, connection_id, identity_id, source, channel, begun_at, ended_at, recorded_at)
-       select person_id, nextval('intake.fact_id'), identity_id, 'orders', 'planted', $2, $3, $2
-       from customers.published_people where value = $1`,
-      [customer, new Date(begun), ended === null ? null : new Date(ended)],
-    )
-  }
-  await database.pool.query(
-    `insert into intake.pending_people (subscriber, person_id)
-     select 'relationship', person_id from customers.published_people where value = any ($1) on conflict do nothing`,
-    [planted.map(({ customer }) => customer)],
-  )
-}
-
-/** What the rules know of the story: its books, and who is connected since when. */
-function historyOf({ story, planted }: Told): History {
-  const books = keepBooks(documentsInForce(story.files, story.rules))
-  const byAccount = CUSTOMERS.flatMap((customer) => {
-    // A shop account is a live connection from the first order on.
-    const [first] = books.orders.filter((order) => order.customer === customer)
-    return first ? [{ customer, begun: first.at, ended: null }] : []
-  })
-  return { ...books, connections: story.connectedBy === 'none' ? planted : byAccount }
-}
 
 interface StandingRow {
   readonly customer: string
@@ -123,19 +44,24 @@ interface StandingRow {
 
 interface Fact {
   readonly id: number
-  readonly kind: 'order' | 'refund' | 'connection'
+  readonly kind: string
   readonly document: string
   readonly at: Date
 }
 
-async function readFacts(database: Database): Promise<Map<string, Fact>> {
+/** One row for each kind a fact number is: an exchange is an order and a refund. */
+async function readFacts(database: Database): Promise<Fact[]> {
   const { rows } = await database.pool.query<Fact>(
     `select order_id as id, 'order' as kind, external_id as document, paid_at as at from commerce.published_orders
      union all select refund_id, 'refund', external_id, refunded_at from commerce.published_refunds
      union all select connection_id, 'connection', '', begun_at from customers.published_connections
-     union all select connection_id, 'end of connection', '', ended_at from customers.published_connections where ended_at is not null`,
+     union all select connection_id, 'end of connection', '', ended_at from customers.published_connections where ended_at is not null
+     union all select membership_id, 'membership', '', enrolled_at from customers.published_memberships
+     union all select claim_id, 'membership', '', enrolled_at from customers.published_records where enrolled_at is not null
+     union all select interaction_id, 'interaction', type, occurred_at from interactions.published_interactions
+     union all select review_id, 'review', item, reviewed_at from interactions.published_reviews`,
   )
-  return new Map(rows.map((fact) => [`${fact.kind} ${fact.id}`, fact]))
+  return rows
 }
 
 async function served(database: Database, now: Date, asOf: Date | undefined): Promise<StandingRow[]> {
@@ -150,14 +76,16 @@ function assertStanding(
   history: History,
   rules: Rules,
   rows: readonly StandingRow[],
-  facts: Map<string, Fact>,
+  facts: readonly Fact[],
   at: number,
-  isStored: boolean,
 ) {
   // Whom only a replaced version of a document names is nobody.
-  const who = [...history.orders, ...history.refunds, ...history.connections].flatMap((fact) =>
-    ('begun' in fact ? fact.begun : fact.at) <= at && fact.customer !== '' ? [fact.customer] : [],
-  )
+  const known = [
+    ...[...history.orders, ...history.refunds, ...history.acts, ...history.reviews],
+    ...history.connections.map(({ customer, begun }) => ({ customer, at: begun })),
+    ...history.memberships.map(({ customer, enrolled }) => ({ customer, at: enrolled })),
+  ]
+  const who = known.filter((fact) => fact.at <= at && fact.customer !== '').map(({ customer }) => customer)
   assert.deepEqual(rows.map(({ customer }) => customer).sort(), [...new Set(who)].sort(), 'people')
   for (const row of rows) {
     const expected = standingByRules(history, row.customer, at, rules)
@@ -168,8 +96,7 @@ function assertStanding(
         since: row.since?.getTime() ?? null,
         lapsesAt: row.lapses_at?.getTime() ?? null,
         lapsesTo: row.lapses_to,
-        // A stored row keeps what it was when it was written: people with no connection have no date to lapse on.
-        depthIfConnected: isStored ? null : row.depth_if_connected,
+        depthIfConnected: row.depth_if_connected,
         lastOccasionAt: row.last_occasion_at?.getTime() ?? null,
         occasions: row.occasions,
         netPaid: row.net_paid_minor,
@@ -180,7 +107,7 @@ function assertStanding(
         since: expected.since,
         lapsesAt: expected.lapsesAt,
         lapsesTo: expected.lapsesTo,
-        depthIfConnected: isStored ? null : expected.depthIfConnected,
+        depthIfConnected: expected.depthIfConnected,
         lastOccasionAt: expected.lastOccasionAt,
         occasions: expected.occasions,
         netPaid: expected.netPaid,
@@ -203,28 +130,25 @@ async function assertAlone(database: Database, rows: readonly StandingRow[], at:
   assert.deepEqual(alone.rows, [expected], `${customer} alone`)
 }
 
-/** The connection that decides, then the first payment of each deciding occasion, newest first. */
 function assertEvidence(
   row: StandingRow,
   expected: ReturnType<typeof standingByRules>,
   history: History,
   rules: Rules,
-  facts: Map<string, Fact>,
+  facts: readonly Fact[],
   at: number,
 ): void {
   const place = `evidence of ${row.customer} as of ${new Date(at).toISOString()}`
-  const [connection, ...orders] = row.evidence
-  assert.equal(facts.get(`connection ${connection}`)?.at.getTime() ?? null, expected.connectedBy, place)
-  assert.equal(orders.length, expected.depth === 0 ? 0 : expected.decidedBy.length, place)
+  assert.equal(row.evidence.length, expected.evidence.length, place)
+  assert.equal(new Set(row.evidence).size, row.evidence.length, place)
   const occasions = occasionsAt(history, row.customer, at, rules)
-  orders.forEach((order, index) => {
-    const fact = facts.get(`order ${order}`)
-    assert.equal(fact?.at.getTime(), expected.decidedBy[index]?.at, place)
+  expected.evidence.forEach(({ kind, at: when }, index) => {
+    const fact = facts.find((known) => known.id === row.evidence[index] && known.kind === kind)
+    assert.equal(fact?.at.getTime(), when, `${place}: ${kind}`)
     // Payments of one instant are equally first; but it is one that counts.
-    const counts = occasions.some((occasion) => occasion.orders.includes(fact?.document ?? ''))
+    const counts = kind !== 'order' || occasions.some((occasion) => occasion.orders.includes(fact?.document ?? ''))
     assert.ok(counts, `${place}: ${fact?.document} counts`)
   })
-  assert.equal(new Set(orders).size, orders.length, place)
 }
 
 interface ChangeRow {
@@ -250,7 +174,7 @@ function assertChanges(
   history: History,
   rules: Rules,
   rows: readonly ChangeRow[],
-  facts: Map<string, Fact>,
+  facts: readonly Fact[],
   until: number,
 ) {
   assert.deepEqual(
@@ -263,12 +187,11 @@ function assertChanges(
   for (const { customer, at, cause } of rows) {
     const place = `cause of the change of ${customer} at ${new Date(at).toISOString()}`
     if (cause === null) {
-      const paid = history.orders.filter((order) => order.customer === customer).map((order) => order.at)
-      assert.ok(paid.includes(at - rules.periodDays * DAY_MS), `${place}: time alone, so an occasion left the period`)
+      const ends = timedEnds(history, customer, at, rules)
+      assert.ok(ends.includes(at), `${place}: time alone, so it takes something away then`)
     } else {
-      const kinds = ['order', 'refund', 'connection', 'end of connection'].map((kind) => facts.get(`${kind} ${cause}`))
       assert.ok(
-        kinds.some((fact) => fact?.at.getTime() === at),
+        facts.some((fact) => fact.id === cause && fact.at.getTime() === at),
         `${place}: a fact of that instant`,
       )
     }
@@ -294,45 +217,136 @@ async function readTables(database: Database, now: Date): Promise<{ occasions: R
   }
 }
 
-async function live(database: Database, clock: Clock, folder: string, { story, planted }: Told): Promise<void> {
+async function live(database: Database, clock: Clock, folder: string, { story, told }: Tale): Promise<void> {
   await beginStory(database, story.rules)
+  await send(database, clock, told.early)
+  await refreshStanding(database, clock)
   for (const index of story.files.keys()) {
     await feed(database, clock, folder, story, index)
     await refreshStanding(database, clock)
   }
-  await plant(database, planted)
+  await send(database, clock, told.late)
   await refreshStanding(database, clock)
+}
+
+/** Whom no further fact is about may take either form: they say the same. */
+async function assertForms(database: Database, rows: readonly StandingRow[], at: number): Promise<void> {
+  const settings = await readSettings(database.db)
+  const byRuns = await sql<StandingRow>`${standingOfFew(EVERYONE, new Date(at), settings)}`.execute(database.db)
+  for (const { customer, ...row } of rows) {
+    const other = byRuns.rows.find(({ person_id }) => person_id === row.person_id)
+    assert.deepEqual(other, row, `${customer} by runs as of ${new Date(at).toISOString()}`)
+  }
+}
+
+/** b turns out to be a: facts follow, and who is concerned is computed anew. */
+async function join(database: Database, clock: Clock): Promise<boolean> {
+  const { rows } = await database.pool.query<{ person_id: number }>(
+    `select person_id from customers.published_people where value in ('a', 'b')`,
+  )
+  if (rows.length < 2) return false
+  const merged = await mergePeople(database, clock, { personIds: rows.map((row) => row.person_id), by: 'test' })
+  assert.ok('claim_id' in merged)
+  await followOrders(database, clock)
+  await followInteractions(database, clock)
+  await refreshStanding(database, clock)
+  return true
+}
+
+const MET = [
+  '0',
+  '0 lost',
+  '1',
+  '2 by interaction',
+  '2 by membership',
+  '2 by order',
+  '3 by order',
+  '4 by order',
+  '5 by order',
+]
+
+/** The depth, and which fact makes the member. */
+function wayOf(row: StandingRow, facts: readonly Fact[]): string {
+  if (row.depth < 2) return row.depth_if_connected > row.depth ? `${row.depth} lost` : String(row.depth)
+  const second = facts.find(({ id, kind }) => id === row.evidence[1] && kind !== 'refund')
+  return `${row.depth} by ${second?.kind}`
+}
+
+/** The interaction score and the fan tier, and when time alone changes the tier. */
+async function assertInteractions(
+  database: Database,
+  history: History,
+  rows: readonly StandingRow[],
+  at: number,
+): Promise<void> {
+  for (const row of rows) {
+    const place = `${row.customer} as of ${new Date(at).toISOString()}`
+    const answer = await readInteraction(database.db, row.person_id, new Date(at))
+    const expected = interactionByRules(history, row.customer, at)
+    assert.ok(Math.abs(answer.score - expected.score) < 0.006, `${place}: ${answer.score}, ${expected.score}`)
+    assert.equal(
+      FAN_TIERS.findIndex(({ tier }) => tier === answer.tier),
+      expected.tier,
+      place,
+    )
+    assert.equal(answer.tier_lapses_at && Date.parse(answer.tier_lapses_at), expected.lapsesAt, place)
+  }
 }
 
 test('depth now, later and as of past instants, its log, and what a rebuild makes of it', async (t) => {
   const { database } = await testDatabase(t)
   const folder = await storyFolder(t)
-  await check(t, told, RUNS, async (tale) => {
+  const met = new Set<string>()
+  await check(t, tales, RUNS, async (tale) => {
     const { rules } = tale.story
     const clock = tickingClock()
     await live(database, clock, folder, tale)
-    const history = historyOf(tale)
+    const isJoined = tale.isJoined && (await join(database, clock))
+    const history = isJoined ? joined(tale.history, 'b', 'a') : tale.history
     const facts = await readFacts(database)
+    const look = async (now: Date, asOf: Date | undefined) => {
+      const rows = (await served(database, now, asOf)).filter(({ customer }) => !isJoined || customer !== 'b')
+      for (const row of rows) met.add(wayOf(row, facts))
+      return rows
+    }
+    const changesUntil = async (until: number) =>
+      (await readChanges(database, until)).filter(({ customer }) => !isJoined || customer !== 'b')
 
     const now = clock.now()
-    assertStanding(history, rules, await served(database, now, undefined), facts, now.getTime(), true)
+    assertStanding(history, rules, await look(now, undefined), facts, now.getTime())
     // Time passes and nobody writes: rows that lapsed since are answered anew.
     for (const days of [rules.periodDays / 2, 3 * rules.periodDays]) {
       const later = new Date(now.getTime() + days * DAY_MS)
-      assertStanding(history, rules, await served(database, later, undefined), facts, later.getTime(), true)
+      assertStanding(history, rules, await look(later, undefined), facts, later.getTime())
     }
     for (const past of [NOW, ...tale.looks]) {
-      const rows = await served(database, now, new Date(past))
-      assertStanding(history, rules, rows, facts, past, false)
+      const rows = await look(now, new Date(past))
+      assertStanding(history, rules, rows, facts, past)
       await assertAlone(database, rows, past)
+      await assertInteractions(database, history, rows, past)
+      await assertForms(database, rows, past)
     }
-    assertChanges(history, rules, await readChanges(database, NOW), facts, NOW)
+    assertChanges(history, rules, await changesUntil(NOW), facts, NOW)
 
     // What grew file by file is what a rebuild makes, row for row.
     const grown = await readTables(database, now)
     await rebuild(database, { now: () => now })
     assert.deepEqual(await readTables(database, now), grown)
-    const changes = await readChanges(database, now.getTime())
-    assertChanges(history, rules, changes, facts, now.getTime())
+    assertChanges(history, rules, await changesUntil(now.getTime()), facts, now.getTime())
+
+    // What time takes away is found by its date, stored once, and is what a rebuild would make then.
+    const later = new Date(now.getTime() + tale.daysLater * DAY_MS)
+    await refreshLapsed(database, { now: () => later })
+    assert.equal(await refreshLapsed(database, { now: () => later }), 0, 'nothing is left to lapse')
+    assertStanding(history, rules, await look(later, undefined), facts, later.getTime())
+    assertChanges(history, rules, await changesUntil(later.getTime()), facts, later.getTime())
+    const stored = await readTables(database, later)
+    await rebuild(database, { now: () => later })
+    assert.deepEqual(await readTables(database, later), stored)
   })
+  assert.deepEqual(
+    MET.filter((way) => !met.has(way)),
+    [],
+    'the histories come to every depth, by every way',
+  )
 })

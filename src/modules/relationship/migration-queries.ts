@@ -1,7 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
-import { depthRunsBody, presentStanding } from './queries.ts'
+import { depthRunsBody } from './depth-queries.ts'
+import { presentStanding } from './queries.ts'
 import { DEPTHS } from './schema.ts'
 import { knownThen } from './time-queries.ts'
 

@@ -38,7 +38,7 @@ export function occasionsBody(
     ), orders_then as (
       -- Every order of the occasion at every instant of its history, with what was refunded of it by then.
       select i.person_id, i.occasion_key, i.at, i.fact_id, o.order_id, o.paid_at, o.amount_minor,
-        coalesce(sum(a.amount_minor), 0)::bigint as refunded_minor
+        coalesce(sum(a.amount_minor), 0)::bigint as refunded_minor, count(a.refund_id) > 0 as is_refunded
       from instants i
       join eventful_orders o on o.person_id = i.person_id and o.occasion_key = i.occasion_key and o.paid_at <= i.at
       left join commerce.published_allocations a
@@ -52,7 +52,7 @@ export function occasionsBody(
         (coalesce(sum(amount_minor - refunded_minor) filter (where counts), 0))::bigint as net_minor,
         lead(at) over (partition by person_id, occasion_key order by at) as next_at,
         lead(fact_id) over (partition by person_id, occasion_key order by at) as next_fact_id
-      from (select *, refunded_minor = 0 or refunded_minor < amount_minor as counts from orders_then) o
+      from (select *, not is_refunded or refunded_minor < amount_minor as counts from orders_then) o
       group by person_id, occasion_key, at, fact_id
     )
     select person_id, occasion_key, at as from_at, coalesce(next_at, 'infinity') as to_at, occasion_at, order_id, order_count,

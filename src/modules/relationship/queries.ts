@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
+import { depthCase, depthRunsBody, furtherPeople, furtherSpans } from './depth-queries.ts'
 import { occasionsBody } from './occasions-queries.ts'
 import { hasFacts } from './people-queries.ts'
 
@@ -24,75 +25,12 @@ export function occasionsOf(settings: Pick<Settings, 'occasion_unit' | 'zone'>):
 }
 
 /**
- * Depth by its three counts; tested from the deepest down, the first that holds is it (domain.md §1). Who has bought in
- * the period is a buyer only as a member; who bought before it is dormant, member or not.
- */
-function depthCase(connections: RawBuilder<unknown>, memberByPurchase: boolean): RawBuilder<unknown> {
-  return sql`
-    (case
-      when ${connections} = 0 then 0
-      when in_period >= 2 and ${memberByPurchase} then 4
-      when in_period = 1 and ${memberByPurchase} then 3
-      when in_period = 0 and ever >= 1 then 2
-      else 1
-    end)::smallint`
-}
-
-/**
  * Refreshes go side by side, each with its own people; a rebuild waits for them and they for it. Otherwise a rebuild
  * that had read before a refresh wrote would hang its older row in place of the newer one.
  */
 export async function lockStanding(tx: Sql, mode: 'shared' | 'exclusive'): Promise<void> {
   const lock = mode === 'shared' ? sql`pg_advisory_xact_lock_shared` : sql`pg_advisory_xact_lock`
   await sql`select ${lock}(hashtext('perennial standing'))`.execute(tx)
-}
-
-/**
- * How deep each relationship was at every instant up to \`now\`, and when time alone will change it: one row for each
- * run of equal depth (domain.md §1).
- *
- * Depth rests on three counts, each a sum of steps in time: occasions in period (an occasion adds one from the
- * instant it is known to count until it is voided or P has passed), occasions ever, and live connections. So one
- * running sum gives history, `since` and `lapses_at` alike, by the same words: the run that holds at `now` began at
- * `since` and ends at `lapses_at`. Facts after `now` are left out first, so it is also the truth as of a past instant.
- */
-export function depthRunsBody(
-  scope: Scope,
-  now: Date,
-  settings: Pick<Settings, 'period_days' | 'member_by_purchase'>,
-  occasions: RawBuilder<unknown> = sql`relationship.occasions`,
-): RawBuilder<unknown> {
-  const period = sql`make_interval(hours => ${settings.period_days * 24})`
-  return sql`
-    with known as (
-      select person_id, from_at, case when to_at <= ${now} then to_at else 'infinity' end as to_at, opened_by, closed_by,
-        case when to_at <= ${now} then closed_by end as ended_by, occasion_at + ${period} as period_ends_at
-      from ${occasions} as o where person_id ${scope} and from_at <= ${now}
-    ), steps as (
-      select person_id, from_at as at, (period_ends_at > from_at)::int as in_period, 1 as ever, 0 as connections, opened_by as cause from known
-      union all
-      select person_id, period_ends_at, -1, 0, 0, null from known where period_ends_at > from_at and period_ends_at < to_at
-      union all
-      select person_id, to_at, -(period_ends_at >= to_at)::int, -1, 0, ended_by from known where to_at < 'infinity'
-      union all
-      select person_id, begun_at, 0, 0, 1, connection_id from customers.published_connections
-      where person_id ${scope} and begun_at <= ${now}
-      union all
-      select person_id, ended_at, 0, 0, -1, connection_id from customers.published_connections
-      where person_id ${scope} and begun_at <= ${now} and ended_at <= ${now}
-    ), instants as (
-      select person_id, at, sum(in_period) as in_period, sum(ever) as ever, sum(connections) as connections, max(cause) as cause
-      from steps group by person_id, at
-    ), counted as (
-      select person_id, at, cause, sum(in_period) over w as in_period, sum(ever) over w as ever, sum(connections) over w as connections
-      from instants window w as (partition by person_id order by at)
-    ), compared as (
-      select *, lag(depth, 1, 0::smallint) over (partition by person_id order by at) as from_depth
-      from (select *, ${depthCase(sql`connections`, settings.member_by_purchase)} as depth from counted) d
-    )
-    select person_id, at as since, from_depth, depth, cause, lead(at) over w as ends_at, lead(depth) over w as next_depth
-    from compared where depth <> from_depth
-    window w as (partition by person_id order by at)`
 }
 
 /** Of the occasions that count at `now`: how many, the latest, and what they brought. */
@@ -141,7 +79,6 @@ function spansBody(
   scope: Scope,
   now: Date,
   settings: Pick<Settings, 'period_days' | 'member_by_purchase'>,
-  occasions: RawBuilder<unknown>,
 ): RawBuilder<unknown> {
   const end = sql`least(to_at, occasion_at + make_interval(hours => ${settings.period_days * 24}))`
   const ever = sql`array_agg(from_at order by from_at) as ever_begins, array_agg(to_at order by to_at) as ever_ends`
@@ -153,7 +90,7 @@ function spansBody(
       ${settings.member_by_purchase ? sql`max(to_at) as ever_until` : ever}
     from (
       select person_id, from_at, case when to_at <= ${now} then to_at else 'infinity' end as to_at, occasion_at, order_id, net_minor
-      from ${occasions} as o where person_id ${scope} and from_at <= ${now}
+      from relationship.occasions where person_id ${scope} and from_at <= ${now}
     ) known
     group by person_id`
 }
@@ -183,26 +120,44 @@ const DORMANT_UNTIL = sql`(
     and (select count(*) from unnest(begins) b where b < at) = (select count(*) from unnest(ends) e where e < at))`
 
 /**
- * Standing as of `now`. A depth is a set of conditions, so it holds since the last of them came to hold, and lapses
- * when the period takes an occasion from it. Facts after `now` are left out first: a past instant has its own truth.
+ * Standing as of `now`, by two forms that say the same: whom a further fact is about by the runs of their depth, everybody
+ * else by arrays. Facts after `now` are left out first: a past instant has its own truth.
  */
-export function standingBody(
-  scope: Scope,
-  now: Date,
-  settings: Settings,
-  occasions: RawBuilder<unknown> = sql`relationship.occasions`,
-): RawBuilder<unknown> {
-  return standingOver(figuresBody(scope, now, settings, occasions), now, settings)
+export function standingBody(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
+  return sql`
+    ${standingByArrays(plainFigures(scope, now, settings), now, settings)}
+    union all
+    select * from (${furtherStanding(scope, now, settings)}) further`
+}
+
+/** The same for few people, all by runs: it is planned in a third of the time, and of few people that is most of it. */
+export function standingOfFew(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
+  return standingByRuns(scope, now, settings, ofPeople(figuresBody(scope, now, settings)))
+}
+
+/** The people of `scope` whom a further fact is about. */
+function furtherStanding(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
+  const further: Scope = sql`in (select person_id from further_people)`
+  return sql`
+    with further_people as materialized (${furtherPeople(scope)})
+    ${standingByRuns(further, now, settings, figuresBody(further, now, settings))}`
 }
 
 /** All that standing rests on, one row for each person of the canonical map. */
-function figuresBody(scope: Scope, now: Date, settings: Settings, occasions: RawBuilder<unknown>): RawBuilder<unknown> {
+function figuresBody(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
   const columns = sql`person_id, live, last_occasion_at, latest_orders, net_paid_minor, begins, ends, ${
     settings.member_by_purchase ? sql`ever_until` : sql`ever_begins, ever_ends`
   }, connected_begins, connected_ends, connected_until, connection_id`
   return sql`
-    select ${columns} from (${withNetPaid(scope, now, spansBody(scope, now, settings, occasions))}) b
+    select ${columns} from (${withNetPaid(scope, now, spansBody(scope, now, settings))}) b
     left join (${connectedBody(scope, now)}) c using (person_id)`
+}
+
+/** The same without whom a further fact is about. */
+function plainFigures(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
+  return sql`
+    select * from (${figuresBody(scope, now, settings)}) figures
+    where not exists (select from (${furtherPeople(scope)}) f where f.person_id = figures.person_id)`
 }
 
 /**
@@ -216,7 +171,8 @@ function ofPeople(figures: RawBuilder<unknown>): RawBuilder<unknown> {
     where live is not null or connection_id is not null or ${hasFacts(sql`known.person_id`)}`
 }
 
-function standingOver(figures: RawBuilder<unknown>, now: Date, settings: Settings): RawBuilder<unknown> {
+/** Whoever no further fact is about. A depth is a set of conditions: it holds since the last of them came to hold. */
+function standingByArrays(figures: RawBuilder<unknown>, now: Date, settings: Settings): RawBuilder<unknown> {
   const oneSince = sinceAtLeast(1, sql`begins`, sql`ends`)
   // Two hold between begin i + 1 and end i, when that is later.
   const twoUntil = sql`(
@@ -238,10 +194,10 @@ function standingOver(figures: RawBuilder<unknown>, now: Date, settings: Setting
         when connection_id is not null then array[connection_id]
         else '{}'
       end::bigint[] as evidence,
-      depth_if_connected, last_occasion_at, ever::int as occasions, net_paid_minor
+      case when depth > 0 then depth when connected_until is null then 0::smallint else ${lostDepth(settings)} end as depth_if_connected,
+      last_occasion_at, ever::int as occasions, net_paid_minor
     from (
-      select *, ${depthCase(sql`connections`, settings.member_by_purchase)} as depth,
-        ${depthCase(sql`1`, settings.member_by_purchase)} as depth_if_connected
+      select *, ${depthCase(sql`connections`, settings, 'none')} as depth
       from (
         select *, coalesce((one_until > ${now})::int, 0) + coalesce((two_until > ${now})::int, 0) as in_period
         from (
@@ -250,6 +206,63 @@ function standingOver(figures: RawBuilder<unknown>, now: Date, settings: Setting
           from (${ofPeople(figures)}) f
         ) spans
       ) counted
+    ) s`
+}
+
+/** What somebody lost was: the depth just before the last connection ended. Looked up, because few are lost. */
+function lostDepth(settings: Settings): RawBuilder<unknown> {
+  return sql`(
+    select ${depthCase(sql`1`, settings, 'none')} from (
+      select count(*) as ever, count(*) filter (
+        where occasion_at + make_interval(hours => ${settings.period_days * 24}) >= connected_until) as in_period
+      from relationship.occasions o
+      where o.person_id = s.person_id and o.from_at < connected_until and o.to_at >= connected_until
+    ) then_held)`
+}
+
+/**
+ * The people of `figures`, by the run of their depth that holds at `now`. Who was never connected has none. What somebody lost
+ * was is what their last change was from.
+ */
+function standingByRuns(
+  scope: Scope,
+  now: Date,
+  settings: Settings,
+  figures: RawBuilder<unknown>,
+): RawBuilder<unknown> {
+  const latest = (condition: string) =>
+    sql`(array_agg(begun_by order by begin_at desc, begun_by desc) filter (where condition = ${condition}))[1]`
+  // Evidence has to stand for as long as the depth does: of two ways to be a member it is the one that holds longer.
+  const isEnrolledDeciding = sql`(enrolled_until is not null and case
+    when depth = 2 then ever = 0 and enrolled_until >= coalesce(interested_until, enrolled_until)
+    else depth > 2 and not ${settings.member_by_purchase} end)`
+  return sql`
+    select person_id, depth, since, ends_at as lapses_at, next_depth as lapses_to,
+      array_remove(array[connection_id]
+        || case when ${isEnrolledDeciding} then array[enrolled_by] end
+        || case when depth >= 4 then latest_orders when depth >= 2 then latest_orders[1:1] end
+        || case when depth = 2 and ever = 0 and not ${isEnrolledDeciding} then array[scored_by, product_by] end
+        || case when depth = 5 then array[spread_by] end, null)::bigint[] as evidence,
+      case when depth > 0 then depth else coalesce(from_depth, 0::smallint) end as depth_if_connected,
+      last_occasion_at, ever::int as occasions, net_paid_minor
+    from (
+      with spans as materialized (${furtherSpans(scope, now, settings)}),
+      deciding as (
+        -- Of memberships the one that lasts longest; of acts and spreads the latest, which does.
+        select person_id, (array_agg(begun_by order by end_at desc, begin_at, begun_by) filter (where condition = 'enrolled'))[1] as enrolled_by,
+          ${latest('scored')} as scored_by, ${latest('product')} as product_by, ${latest('spreads')} as spread_by,
+          max(end_at) filter (where condition = 'enrolled') as enrolled_until,
+          max(end_at) filter (where condition = 'scored') as scored_until, max(end_at) filter (where condition = 'product') as product_until
+        from spans where begin_at <= ${now} and end_at > ${now} group by person_id
+      ), runs as (
+        select person_id, depth, from_depth, since, ends_at, next_depth
+        from (${depthRunsBody(scope, now, settings, sql`spans`)}) runs
+        where since <= ${now} and (ends_at is null or ends_at > ${now})
+      )
+      select f.*, coalesce(live, 0) as ever, coalesce(depth, 0::smallint) as depth, from_depth, since, ends_at, next_depth,
+        enrolled_by, scored_by, product_by, spread_by, enrolled_until,
+        case when scored_until is not null and product_until is not null then least(scored_until, product_until) end as interested_until
+      from (${figures}) f left join runs using (person_id) left join deciding using (person_id)
     ) s`
 }
 
@@ -270,12 +283,22 @@ export function presentStanding(now: Date, settings: Settings): RawBuilder<unkno
     )}) due`
 }
 
-/** Recomputes occasions, standing and the change log of `scope` in place. */
-export async function rewriteStanding(tx: Sql, scope: Scope, now: Date, settings: Settings): Promise<void> {
+/** Below so many people to plan a query costs more than to run it by the slower form. */
+const FEW_PEOPLE = 1000
+
+/** Recomputes occasions, standing and the change log of `people` people, those of `scope`, in place. */
+export async function rewriteStanding(
+  tx: Sql,
+  scope: Scope,
+  people: number,
+  now: Date,
+  settings: Settings,
+): Promise<void> {
+  const body = people < FEW_PEOPLE ? standingOfFew : standingBody
   await sql`delete from relationship.occasions where person_id ${scope}`.execute(tx)
   await sql`insert into relationship.occasions ${occasionsBody(scope, settings)}`.execute(tx)
   await sql`delete from relationship.standing where person_id ${scope}`.execute(tx)
-  await sql`insert into relationship.standing ${standingBody(scope, now, settings)}`.execute(tx)
+  await sql`insert into relationship.standing ${body(scope, now, settings)}`.execute(tx)
   await writeDepthChanges(tx, scope, now, settings)
 }
 
@@ -287,8 +310,14 @@ export async function rebuildStanding(tx: Sql, now: Date, settings: Settings): P
   const shares = await selectShares(tx)
   await swapIn(tx, 'occasions', occasionsBody(EVERYONE, settings, shares), sql`(person_id, occasion_key, from_at)`)
   // A walk over occasions in the order of people goes on one core; over shares of the people, on all of them.
-  const figures = shares.map((share) => figuresBody(share, now, settings, sql`relationship.occasions`))
-  await swapIn(tx, 'standing', standingOver(sql.join(figures, sql` union all `), now, settings), sql`(person_id)`)
+  const figures = shares.map((share) => plainFigures(share, now, settings))
+  await swapIn(
+    tx,
+    'standing',
+    standingByArrays(sql.join(figures, sql` union all `), now, settings),
+    sql`(person_id)`,
+    furtherStanding(EVERYONE, now, settings),
+  )
 }
 
 /** Everyone, in parts of about the same size: more than cores, so that nobody waits long for the last one. */
@@ -306,6 +335,7 @@ async function swapIn(
   table: 'occasions' | 'standing',
   body: RawBuilder<unknown>,
   key: RawBuilder<unknown>,
+  more?: RawBuilder<unknown>,
 ): Promise<void> {
   const parent = sql`relationship.${sql.ref(table)}`
   const { rows } = await sql<{ name: string }>`
@@ -317,6 +347,7 @@ async function swapIn(
   const oldTable = sql`relationship.${sql.ref(`${table}_${old}`)}`
   const nextTable = sql`relationship.${sql.ref(`${table}_${next}`)}`
   await sql`create table ${nextTable} as ${body}`.execute(tx)
+  if (more) await sql`insert into ${nextTable} ${more}`.execute(tx)
   await sql`alter table ${nextTable} add primary key ${key}`.execute(tx)
   await sql`analyze ${nextTable}`.execute(tx)
   await sql`alter table ${parent} detach partition ${oldTable}`.execute(tx)

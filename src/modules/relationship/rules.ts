@@ -1,4 +1,12 @@
-import { RFM_SEGMENTS, RFM_VALUE_GROUPS, type ScoredCustomer, type Transaction } from './schema.ts'
+import {
+  FAN_TIERS,
+  INTEREST,
+  type Interaction,
+  RFM_SEGMENTS,
+  RFM_VALUE_GROUPS,
+  type ScoredCustomer,
+  type Transaction,
+} from './schema.ts'
 
 export interface RfmOptions {
   readonly asOf: number
@@ -98,6 +106,29 @@ export function valueGroupOf(r: boolean, f: boolean, m: boolean): string {
   const found = RFM_VALUE_GROUPS.find((entry) => entry.r === r && entry.f === f && entry.m === m)
   if (!found) throw new RangeError('There is no such value group')
   return found.group
+}
+
+/**
+ * The interaction score and fan tier at `now` of somebody whose score was `last.score` just after it last rose. It only falls
+ * from there, and each tier ends with the first whole second that finds it below, as in interest-queries.ts.
+ */
+export function interactionAt(last: { at: Date; score: number } | undefined, now: Date): Interaction {
+  const halfLives = last ? (now.getTime() - last.at.getTime()) / (INTEREST.half_life_seconds * 1000) : 0
+  const held = FAN_TIERS.map(({ tier, from }) => ({
+    tier,
+    until: last && from > 0 ? last.at.getTime() + secondsAtLeast(from, last.score) * 1000 : Number.NEGATIVE_INFINITY,
+  })).filter(({ until }, index) => index === 0 || until > now.getTime())
+  const [next, current] = [held.at(-2), held.at(-1)]
+  return {
+    score: last ? Math.round(last.score * 2 ** -halfLives * 100) / 100 : 0,
+    tier: current?.tier ?? 'passer_by',
+    tier_lapses_at: next && current ? new Date(current.until).toISOString() : null,
+    tier_lapses_to: next?.tier ?? null,
+  }
+}
+
+function secondsAtLeast(threshold: number, score: number): number {
+  return Math.max(0, Math.floor(INTEREST.half_life_seconds * Math.log2(score / threshold) + 1e-6) + 1)
 }
 
 /** Ascending person key: numbers by value before text, text by code point; the same order as in queries.ts. */

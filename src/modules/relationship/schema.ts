@@ -26,19 +26,46 @@ const NEXT_STEPS: readonly (z.infer<typeof nextStep> | null)[] = [
   null,
 ]
 
-export function nextStepAt(depth: number): z.infer<typeof nextStep> | null {
-  return NEXT_STEPS[depth] ?? null
+/** @param lacksMembership only an enrolment makes a member (setting), and there is none: then a purchase would not deepen. */
+export function nextStepAt(depth: number, lacksMembership = false): z.infer<typeof nextStep> | null {
+  return lacksMembership && depth === 2 ? 'enrol' : (NEXT_STEPS[depth] ?? null)
 }
+
+/** When somebody is interested enough for depth 2 (docs/definitions.md §1): the score of §5, and a product fact so recent. */
+export const INTEREST = { score: 10, half_life_seconds: 30 * 86_400, product_days: 30 } as const
+
+/** Fan tiers by the interaction score from which they hold, lowest first (docs/definitions.md §1). */
+export const FAN_TIERS = [
+  { tier: 'passer_by', zh: '路人', en: 'Passer-by', from: 0 },
+  { tier: 'follower', zh: '关注', en: 'Follower', from: 5 },
+  { tier: 'active', zh: '活跃', en: 'Active', from: 20 },
+  { tier: 'devoted', zh: '铁粉', en: 'Devoted fan', from: 60 },
+] as const
+
+export const fanTier = z.enum(['passer_by', 'follower', 'active', 'devoted'])
+export type FanTier = z.infer<typeof fanTier>
+
+/** How much somebody does with us, as of an instant. */
+export const interaction = z.object({
+  /** To two decimals. */
+  score: z.number().min(0),
+  tier: fanTier,
+  /** First instant at which time alone changes the tier, and to which; null at the lowest. */
+  tier_lapses_at: z.iso.datetime().nullable(),
+  tier_lapses_to: fanTier.nullable(),
+})
+export type Interaction = z.infer<typeof interaction>
 
 /** One fact that decides something: `kind` says in which table it stands, `fact_id` which one. */
 export const evidence = z.object({
   fact_id: z.number().int(),
-  kind: z.enum(['order', 'refund', 'connection']),
+  kind: z.enum(['order', 'connection', 'membership', 'person', 'interaction', 'review', 'spread']),
   /** The source's own id, e.g. the order number. */
   external_id: z.string(),
   source: z.string(),
   occurred_at: z.iso.datetime(),
 })
+export type Evidence = z.infer<typeof evidence>
 
 /**
  * The usual ten segments over R × F, as data: `r` and `f` are the scores that a segment covers (docs/definitions.md §2).

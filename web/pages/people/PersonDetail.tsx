@@ -75,6 +75,7 @@ export function PersonDetail({ personId, asOf, header }: PersonDetailProps) {
           <Lapse person={person} />
           <NextStep person={person} />
         </div>
+        <InteractionScore person={person} />
         <Value person={person} />
         <Occasions person={person} />
         <Changes person={person} />
@@ -124,9 +125,9 @@ function Why({ person }: { person: Person }) {
     <section>
       <h3>{t('person.why', { depth: person.depth })}</h3>
       <p>{reason}</p>
-      {person.depth === 0 && person.depth_if_connected > 1 && (
+      {person.is_lost && person.depth_if_connected > 0 && (
         <p>
-          {t('person.if_connected', {
+          {t('person.was', {
             depth: person.depth_if_connected,
             name: t(depthNameKey(person.depth_if_connected)),
           })}
@@ -189,6 +190,23 @@ function NextStep({ person }: { person: Person }) {
     <section>
       <h3>{t('person.next')}</h3>
       <p>{t(`person.next_${person.next_step ?? 'none'}`)}</p>
+    </section>
+  )
+}
+
+function InteractionScore({ person }: { person: Person }) {
+  const { t } = useTranslation()
+  const { when } = useBrandFormat()
+  const { score, tier, tier_lapses_at, tier_lapses_to } = person.interaction
+  return (
+    <section>
+      <h3>{t('person.interaction')}</h3>
+      <p>{t('person.interaction_score', { score, tier: t(`tier.${tier}`) })}</p>
+      {tier_lapses_at !== null && tier_lapses_to !== null && (
+        <p className="soft">
+          {t('person.interaction_lapse', { at: when(tier_lapses_at), tier: t(`tier.${tier_lapses_to}`) })}
+        </p>
+      )}
     </section>
   )
 }

@@ -1,0 +1,181 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Settings } from '../brand/schema.ts'
+import { interestSpans } from './interest-queries.ts'
+import type { Scope } from './queries.ts'
+
+/** What of the settings decides a depth. */
+export type DepthSettings = Pick<Settings, 'period_days' | 'member_by_purchase' | 'spread_window'>
+
+/**
+ * Depth by its counts; tested from the deepest down, the first that holds is it (domain.md §1): occasions `in_period` and
+ * `ever`, live `connections`; and, where `furtherCounts` are there, memberships in force (`enrolled`), spans of the score
+ * (`scored`) and of product facts (`product`), and `spreads`. Who has bought in the period is a buyer only as a member; who
+ * bought before it is dormant, member or not.
+ */
+export function depthCase(
+  connections: RawBuilder<unknown>,
+  settings: DepthSettings,
+  furtherCounts: 'none' | 'all',
+): RawBuilder<unknown> {
+  const byPurchase = sql`${settings.member_by_purchase}`
+  const isMember = furtherCounts === 'none' ? byPurchase : sql`(enrolled > 0 or ${byPurchase})`
+  const isAdvocate = furtherCounts === 'none' ? sql`false` : sql`spreads > 0`
+  const isInterested = furtherCounts === 'none' ? sql`false` : sql`enrolled > 0 or (scored > 0 and product > 0)`
+  return sql`
+    (case
+      when ${connections} = 0 then 0
+      when in_period >= 2 and ${isMember} then case when ${isAdvocate} then 5 else 4 end
+      when in_period = 1 and ${isMember} then 3
+      when in_period = 0 and (ever >= 1 or ${isInterested}) then 2
+      else 1
+    end)::smallint`
+}
+
+/** Whoever a fact is about that depth rests on besides occasions and connections. */
+export function furtherPeople(scope: Scope): RawBuilder<unknown> {
+  return sql`
+    select person_id from interactions.published_interactions where person_id ${scope}
+    union select person_id from customers.published_memberships where person_id ${scope}
+    union select person_id from customers.published_records where person_id ${scope} and enrolled_at is not null
+    union select person_id from interactions.published_reviews where person_id ${scope}
+    union select person_id from commerce.published_spreads where person_id ${scope}`
+}
+
+/**
+ * The spans in which each further condition holds, (person_id, condition, begin_at, end_at, begun_by, ended_by), by the facts
+ * up to `now`; a fact that time takes away is ended by none.
+ */
+export function furtherSpans(scope: Scope, now: Date, settings: DepthSettings): RawBuilder<unknown> {
+  return sql`
+    select person_id, 'enrolled' as condition, begin_at, end_at, begun_by, null::bigint as ended_by from (${enrolledSpans(scope, now)}) e
+    union all
+    select person_id, condition, begin_at, end_at, begun_by, null from (${interestSpans(scope, now)}) i
+    union all
+    select person_id, 'spreads', begin_at, end_at, begun_by, ended_by from (${spreadSpans(scope, now, settings)}) a`
+}
+
+/** Memberships, whose end is part of them and may lie ahead; an enrolment that a record tells of has no end. */
+function enrolledSpans(scope: Scope, now: Date): RawBuilder<unknown> {
+  return sql`
+    select person_id, enrolled_at as begin_at, coalesce(ended_at, 'infinity') as end_at, membership_id as begun_by
+    from customers.published_memberships where person_id ${scope} and enrolled_at <= ${now}
+    union all
+    select person_id, enrolled_at, 'infinity', claim_id
+    from customers.published_records where person_id ${scope} and enrolled_at <= ${now}`
+}
+
+/** A spread holds until it is voided; with the setting `period` for the period from its instant on at most. */
+function spreadSpans(scope: Scope, now: Date, settings: DepthSettings): RawBuilder<unknown> {
+  const periodEnd =
+    settings.spread_window === 'period'
+      ? sql`spread_at + make_interval(hours => ${settings.period_days * 24})`
+      : sql`'infinity'::timestamptz`
+  return sql`
+    select person_id, spread_at as begin_at, least(voided_at, ${periodEnd}) as end_at, spread_id as begun_by,
+      case when voided_at <= ${periodEnd} then voided_by end as ended_by
+    from (
+      (${reviewSpreads(scope, now)})
+      union all
+      (${shareSpreads(scope, now)})
+    ) spread`
+}
+
+/** Orders of others that a share of theirs brought, in the same columns. */
+function shareSpreads(scope: Scope, now: Date): RawBuilder<unknown> {
+  return sql`
+    select person_id, spread_id, spread_at, case when voided_at <= ${now} then voided_at else 'infinity' end as voided_at,
+      case when voided_at <= ${now} then voided_id end as voided_by
+    from commerce.published_spreads where person_id ${scope} and spread_at <= ${now}`
+}
+
+/**
+ * Positive reviews of a product they bought: (person_id, spread_id, spread_at, voided_at, voided_by). Bought is an order of the
+ * person with a line of that item, paid at or before the review, until it is refunded in full; of several the one that counts
+ * longest. Items are compared by what their sources call them: reviews often come from another system than orders.
+ *
+ * The reviews come first, behind "offset 0": the planner expects hardly any match and went through all of `scope` for each.
+ */
+function reviewSpreads(scope: Scope, now: Date): RawBuilder<unknown> {
+  return sql`
+    select distinct on (person_id, review_id) person_id, review_id as spread_id, reviewed_at as spread_at,
+      coalesce(voided_at, 'infinity') as voided_at, voided_by
+    from (
+      select person_id, review_id, item, reviewed_at from interactions.published_reviews
+      where person_id ${scope} and reviewed_at <= ${now} and (rating >= 4 or is_recommended) offset 0
+    ) review
+    join commerce.published_order_lines l using (person_id, item)
+    join commerce.published_orders o using (person_id, order_id)
+    left join lateral (
+      select refunded_at as voided_at, refund_id as voided_by
+      from (
+        select refunded_at, refund_id, sum(a.amount_minor) over (order by refunded_at) as refunded_minor
+        from commerce.published_allocations a
+        where a.person_id = o.person_id and a.order_id = o.order_id and refunded_at <= ${now}
+      ) refunded
+      where refunded_minor >= o.amount_minor order by refunded_at, refund_id desc limit 1
+    ) void on true
+    where paid_at <= reviewed_at
+    order by person_id, review_id, coalesce(voided_at, 'infinity') desc, paid_at, order_id`
+}
+
+/**
+ * How deep each relationship was at every instant up to \`now\`, and when time alone will change it: one row for each
+ * run of equal depth (domain.md §1).
+ *
+ * Depth rests on counts, each a sum of steps in time: occasions in period (an occasion adds one from the instant it is
+ * known to count until it is voided or P has passed), occasions ever, live connections, and the further conditions of
+ * which each adds one for as long as its span lasts. So one running sum gives history, `since` and `lapses_at` alike, by
+ * the same words: the run that holds at `now` began at `since` and ends at `lapses_at`. Facts after `now` are left out
+ * first, so it is also the truth as of a past instant.
+ *
+ * @param spans the further conditions where somebody has them already.
+ */
+export function depthRunsBody(
+  scope: Scope,
+  now: Date,
+  settings: DepthSettings,
+  spans: RawBuilder<unknown> = sql`(${furtherSpans(scope, now, settings)})`,
+): RawBuilder<unknown> {
+  const period = sql`make_interval(hours => ${settings.period_days * 24})`
+  return sql`
+    with known as (
+      select person_id, from_at, case when to_at <= ${now} then to_at else 'infinity' end as to_at, opened_by,
+        case when to_at <= ${now} then closed_by end as ended_by, occasion_at + ${period} as period_ends_at
+      from relationship.occasions where person_id ${scope} and from_at <= ${now}
+    ), steps as (
+      select person_id, from_at as at, (period_ends_at > from_at)::int as in_period, 1 as ever, 0 as connections,
+        0 as enrolled, 0 as scored, 0 as product, 0 as spreads, opened_by as cause from known
+      union all
+      select person_id, period_ends_at, -1, 0, 0, 0, 0, 0, 0, null from known where period_ends_at > from_at and period_ends_at < to_at
+      union all
+      select person_id, to_at, -(period_ends_at >= to_at)::int, -1, 0, 0, 0, 0, 0, ended_by from known where to_at < 'infinity'
+      union all
+      select person_id, begun_at, 0, 0, 1, 0, 0, 0, 0, connection_id from customers.published_connections
+      where person_id ${scope} and begun_at <= ${now}
+      union all
+      select person_id, ended_at, 0, 0, -1, 0, 0, 0, 0, connection_id from customers.published_connections
+      where person_id ${scope} and begun_at <= ${now} and ended_at <= ${now}
+      union all
+      select person_id, at, 0, 0, 0, (condition = 'enrolled')::int * step, (condition = 'scored')::int * step,
+        (condition = 'product')::int * step, (condition = 'spreads')::int * step, cause
+      from ${spans} spans
+      cross join lateral (values (begin_at, 1, begun_by), (end_at, -1, ended_by)) as edge(at, step, cause)
+      where begin_at < end_at and at < 'infinity'
+    ), instants as (
+      -- As int, or the running sums are numeric and take twice the time.
+      select person_id, at, sum(in_period)::int as in_period, sum(ever)::int as ever, sum(connections)::int as connections,
+        sum(enrolled)::int as enrolled, sum(scored)::int as scored, sum(product)::int as product, sum(spreads)::int as spreads,
+        max(cause) as cause
+      from steps group by person_id, at
+    ), counted as (
+      select person_id, at, cause, sum(in_period) over w as in_period, sum(ever) over w as ever, sum(connections) over w as connections,
+        sum(enrolled) over w as enrolled, sum(scored) over w as scored, sum(product) over w as product, sum(spreads) over w as spreads
+      from instants window w as (partition by person_id order by at)
+    ), compared as (
+      select *, lag(depth, 1, 0::smallint) over (partition by person_id order by at) as from_depth
+      from (select *, ${depthCase(sql`connections`, settings, 'all')} as depth from counted) d
+    )
+    select person_id, at as since, from_depth, depth, cause, lead(at) over w as ends_at, lead(depth) over w as next_depth
+    from compared where depth <> from_depth
+    window w as (partition by person_id order by at)`
+}

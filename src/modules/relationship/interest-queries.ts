@@ -1,0 +1,80 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Sql } from '../../platform/db.ts'
+import { INTERACTION_TYPES } from '../interactions/schema.ts'
+import type { Scope } from './queries.ts'
+import { INTEREST } from './schema.ts'
+
+/*
+ * The interaction score (domain.md §5) is a sum of weights that each halve every 30 days: it rises at an interaction, only
+ * falls between two, and so crosses a threshold at an instant that the last interaction before it determines.
+ */
+
+const entries = Object.entries(INTERACTION_TYPES)
+const WEIGHTS = sql`(values ${sql.join(
+  entries.filter(([, { weight }]) => weight > 0).map(([type, { weight }]) => sql`(${type}, ${weight}::float8)`),
+)})`
+const PRODUCT_TYPES = entries.filter(([, { isProduct }]) => isProduct).map(([type]) => type)
+
+const HALF_LIFE_US = INTEREST.half_life_seconds * 1_000_000
+
+/**
+ * By how much a weight given at an instant outweighs the same weight in 2010: 2^(half-lives since then), so that one running
+ * sum over it serves every instant. The same instant has the same figure whatever else is known, and so has each crossing.
+ *
+ * The whole half-lives and the rest are raised apart: together the rest would have lost ten bits, some milliseconds of a
+ * crossing. A double holds 2^±1000, 82 years each way; what lies further away is taken as if it lay there.
+ */
+function growthAt(at: RawBuilder<unknown>): RawBuilder<unknown> {
+  const us = sql`round(date_part('epoch', ${at}) * 1000000)::bigint`
+  const halfLife = sql`${HALF_LIFE_US}::bigint`
+  return sql`power(2::float8, greatest(least(${us} / ${halfLife} - 487, 1000), -1000)::float8)
+    * power(2::float8, (${us} % ${halfLife})::float8 / ${halfLife})`
+}
+
+const INTERACTIONS = sql`interactions.published_interactions`
+
+/** The score just after each instant at which it rose, and the interaction that did it: (person_id, at, score, interaction_id). */
+function scoresBody(scope: Scope, now: Date, interactions = INTERACTIONS): RawBuilder<unknown> {
+  return sql`
+    select person_id, at, interaction_id,
+      sum(weight * growth) over (partition by person_id order by at) / growth as score
+    from (
+      select person_id, occurred_at as at, max(interaction_id) as interaction_id, sum(weight) as weight, ${growthAt(sql`occurred_at`)} as growth
+      from ${interactions} join ${WEIGHTS} as weighed(type, weight) using (type)
+      where person_id ${scope} and occurred_at <= ${now}
+      group by person_id, occurred_at
+    ) risen`
+}
+
+/**
+ * When the score is at its threshold or above (`scored`), and the 30 days from each product fact on (`product`): (person_id,
+ * condition, begin_at, end_at, begun_by).
+ *
+ * The score is looked at in whole seconds from the interaction on, so a span ends with the first second that finds it below,
+ * and one that only reaches the threshold is a second long. A millionth of a second is added before the cut, because a sum of
+ * doubles may miss a whole second by less. A later span covers what is left of an earlier one, which therefore need not be
+ * cut off where the later one begins.
+ */
+export function interestSpans(scope: Scope, now: Date): RawBuilder<unknown> {
+  const seconds = sql`floor(${INTEREST.half_life_seconds} * ln(score / ${INTEREST.score}::float8) / ln(2::float8) + 1e-6) + 1`
+  return sql`
+    with acts as materialized (
+      select person_id, type, occurred_at, interaction_id from ${INTERACTIONS} where person_id ${scope} and occurred_at <= ${now}
+    )
+    select person_id, 'scored' as condition, at as begin_at, at + make_interval(secs => ${seconds}) as end_at, interaction_id as begun_by
+    from (${scoresBody(scope, now, sql`acts`)}) scores where ${seconds} > 0
+    union all
+    select person_id, 'product', occurred_at, occurred_at + make_interval(hours => ${INTEREST.product_days * 24}), interaction_id
+    from acts where type = any(${PRODUCT_TYPES}::text[])`
+}
+
+/** The score just after the last interaction up to `now` that raised it; undefined: none did. */
+export async function selectLastScore(
+  db: Sql,
+  scope: Scope,
+  now: Date,
+): Promise<{ at: Date; score: number } | undefined> {
+  const { rows } = await sql<{ at: Date; score: number }>`
+    select at, score from (${scoresBody(scope, now)}) scores order by at desc limit 1`.execute(db)
+  return rows[0]
+}
