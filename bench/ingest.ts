@@ -1,10 +1,19 @@
-// `node bench/ingest.ts [--facts 200000] [--batch 1000] [--connections 4] [--refunds 0]`: how many facts a second are stored for good
-// when they come over HTTP, into a server and a PostgreSQL of this run's own. Prints one line of JSON and ends by itself.
+// `node bench/ingest.ts [--kinds order,interaction,mix] [--facts 200000] [--batch 1000] [--connections 4] [--refunds 0]`: how
+// many facts a second are stored for good when they come over HTTP, into a server and a PostgreSQL of this run's own. Prints
+// one line of JSON for each kind and ends by itself.
+//
+//   order         orders of 1 to 3 lines
+//   interaction   one thing that somebody did
+//   mix           of 20 requests 16 with interactions, 3 with orders, 1 with records of people: each comes from a system of
+//                 its own, and they send at once
+//   blend         the same, but mixed within each request
 //
 // The server runs as it does for a user (fsync on, standing brought up to date meanwhile); the sender shares the machine
-// with it, so its bodies are made before the clock starts.
+// with it, so its bodies are made before the clock starts. `cpu_ms_per_1000` is what the processor did for 1,000 facts, by
+// process: on a machine that others use it says more than the seconds.
 
 import { spawn, spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { cpus, loadavg, tmpdir } from 'node:os'
@@ -16,6 +25,7 @@ import { parseArgs } from 'node:util'
 const root = resolve(import.meta.dirname, '..')
 const { values } = parseArgs({
   options: {
+    kinds: { type: 'string', default: 'order,interaction,mix' },
     facts: { type: 'string', default: '200000' },
     batch: { type: 'string', default: '1000' },
     connections: { type: 'string', default: '4' },
@@ -31,23 +41,52 @@ const WARM_UP_BATCHES = 8
 const CUSTOMERS = 50_000
 const RUN_MS_MAX = 180_000
 
-function bodyOf(batch: number): string {
+type Kind = 'order' | 'interaction' | 'person'
+type Work = Exclude<Kind, 'person'> | 'mix' | 'blend'
+
+/** Which kind the nth of 20 is. */
+const IN_TWENTY = (n: number): Kind =>
+  n % 20 === 7 ? 'person' : n % 20 === 3 || n % 20 === 10 || n % 20 === 17 ? 'order' : 'interaction'
+
+function kindOf(work: Work, batch: number, number: number): Kind {
+  if (work === 'mix') return IN_TWENTY(batch)
+  return work === 'blend' ? IN_TWENTY(number) : work
+}
+
+function factOf(kind: Kind, number: number): object {
+  const customer = `customer-${(number * 7919) % CUSTOMERS}`
+  const at = new Date(1_700_000_000_000 + number * 1000).toISOString()
+  const head = { kind, source: 'bench', external_id: `${kind}-${number}` }
+  if (kind === 'interaction') {
+    const identity = { kind: 'own_id', value: customer }
+    return { ...head, identity, type: 'view', item: `item-${number % 500}`, occurred_at: at }
+  }
+  if (kind === 'person') {
+    const phone = `+861380${String((number * 7919) % CUSTOMERS).padStart(7, '0')}`
+    const identities = [
+      { kind: 'own_id', value: customer },
+      { kind: 'phone', value: phone },
+    ]
+    return { ...head, identities, name: `Customer ${number}` }
+  }
+  const isRefund = number > 2000 && number % 100 < REFUNDS_PERCENT
+  return {
+    ...head,
+    customer_id: customer,
+    paid_at: at,
+    ...(isRefund ? { refund_of: `order-${number - 1999}` } : {}),
+    lines: Array.from({ length: 1 + (number % 3) }, (_, line) => ({
+      item: `item-${(number + line) % 500}`,
+      quantity: 1 + (line % 2),
+      unit_price: `${10 + (number % 90)}.50`,
+    })),
+  }
+}
+
+function bodyOf(work: Work, batch: number): string {
   const facts = Array.from({ length: BATCH }, (_, index) => {
     const number = batch * BATCH + index
-    const isRefund = number > 2000 && number % 100 < REFUNDS_PERCENT
-    return {
-      kind: 'order',
-      source: 'bench',
-      external_id: `order-${number}`,
-      customer_id: `customer-${(number * 7919) % CUSTOMERS}`,
-      paid_at: new Date(1_700_000_000_000 + number * 1000).toISOString(),
-      ...(isRefund ? { refund_of: `order-${number - 1999}` } : {}),
-      lines: Array.from({ length: 1 + (number % 3) }, (_, line) => ({
-        item: `item-${(number + line) % 500}`,
-        quantity: 1 + (line % 2),
-        unit_price: `${10 + (number % 90)}.50`,
-      })),
-    }
+    return factOf(kindOf(work, batch, number), number)
   })
   return JSON.stringify({ facts })
 }
@@ -87,14 +126,51 @@ async function sendAll(url: string, key: string, bodies: readonly string[]): Pro
   return took.sort((a, b) => a - b)
 }
 
-async function main(): Promise<void> {
+/** Milliseconds of the processor that a process and its children took, e.g. PostgreSQL's. */
+function cpuMs(pid: number): number {
+  const children = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && statOf(name)?.[1] === String(pid))
+  return [String(pid), ...children].reduce((sum, name) => {
+    const stat = statOf(name)
+    // Of processes that ended the parent keeps the sum.
+    const ticks = stat
+      ? Number(stat[11]) + Number(stat[12]) + (name === String(pid) ? Number(stat[13]) + Number(stat[14]) : 0)
+      : 0
+    return sum + ticks * 10
+  }, 0)
+}
+
+function statOf(pid: string): string[] | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return undefined
+  }
+}
+
+/** PostgreSQL's first process, by its command line in /proc; undefined where there is none to see. */
+function postmasterOf(home: string): number | undefined {
+  const name = readdirSync('/proc').find((name) => {
+    if (!/^\d+$/.test(name)) return false
+    try {
+      const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0')
+      return words[0]?.endsWith('postgres') && words.some((word) => word.startsWith(home))
+    } catch {
+      return false
+    }
+  })
+  return name ? Number(name) : undefined
+}
+
+async function measure(work: Work): Promise<void> {
   const batches = Math.ceil(FACTS / BATCH)
-  const bodies = Array.from({ length: batches + WARM_UP_BATCHES }, (_, batch) => bodyOf(batch))
+  const bodies = Array.from({ length: batches + WARM_UP_BATCHES }, (_, batch) => bodyOf(work, batch))
   const home = await mkdtemp(join(tmpdir(), 'perennial-bench-'))
   // As root PostgreSQL runs under another account, which has to pass through this folder (mkdtemp makes it 0700).
   await chmod(home, 0o755)
   const env = { ...process.env, PERENNIAL_HOME: home, PORT: '0', DATABASE_URL: '' }
-  const server = spawn(process.execPath, ['with-node.mjs', 'src/bin/server.ts', '--empty'], {
+  // Not by with-node.mjs: the figures are of this process and not of a parent.
+  const server = spawn(process.execPath, ['src/bin/server.ts', '--empty'], {
     cwd: root,
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -107,13 +183,21 @@ async function main(): Promise<void> {
     const { key } = JSON.parse(cli('api-key-create', 'bench', '--scope', 'facts:write', '--json')) as { key: string }
     await sendAll(url, key, bodies.slice(0, WARM_UP_BATCHES))
     await sleep(2000)
+    const postmaster = postmasterOf(home)
+    const spent = () =>
+      [cpuMs(server.pid ?? 0), postmaster ? cpuMs(postmaster) : 0, process.cpuUsage().user / 1000] as const
+    const before = spent()
     const begun = performance.now()
     const took = await sendAll(url, key, bodies.slice(WARM_UP_BATCHES))
     const seconds = (performance.now() - begun) / 1000
+    const [node, postgres, sender] = spent().map((ms, index) =>
+      Math.round((ms - (before[index] ?? 0)) / batches / (BATCH / 1000)),
+    )
     const facts = batches * BATCH
     const at = (share: number) => Math.round(took[Math.floor(took.length * share)] ?? 0)
     console.log(
       JSON.stringify({
+        kind: work,
         facts,
         batch: BATCH,
         connections: CONNECTIONS,
@@ -121,13 +205,13 @@ async function main(): Promise<void> {
         seconds: Number(seconds.toFixed(2)),
         facts_per_second: Math.round(facts / seconds),
         request_ms: { p50: at(0.5), p95: at(0.95), max: Math.round(took.at(-1) ?? 0) },
+        cpu_ms_per_1000: { node, postgres, sender },
         cores: cpus().length,
         load_average: loadavg()[0]?.toFixed(1),
       }),
     )
   } finally {
     clearTimeout(limit)
-    agent.destroy()
     const ended = new Promise((done) => server.once('exit', done))
     server.kill()
     await ended
@@ -143,4 +227,5 @@ async function addressOf(stdout: NodeJS.ReadableStream): Promise<string> {
   throw new Error('The server did not get ready')
 }
 
-await main()
+for (const work of (values.kinds ?? '').split(',')) await measure(work as Work)
+agent.destroy()

@@ -210,7 +210,6 @@ create table customers.canonical (
   identity_id bigint not null,
   person_id bigint not null,
   constraint canonical_pkey PRIMARY KEY (identity_id),
-  constraint canonical_identity_id_fkey FOREIGN KEY (identity_id) REFERENCES customers.identities(identity_id),
   constraint canonical_person_id_check CHECK ((person_id > 0))
 );
 CREATE INDEX canonical_by_person ON customers.canonical USING btree (person_id);
@@ -289,11 +288,10 @@ create table customers.identities (
   value text not null,
   recorded_at timestamp with time zone not null,
   constraint identities_pkey PRIMARY KEY (identity_id),
-  constraint identities_kind_namespace_value_key UNIQUE (kind, namespace, value),
+  constraint identities_value_key UNIQUE (value, kind, namespace),
   constraint identities_kind_check CHECK ((kind = ANY (ARRAY['unionid'::text, 'external_userid'::text, 'openid'::text, 'own_id'::text, 'phone'::text, 'email'::text]))),
   constraint identities_value_check CHECK ((value <> ''::text))
 );
-CREATE INDEX identities_by_value ON customers.identities USING btree (value);
 
 create table customers.memberships (
   person_id bigint not null,
@@ -504,7 +502,7 @@ create table intake.inbox (
   recorded_at timestamp with time zone not null,
   version numeric,
   retracted_at timestamp with time zone,
-  constraint inbox_pkey PRIMARY KEY (source, kind, external_id),
+  constraint inbox_pkey PRIMARY KEY (external_id, kind, source),
   constraint inbox_kind_check CHECK ((kind = ANY (ARRAY['order'::text, 'connection'::text, 'person'::text, 'membership'::text, 'interaction'::text, 'review'::text, 'consent'::text, 'referral_claim'::text])))
 );
 CREATE INDEX inbox_by_fact ON intake.inbox USING btree (fact_id);
@@ -520,9 +518,9 @@ create table intake.pending_moves (
 create table intake.pending_people (
   subscriber text not null,
   person_id bigint not null,
-  pending_since timestamp with time zone,
-  constraint pending_people_pkey PRIMARY KEY (subscriber, person_id)
+  pending_since timestamp with time zone
 );
+CREATE INDEX pending_people_by_subscriber ON intake.pending_people USING btree (subscriber, person_id);
 
 -- Its columns:
 --   fact_id bigint

@@ -156,7 +156,7 @@ export async function createArriving(tx: Sql, { isLarge }: BatchShape): Promise<
         E'\x1f' || shared_by) as body
       from lines
     ) b
-    group by document_id`.execute(tx)
+    group by document_id order by document_id collate "C"`.execute(tx)
   if (!isLarge) return
   await sql`create unique index on arriving (external_id)`.execute(tx)
   await sql`analyze arriving`.execute(tx)

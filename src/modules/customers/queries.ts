@@ -18,24 +18,37 @@ import type { Identity, StagedRecord } from './schema.ts'
 /** Fills identity_id and person_id, and makes the nodes that are new. A new node is a person until a claim links it. */
 export async function identify(tx: Sql, now: Date, arriving = 'arriving_identities'): Promise<void> {
   // Looked up first: most are known, and trying to insert those would cost more and use up their ids.
-  await lookUpIdentities(tx, arriving)
-  await sql`
+  const unknown = await lookUpIdentities(tx, arriving)
+  if (unknown === 0) return
+  const { numAffectedRows } = await sql`
     with made as (
       insert into customers.identities (kind, namespace, value, recorded_at)
       select kind, namespace, value, ${now} from ${sql.ref(arriving)} where identity_id is null
       order by kind, namespace collate "C", value collate "C"
-      on conflict do nothing returning identity_id
+      on conflict do nothing returning identity_id, kind, namespace, value
+    ), mapped as (
+      insert into customers.canonical (identity_id, person_id) select identity_id, identity_id from made
     )
-    insert into customers.canonical (identity_id, person_id) select identity_id, identity_id from made`.execute(tx)
-  await lookUpIdentities(tx, arriving)
+    update ${sql.ref(arriving)} a set identity_id = m.identity_id, person_id = m.identity_id
+    from made m where m.value = a.value and m.kind = a.kind and m.namespace = a.namespace`.execute(tx)
+  // Another writer has made the rest, and the insert waited for its end.
+  if (Number(numAffectedRows ?? 0) < unknown) await lookUpIdentities(tx, arriving)
 }
 
-async function lookUpIdentities(tx: Sql, arriving: string): Promise<void> {
-  await sql`
-    update ${sql.ref(arriving)} a
-    set identity_id = i.identity_id, person_id = c.person_id
-    from customers.identities i join customers.canonical c using (identity_id)
-    where a.identity_id is null and i.kind = a.kind and i.namespace = a.namespace and i.value = a.value`.execute(tx)
+/** @returns how many are not known. */
+async function lookUpIdentities(tx: Sql, arriving: string): Promise<number> {
+  const { rows } = await sql<{ unknown: number }>`
+    with found as (
+      update ${sql.ref(arriving)} a
+      set identity_id = i.identity_id, person_id = c.person_id
+      from customers.identities i join customers.canonical c using (identity_id)
+      where a.identity_id is null and i.kind = a.kind and i.namespace = a.namespace and i.value = a.value
+      returning a.identity_id
+    )
+    select (select count(*) from ${sql.ref(arriving)} where identity_id is null) - (select count(*) from found) as unknown`.execute(
+    tx,
+  )
+  return rows[0]?.unknown ?? 0
 }
 
 /**
@@ -191,7 +204,7 @@ export async function resolveRecords(tx: Sql, zone: string, now: Date): Promise<
       sha256(convert_to(concat_ws(E'\x1f', identities::text, coalesce(name, ''), coalesce(extract(epoch from enrolled_at)::text, ''),
         unlinked::text), 'UTF8')) as body_hash,
       version, ${ADMITTED_COLUMNS}
-    from records`.execute(tx)
+    from records order by external_id collate "C"`.execute(tx)
   for (const table of ['records', 'arriving', 'arriving_links', 'arriving_identities'] as const)
     await sql`analyze ${sql.ref(table)}`.execute(tx)
 }

@@ -3,11 +3,17 @@ import type { Sql } from '../../platform/db.ts'
 import type { FactResult } from './schema.ts'
 
 /**
- * One import of a brand at a time, until the transaction ends. Two at once that bring the same document would both
- * take it for new, and its revenue would count twice.
+ * Until the transaction ends. `alone`: no fact of the brand comes in beside it, because it changes who is one person, takes
+ * facts back or erases them. `beside`: facts come in side by side, and who they belong to stands still.
  */
-export async function lockIntake(tx: Sql): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtext('perennial intake'))`.execute(tx)
+export async function lockIntake(tx: Sql, mode: 'alone' | 'beside' = 'alone'): Promise<void> {
+  const lock = mode === 'alone' ? sql`pg_advisory_xact_lock` : sql`pg_advisory_xact_lock_shared`
+  await sql`select ${lock}(hashtext('perennial intake'))`.execute(tx)
+}
+
+/** One writer of a source's orders at a time, until the transaction ends. */
+export async function lockOrders(tx: Sql, source: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext('perennial orders'), hashtext(${source}))`.execute(tx)
 }
 
 /**
@@ -73,34 +79,37 @@ export async function insertImport(
 }
 
 /**
- * `changed_people (person_id bigint)` of the caller's transaction -> a pending row for each subscriber, waiting since `now`.
- *
- * Who is pending already is locked ("do update … where false" locks and writes nothing), so that nobody claims the row
- * before this transaction commits. Left alone ("do nothing"), it was worked off without these facts, and nothing was
- * pending when they came. In one order, so that two writers do not wait for each other. For 1,000 people 4 to 10 ms, as
- * "do nothing"; writing the rows again took 20.
+ * `changed_people (person_id bigint)` of the caller's transaction -> a pending row for each subscriber, waiting since `now`. Always
+ * a row of its own, also for who is pending already: that row may be worked off before this transaction commits, by a worker that
+ * does not see its facts. And nobody waits for a worker.
  */
 export async function insertPending(tx: Sql, now: Date): Promise<void> {
   await sql`
     insert into intake.pending_people (subscriber, person_id, pending_since)
     select s.subscriber, p.person_id, ${now}::timestamptz from intake.subscribers s, (select distinct person_id from changed_people) p
-    where s.event = 'people_changed' and p.person_id > 0
-    order by s.subscriber, p.person_id
-    on conflict (subscriber, person_id) do update set person_id = excluded.person_id where false`.execute(tx)
+    where s.event = 'people_changed' and p.person_id > 0`.execute(tx)
 }
 
-/** Takes pending people off the list into `claimed_people (person_id)`; others' claims are skipped, not waited for. */
+/**
+ * Takes pending people off the list into `claimed_people (person_id)`, with all their rows that it sees; others' claims are
+ * skipped, not waited for, so that it may find fewer than `limit` beside them. Who becomes pending again meanwhile may be
+ * claimed by two workers at once: a subscriber for whom that matters has one worker at a time.
+ *
+ * @returns how many people were claimed.
+ */
 export async function claimPending(tx: Sql, subscriber: string, limit: number): Promise<number> {
   await sql`create temp table claimed_people (person_id bigint primary key) on commit drop`.execute(tx)
   const { rows } = await sql<{ claimed: number }>`
     with taken as (
-      select person_id from intake.pending_people where subscriber = ${subscriber}
-      order by person_id limit ${limit} for update skip locked
+      select p.ctid as place from (
+        select distinct person_id from intake.pending_people where subscriber = ${subscriber}
+        order by person_id limit ${limit}
+      ) n join intake.pending_people p on p.subscriber = ${subscriber} and p.person_id = n.person_id
+      for update of p skip locked
     ), gone as (
-      delete from intake.pending_people p using taken t
-      where p.subscriber = ${subscriber} and p.person_id = t.person_id returning p.person_id
+      delete from intake.pending_people p using taken t where p.ctid = t.place returning p.person_id
     ), kept as (
-      insert into claimed_people select person_id from gone returning person_id
+      insert into claimed_people select distinct person_id from gone returning person_id
     )
     select count(*) as claimed from kept`.execute(tx)
   await sql`analyze claimed_people`.execute(tx)
@@ -109,7 +118,7 @@ export async function claimPending(tx: Sql, subscriber: string, limit: number): 
 
 export async function countPending(db: Sql, subscriber: string): Promise<number> {
   const { rows } = await sql<{ pending: number }>`
-    select count(*) as pending from intake.pending_people where subscriber = ${subscriber}`.execute(db)
+    select count(distinct person_id) as pending from intake.pending_people where subscriber = ${subscriber}`.execute(db)
   return rows[0]?.pending ?? 0
 }
 
@@ -119,25 +128,20 @@ export async function selectPending(
   subscriber: string,
 ): Promise<{ pending: number; pending_since: Date | null }> {
   const { rows } = await sql<{ pending: number; pending_since: Date | null }>`
-    select count(*) as pending, min(pending_since) as pending_since
+    select count(distinct person_id) as pending, min(pending_since) as pending_since
     from intake.pending_people where subscriber = ${subscriber}`.execute(db)
   return rows[0] ?? { pending: 0, pending_since: null }
 }
 
 /** Everything becomes pending for one subscriber at once when it rebuilds: forget what was pending before. */
 export async function deletePending(tx: Sql, subscriber: string): Promise<void> {
-  // In the order in which `insertPending` writes, so that neither waits for the other in turn.
-  await sql`
-    delete from intake.pending_people p
-    using (
-      select person_id from intake.pending_people where subscriber = ${subscriber} order by person_id for update
-    ) l
-    where p.subscriber = ${subscriber} and p.person_id = l.person_id`.execute(tx)
+  await sql`delete from intake.pending_people where subscriber = ${subscriber}`.execute(tx)
 }
 
 /**
  * `moved_identities (identity_id, person_id)` of the caller: identities that left a person, for whoever keeps facts by
- * person. Locked where pending already, as in `insertPending`.
+ * person. Which is pending already is locked ("do update … where false" locks and writes nothing), so that nobody claims the
+ * row before this transaction commits; in one order, so that two writers do not wait for each other.
  */
 export async function insertMoves(tx: Sql): Promise<void> {
   await sql`

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
-import { lockIntake } from './queries.ts'
+import { lockIntake, lockOrders } from './queries.ts'
 
 /*
  * Which version of a fact is in force (docs/definitions.md §0). The verbs take and leave temporary tables of the
@@ -13,9 +13,23 @@ import { lockIntake } from './queries.ts'
  *   displaced  fact_id, body_hash, identity_ids, body: bodies that are not in force, filled by the module
  */
 
-/** What a caller adds to its `arriving`, for `admitArriving` to fill. */
-export const ADMITTED_COLUMNS = sql`null::bigint as fact_id, null::text as status, false as is_applied, false as replaces,
+/**
+ * What a caller adds to its `arriving`, for `admitArriving` to judge. Every fact is taken for new, because nearly all of a
+ * stream are: those need no update then. An id that is not needed is a gap, nothing more. The caller orders by
+ * external_id collate "C", so that the same file always gives the same fact ids.
+ */
+export const ADMITTED_COLUMNS = sql`nextval('intake.fact_id') as fact_id, 'new' as status, true as is_applied, false as replaces,
   null::bytea as replaced_hash`
+
+/**
+ * What a writer of a kind keeps out until its transaction ends. claims: everybody. orders: other writers of that source's.
+ * A kind that is not here has facts of which each stands by itself, whether or not it makes people known: two writers meet
+ * only where they bring the same fact or the same unknown identity.
+ */
+const KEEPS_OUT: Readonly<Record<string, 'claims' | 'orders'>> = {
+  person: 'claims',
+  order: 'orders',
+}
 
 /**
  * The rank of a version that came as text: a sequence, an instant, or wall-clock time in the source's zone; times count
@@ -34,7 +48,7 @@ const LOOKED_UP_MAX = 5000
 
 /**
  * Admits the facts of `arriving`. New ones stand in the inbox from here on, the others after `settleVersions`. From here
- * to its end the transaction is the only one of the brand that does so: staging goes on side by side before it.
+ * to its end the transaction holds what `lockForKind` says: staging goes on side by side before it.
  *
  * Versions that the source ranks are taken by rank, whatever their order of arrival; without a rank the later receipt
  * wins, but never over a version that has one. A body that is stored already, with this rank or a higher one, says
@@ -49,24 +63,31 @@ export async function admitArriving(
   importId: number,
   now: Date,
 ): Promise<{ hasVersions: boolean }> {
-  await lockIntake(tx)
-  // In the order of the facts' own ids, so that the same file always gives the same fact ids.
-  await sql`
+  await lockForKind(tx, source, kind)
+  // In one order, so that two writers with the same facts do not wait for each other in turn.
+  const { numAffectedRows } = await sql`
     with claimed as (
       insert into intake.inbox (source, kind, external_id, fact_id, body_hash, version, import_id, recorded_at)
-      select ${source}, ${kind}, external_id, nextval('intake.fact_id'), body_hash, version, ${importId}, ${now}
-      from (select external_id, body_hash, version from arriving order by external_id collate "C") o
+      select ${source}, ${kind}, external_id, fact_id, body_hash, version, ${importId}, ${now}
+      from arriving order by external_id collate "C"
       on conflict (source, kind, external_id) do nothing
-      returning external_id, fact_id
+      returning fact_id
     )
-    update arriving a set fact_id = c.fact_id, status = 'new', is_applied = true
-    from claimed c where c.external_id = a.external_id`.execute(tx)
-  const { rows } = await sql<{ standing: number }>`
-    select count(*) as standing from arriving where fact_id is null`.execute(tx)
-  const standing = rows[0]?.standing ?? 0
+    update arriving a set fact_id = null, status = null, is_applied = false
+    where not exists (select from claimed c where c.fact_id = a.fact_id)`.execute(tx)
+  const standing = Number(numAffectedRows ?? 0)
   if (standing === 0) return { hasVersions: false }
   // Fenced off by "offset 0", a few are looked up one by one: else the planner reads all that the source ever sent.
   const fence = standing <= LOOKED_UP_MAX ? sql`offset 0` : sql``
+  if (!KEEPS_OUT[kind]) {
+    // Two writers that correct the same fact take turns here: the second one sees what the first has said.
+    await sql`
+      select from arriving o
+      cross join lateral (
+        select fact_id from intake.inbox where source = ${source} and kind = ${kind} and external_id = o.external_id ${fence}
+      ) f join intake.inbox i on i.fact_id = f.fact_id
+      where o.fact_id is null order by o.external_id collate "C" for update of i`.execute(tx)
+  }
   await sql`
     with judged as (
       select o.external_id, i.fact_id, i.body_hash, case
@@ -94,6 +115,18 @@ export async function admitArriving(
   const found = await sql<{ found: boolean }>`
     select exists (select from arriving where status not in ('new', 'known')) as found`.execute(tx)
   return { hasVersions: found.rows[0]?.found === true }
+}
+
+/**
+ * Facts of which each stands by itself come in side by side: the key of the inbox keeps two writers from taking the same
+ * fact for new, since one waits there for the other. Orders of a source come one writer at a time, because which line a
+ * refund reduces depends on all of that source's that are stored. Who is one person depends on all claims, and facts are
+ * stored under the person: claims come in alone.
+ */
+async function lockForKind(tx: Sql, source: string, kind: string): Promise<void> {
+  const keepsOut = KEEPS_OUT[kind]
+  await lockIntake(tx, keepsOut === 'claims' ? 'alone' : 'beside')
+  if (keepsOut === 'orders') await lockOrders(tx, source)
 }
 
 /** The body in force came again with a higher rank: that is its version from here on, and the earlier one is kept. */

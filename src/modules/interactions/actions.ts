@@ -12,7 +12,11 @@ const interactions: PersonalKind<InteractionFact> = {
   name: 'interaction',
   fact: interactionFact,
   occurredField: 'occurred_at',
-  remove: queries.removeInteractions,
+  remove: async (tx) => {
+    // A month locks the table against everybody: asked for after rows of it were removed, two writers would block each other.
+    await queries.createMonths(tx)
+    await queries.removeInteractions(tx)
+  },
   insert: async (tx, source, now) => {
     await queries.createMonths(tx)
     await queries.insertInteractions(tx, source, now)

@@ -63,7 +63,8 @@ export async function refreshStanding(database: Database, clock: Clock, cutsKept
   let refreshed = 0
   for (let claimed = BATCH_PEOPLE; claimed === BATCH_PEOPLE; refreshed += claimed) {
     claimed = await database.transaction(async (tx) => {
-      await lockStanding(tx, 'shared')
+      // One at a time: who became pending again could be in two hands at once.
+      await lockStanding(tx)
       const count = await claimPending(tx, SUBSCRIBER, BATCH_PEOPLE)
       if (count > 0) {
         const settings = await readSettings(tx)
@@ -87,7 +88,7 @@ export async function refreshLapsed(database: Database, clock: Clock): Promise<n
   for (let claimed = BATCH_PEOPLE; claimed === BATCH_PEOPLE; refreshed += claimed) {
     claimed = await database.transaction(async (tx) => {
       // Alone, and briefly: beside a refresh for a fact of the same person both would insert their row.
-      await lockStanding(tx, 'exclusive')
+      await lockStanding(tx)
       const now = clock.now()
       const count = await claimLapsed(tx, now, BATCH_PEOPLE)
       if (count > 0) await rewriteStanding(tx, CLAIMED, count, now, await readSettings(tx))
@@ -122,7 +123,7 @@ async function renewCuts(database: Database, now: Date, keptMs: number): Promise
 /** Everyone from the facts, into new tables that replace the old ones in one transaction; readers never see half. */
 export async function rebuild(database: Database, clock: Clock): Promise<void> {
   await database.transaction(async (tx) => {
-    await lockStanding(tx, 'exclusive')
+    await lockStanding(tx)
     const settings = await readSettings(tx)
     const now = clock.now()
     await deletePending(tx, SUBSCRIBER)

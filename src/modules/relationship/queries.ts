@@ -25,12 +25,11 @@ export function occasionsOf(settings: Pick<Settings, 'occasion_unit' | 'zone'>):
 }
 
 /**
- * Refreshes go side by side, each with its own people; a rebuild waits for them and they for it. Otherwise a rebuild
- * that had read before a refresh wrote would hang its older row in place of the newer one.
+ * One refresh or rebuild at a time. Otherwise a rebuild that had read before a refresh wrote would hang its older row in
+ * place of the newer one, and two refreshes of one person would both insert their row.
  */
-export async function lockStanding(tx: Sql, mode: 'shared' | 'exclusive'): Promise<void> {
-  const lock = mode === 'shared' ? sql`pg_advisory_xact_lock_shared` : sql`pg_advisory_xact_lock`
-  await sql`select ${lock}(hashtext('perennial standing'))`.execute(tx)
+export async function lockStanding(tx: Sql): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext('perennial standing'))`.execute(tx)
 }
 
 /** Of the occasions that count at `now`: how many, the latest, and what they brought. */
