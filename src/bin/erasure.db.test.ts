@@ -184,19 +184,26 @@ test('who was erased is refused at every intake; the same fact without them is n
 
   const path = join(folder, 'file.csv')
   const command = { path, options: {}, dryRun: false, rejectsFolder: folder, runsFolder: join(folder, 'runs') }
-  await writeFile(path, 'record_id,phone,name\n1,13902738164,Lin Xiaoyu\n2,13902738111,Wu\n')
-  const people = await importPeople(database, clock, { ...command, mapping: 'people' })
-  assert.ok(!isRefusal(people))
-  assert.deepEqual([people.rows_stored, people.rejected_by_reason, people.rejects_file], [1, { erased: 1 }, null])
   await writeFile(
     path,
-    'order_id,customer_id,paid_at,item,quantity,unit_price\no3,lin-7731,2026-04-01,W1,1,5\no4,wu-1,2026-04-01,W1,1,5\n',
+    'record_id,phone,name\n1,13902738164,Lin Xiaoyu\n3,,+86 139 0273 8164,Lin Xiaoyu\n2,13902738111,Wu\n',
+  )
+  const people = await importPeople(database, clock, { ...command, mapping: 'people' })
+  assert.ok(!isRefusal(people))
+  assert.deepEqual([people.rows_stored, people.rejected_by_reason, people.rejects_file], [1, { erased: 2 }, null])
+  await writeFile(
+    path,
+    'order_id,customer_id,paid_at,item,quantity,unit_price,shared_by\no3,lin-7731,2026-04-01,W1,1,5,\no5,lin-7731,never,W1,1,5,\n' +
+      'o6,wu-1,2026-04-01,W1,1,5,\no6,wu-1,2026-04-01,W2,1,5,lin-7731\no4,wu-1,2026-04-01,W1,1,5,\n',
   )
   const shop = `${await readFile(new URL('../modules/commerce/mappings/orders.yaml', import.meta.url), 'utf8')}`
   await writeFile(join(folder, 'shop.yaml'), shop.replace('source: orders', 'source: shop'))
   const orders = await importOrders(database, clock, { ...command, mapping: join(folder, 'shop.yaml') })
   assert.ok(!isRefusal(orders))
-  assert.deepEqual([orders.rows_stored, orders.rejected_by_reason], [1, { erased: 1 }])
+  // An order is stored whole or not at all, and what is kept of its other rows names nobody who was erased.
+  assert.deepEqual([orders.rows_stored, orders.rejected_by_reason], [1, { erased: 3, order_has_bad_row: 1 }])
+  const kept = await readFile(orders.rejects_file ?? '', 'utf8')
+  for (const name of NAMES) assert.ok(!kept.includes(name), name)
   assert.deepEqual(await places(database, NAMES), [])
 })
 

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
+import { stripPrefix } from '../../platform/fields.ts'
 import { isCurrency, minorExponent } from '../../platform/money.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { expectCurrency, readSettings, settleCurrency } from '../brand/actions.ts'
@@ -84,6 +85,13 @@ export const ORDERS: ImportKind<StagedLine, OrderOptions> = {
       basis: currency,
       map: (line, fields) => mapLine(line, fields, rule),
       identitiesOf: identitiesOf(start.mapping.source),
+      identitiesIn: (text) => {
+        const { source: namespace, strip_prefix } = start.mapping
+        return ['customer_id', 'shared_by'].map((field) => {
+          return { kind: 'own_id', namespace, value: stripPrefix(text.trim(), strip_prefix?.[field]) }
+        })
+      },
+      unitOf: ({ documentId }) => documentId,
       encode: queries.lineText,
     }
   },

@@ -22,7 +22,7 @@ import type { ImportReport } from '../intake/schema.ts'
 import { hasAgedClaims, renewClaims, resolveRegion, takeAgedClaims } from './graph-queries.ts'
 import { readOptions } from './personal-files.ts'
 import * as queries from './queries.ts'
-import { factRecord, keysOf, mapRecord, phoneCut } from './rules.ts'
+import { factRecord, identitiesIn, keysOf, mapRecord, phoneCut } from './rules.ts'
 import {
   type Identity,
   PEOPLE_FIELDS,
@@ -69,6 +69,8 @@ export const PEOPLE: ImportKind<StagedRecord, PeopleOptions> = {
     basis: '',
     map: (line, fields) => mapRecord(line, fields, start),
     identitiesOf: ({ identities }) => identities,
+    identitiesIn: identitiesIn(start),
+    unitOf: () => undefined,
     encode: queries.recordText,
   }),
   begin: (tx, { mapping, now }) => openStaging(tx, mapping.source, mapping.zone, now),

@@ -7,7 +7,7 @@ import type { ImportKind, ImportStart } from '../intake/actions.ts'
 import type { MappedRow, Mapping, RejectReason } from '../intake/schema.ts'
 import { factText } from './fact-queries.ts'
 import { identitiesOf, openPersonalStaging, type PersonalFact, type PersonalKind, toRow } from './personal-facts.ts'
-import { IDENTITY_FIELDS, namespaceOf, normaliseIdentity } from './rules.ts'
+import { IDENTITY_FIELDS, identitiesIn, namespaceOf, normaliseIdentity } from './rules.ts'
 import { type Identity, type PeopleOptions, peopleOptions, type StagedFact } from './schema.ts'
 
 /** How facts about one person lie in a file, one a row. */
@@ -54,7 +54,14 @@ export function personalFileKind<Fact extends PersonalFact>(
       const toInstant = zoned(start.mapping.zone ?? (await readSettings(db)).zone)
       if (isRefusal(toInstant)) return toInstant
       const map = (line: number, fields: readonly string[]) => mapRow(kind, file, line, fields, start, toInstant)
-      return { basis: '', map, identitiesOf, encode: factText }
+      return {
+        basis: '',
+        map,
+        identitiesOf,
+        identitiesIn: identitiesIn(start),
+        unitOf: () => undefined,
+        encode: factText,
+      }
     },
     begin: (tx, { mapping, now }) => openPersonalStaging(tx, kind, mapping.source, now, { isFile: true }),
   }

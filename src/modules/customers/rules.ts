@@ -1,5 +1,5 @@
 import { type CountryCode, type NumberType, parsePhoneNumberFromString } from 'libphonenumber-js/max'
-import { fieldValue, readTime, readVersion, toHalfWidth } from '../../platform/fields.ts'
+import { fieldValue, readTime, readVersion, stripPrefix, toHalfWidth } from '../../platform/fields.ts'
 import { type MappedRow, type Mapping, versionOf } from '../intake/schema.ts'
 import {
   IDENTITY_KINDS,
@@ -208,6 +208,15 @@ export function namespaceOf(
     default:
       return ''
   }
+}
+
+/** What a field may name, as whatever kind of identity its text can be. */
+export function identitiesIn(rule: Pick<RecordRule, 'mapping' | 'options'>) {
+  return (text: string): Identity[] =>
+    IDENTITY_FIELDS.flatMap((kind) => {
+      const value = stripPrefix(text.trim(), rule.mapping.strip_prefix?.[kind])
+      return normaliseIdentity({ kind, namespace: namespaceOf(kind, rule), value }) ?? []
+    })
 }
 
 /** Text for timestamptz: an instant as given, or wall-clock time that the set statement reads in the source's zone. */

@@ -117,6 +117,10 @@ export interface RowReader<Row> {
   map(line: number, fields: readonly string[]): MappedRow<Row>
   /** Whom a row names: who was erased is refused. */
   identitiesOf(row: Row): readonly NamedIdentity[]
+  /** Whom a field of a row that could not be read may name, whichever column it slipped into. */
+  identitiesIn(text: string): readonly NamedIdentity[]
+  /** What the row is part of, where a fact may have several rows. */
+  unitOf(row: Row): string | undefined
   /** The row as its staging table takes it by COPY, its newline included. */
   encode(row: Row): string
 }

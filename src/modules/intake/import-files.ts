@@ -166,17 +166,21 @@ async function spool<Row extends object>(
   const mappedRows = batch.map(({ line, fields }) =>
     reader.rules.leavesOut(fields) ? LEFT_OUT : reader.map(line, fields),
   )
-  const named = mappedRows.map((mapped) => (mapped.ok ? reader.identitiesOf(mapped.row) : []))
+  const named = mappedRows.map((mapped, index) =>
+    mapped.ok ? reader.identitiesOf(mapped.row) : (batch[index]?.fields ?? []).flatMap(reader.identitiesIn),
+  )
   const areAllowed = await reader.guard.areAllowed(named)
   for (const [index, { line, fields }] of batch.entries()) {
     const mapped = mappedRows[index]
     if (!mapped) continue
+    if (!areAllowed[index]) {
+      // Not even to the rejects file: what names them is not to be kept.
+      rejects.count('erased')
+      const unit = mapped.ok ? reader.unitOf(mapped.row) : mapped.unit
+      if (unit) await run.addUnits([unit])
+      continue
+    }
     if (mapped.ok) {
-      if (!areAllowed[index]) {
-        // Not even to the rejects file: what names them is not to be kept.
-        rejects.count('erased')
-        continue
-      }
       good += 1
       if (sample && sample.length < SAMPLE_ROWS) sample.push(sampleOf(mapped.row))
       // Nearly always there is nothing to wait for, and a million turns of waiting for nothing are not free.
