@@ -217,9 +217,7 @@ CREATE INDEX canonical_by_person ON customers.canonical USING btree (person_id);
 create table customers.claim_identities (
   claim_id bigint not null,
   identity_id bigint not null,
-  constraint claim_identities_pkey PRIMARY KEY (claim_id, identity_id),
-  constraint claim_identities_claim_id_fkey FOREIGN KEY (claim_id) REFERENCES customers.claims(claim_id) ON DELETE CASCADE,
-  constraint claim_identities_identity_id_fkey FOREIGN KEY (identity_id) REFERENCES customers.identities(identity_id)
+  constraint claim_identities_pkey PRIMARY KEY (claim_id, identity_id)
 );
 CREATE INDEX claim_identities_by_identity ON customers.claim_identities USING btree (identity_id);
 
@@ -398,8 +396,7 @@ create table customers.records (
   name text,
   enrolled_at timestamp with time zone,
   unlinked jsonb not null,
-  constraint records_pkey PRIMARY KEY (person_id, claim_id),
-  constraint records_claim_id_fkey FOREIGN KEY (claim_id) REFERENCES customers.claims(claim_id) ON DELETE CASCADE
+  constraint records_pkey PRIMARY KEY (person_id, claim_id)
 );
 CREATE INDEX records_by_claim ON customers.records USING btree (claim_id);
 

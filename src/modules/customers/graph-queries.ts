@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
+import { lookUp } from '../intake/actions.ts'
 
 /** Accounts that one phone or e-mail may join; more is a shop's own number or a shared one. */
 const ACCOUNTS_MAX = 3
@@ -28,19 +29,22 @@ const ROUNDS_MAX = 200
  * Phones of claims up to `phoneCut` have lapsed (rules.ts); not those of a merge by hand, which stands until it is taken back.
  */
 export async function resolveRegion(tx: Sql, phoneCut: Date): Promise<void> {
-  await growRegion(tx)
+  const size = await growRegion(tx)
   await sql`
     create temp table edges on commit drop as
-    select l.claim_id, l.identity_id, c.kind = 'merge' or i.kind not in ('phone', 'email') as is_firm
+    select l.claim_id, r.identity_id, c.kind = 'merge' or r.kind not in ('phone', 'email') as is_firm
     from region r
-    join customers.claim_identities l using (identity_id)
-    join customers.claims c using (claim_id)
-    join customers.identities i using (identity_id)
+    cross join lateral (
+      select claim_id from customers.claim_identities where identity_id = r.identity_id ${lookUp(size)}
+    ) l
+    cross join lateral (
+      select kind, claimed_at, withdrawn_at from customers.claims where claim_id = l.claim_id ${lookUp(size)}
+    ) c
     where c.kind <> 'split' and c.withdrawn_at is null
-      and not (c.kind = 'person' and i.kind = 'phone' and c.claimed_at <= ${phoneCut})
+      and not (c.kind = 'person' and r.kind = 'phone' and c.claimed_at <= ${phoneCut})
       and not exists (
       select from customers.cut_links k join customers.claims s on s.claim_id = k.split_claim_id and s.withdrawn_at is null
-      where k.claim_id = l.claim_id and k.identity_id = l.identity_id)`.execute(tx)
+      where k.claim_id = l.claim_id and k.identity_id = r.identity_id)`.execute(tx)
   await sql`create index on edges (claim_id)`.execute(tx)
   await sql`create index on edges (identity_id)`.execute(tx)
   await sql`analyze edges`.execute(tx)
@@ -48,14 +52,19 @@ export async function resolveRegion(tx: Sql, phoneCut: Date): Promise<void> {
   await touchValues(tx)
   await withdrawValues(tx)
   await namePeople(tx)
-  await markLapsed(tx, phoneCut)
+  await markLapsed(tx, phoneCut, size)
 }
 
 /** What the sweep looks for is what has changed since. */
-async function markLapsed(tx: Sql, phoneCut: Date): Promise<void> {
+async function markLapsed(tx: Sql, phoneCut: Date, size: number): Promise<void> {
   await sql`
     update customers.claims c set phone_lapsed = not c.phone_lapsed
-    from (select distinct l.claim_id from region r join customers.claim_identities l using (identity_id)) n
+    from (
+      select distinct l.claim_id from region r
+      cross join lateral (
+        select claim_id from customers.claim_identities where identity_id = r.identity_id ${lookUp(size)}
+      ) l
+    ) n
     where c.claim_id = n.claim_id and c.kind = 'person' and c.phone_lapsed <> (c.claimed_at <= ${phoneCut})`.execute(tx)
 }
 
@@ -125,21 +134,37 @@ export async function renewClaims(tx: Sql): Promise<void> {
   )
 }
 
-async function growRegion(tx: Sql): Promise<void> {
-  await sql`create temp table region (identity_id bigint primary key, round int) on commit drop`.execute(tx)
-  await sql`insert into region select identity_id, 0 from changed_nodes on conflict do nothing`.execute(tx)
+/** `region (identity_id, kind)`. @returns how many they are. */
+async function growRegion(tx: Sql): Promise<number> {
+  await sql`create temp table reached (identity_id bigint primary key, round int) on commit drop`.execute(tx)
+  const { numAffectedRows } = await sql`
+    insert into reached select identity_id, 0 from changed_nodes on conflict do nothing`.execute(tx)
+  let size = Number(numAffectedRows ?? 0)
   await untilStill(async (round) => {
     const { numAffectedRows } = await sql`
-      insert into region
+      insert into reached
       select distinct far.identity_id, ${round}::int
-      from region r
-      join customers.claim_identities near using (identity_id)
-      join customers.claim_identities far using (claim_id)
+      from reached r
+      cross join lateral (
+        select claim_id from customers.claim_identities where identity_id = r.identity_id ${lookUp(size)}
+      ) near
+      cross join lateral (
+        select identity_id from customers.claim_identities where claim_id = near.claim_id ${lookUp(size)}
+      ) far
       where r.round = ${round - 1}
       on conflict do nothing`.execute(tx)
+    size += Number(numAffectedRows ?? 0)
     return numAffectedRows
   })
+  await sql`
+    create temp table region on commit drop as
+    select r.identity_id, i.kind
+    from reached r
+    cross join lateral (select kind from customers.identities where identity_id = r.identity_id ${lookUp(size)}) i`.execute(
+    tx,
+  )
   await sql`analyze region`.execute(tx)
+  return size
 }
 
 /** Firm identities take the smallest label that a claim of theirs has, until nothing changes. */
@@ -148,8 +173,7 @@ async function labelAccounts(tx: Sql): Promise<void> {
     create temp table account on commit drop as
     select distinct identity_id, identity_id as label from edges where is_firm
     union
-    select r.identity_id, r.identity_id from region r join customers.identities i using (identity_id)
-    where i.kind not in ('phone', 'email')`.execute(tx)
+    select identity_id, identity_id from region where kind not in ('phone', 'email')`.execute(tx)
   await sql`create unique index on account (identity_id)`.execute(tx)
   await sql`analyze account`.execute(tx)
   await untilStill(async () => {
@@ -172,20 +196,20 @@ async function touchValues(tx: Sql): Promise<void> {
   await sql`
     create temp table touch on commit drop as
     select distinct v.identity_id, coalesce(f.label, -v.claim_id) as label
-    from (select e.* from edges e join customers.identities i using (identity_id)
+    from (select e.* from edges e join region i using (identity_id)
       where i.kind in ('phone', 'email') and not e.is_firm) v
     left join (select distinct e.claim_id, a.label from edges e join account a using (identity_id) where e.is_firm) f
       using (claim_id)
     union
     -- A phone that a merge by hand names belongs to that account firmly.
-    select a.identity_id, a.label from account a join customers.identities i using (identity_id)
+    select a.identity_id, a.label from account a join region i using (identity_id)
     where i.kind in ('phone', 'email')`.execute(tx)
   await sql`create index on touch (identity_id)`.execute(tx)
   await sql`create index on touch (label)`.execute(tx)
   await sql`analyze touch`.execute(tx)
   await sql`
     create temp table account_unionids on commit drop as
-    select a.label, a.identity_id as unionid from account a join customers.identities i using (identity_id) where i.kind = 'unionid'`.execute(
+    select a.label, a.identity_id as unionid from account a join region i using (identity_id) where i.kind = 'unionid'`.execute(
     tx,
   )
 }

@@ -58,12 +58,13 @@ async function lookUpIdentities(tx: Sql, arriving: string): Promise<number> {
 export async function writeClaims(tx: Sql, kind: 'person' | 'merge', source: string, now: Date): Promise<void> {
   // Ids and status were filled in since the statistics were taken, which still say "none": a join would loop.
   for (const table of ['arriving', 'arriving_identities'] as const) await sql`analyze ${sql.ref(table)}`.execute(tx)
+  await sql`create temp table changed_nodes (identity_id bigint) on commit drop`.execute(tx)
   await sql`
-    create temp table changed_nodes on commit drop as
-    select distinct l.identity_id from arriving a join customers.claim_identities l on l.claim_id = a.fact_id
-    where a.replaces`.execute(tx)
-  await sql`
-    delete from customers.claim_identities l using arriving a where a.replaces and l.claim_id = a.fact_id`.execute(tx)
+    with gone as (
+      delete from customers.claim_identities l using arriving a where a.replaces and l.claim_id = a.fact_id
+      returning l.identity_id
+    )
+    insert into changed_nodes select distinct identity_id from gone`.execute(tx)
   await sql`
     delete from customers.claims c using arriving a
     where a.replaces and not a.is_applied and c.claim_id = a.fact_id`.execute(tx)
@@ -74,16 +75,16 @@ export async function writeClaims(tx: Sql, kind: 'person' | 'merge', source: str
     tx,
   )
   await sql`
-    insert into customers.claim_identities (claim_id, identity_id)
-    select distinct a.fact_id, i.identity_id
-    from arriving a
-    join arriving_links l using (external_id)
-    join arriving_identities i on i.kind = l.kind and i.namespace = l.namespace and i.value = l.value
-    where a.is_applied`.execute(tx)
-  await sql`
-    insert into changed_nodes
-    select distinct l.identity_id from arriving a join customers.claim_identities l on l.claim_id = a.fact_id
-    where a.is_applied`.execute(tx)
+    with written as (
+      insert into customers.claim_identities (claim_id, identity_id)
+      select distinct a.fact_id, i.identity_id
+      from arriving a
+      join arriving_links l using (external_id)
+      join arriving_identities i on i.kind = l.kind and i.namespace = l.namespace and i.value = l.value
+      where a.is_applied
+      returning identity_id
+    )
+    insert into changed_nodes select distinct identity_id from written`.execute(tx)
 }
 
 /**

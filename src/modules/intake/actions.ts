@@ -44,6 +44,7 @@ export {
   insertMoves,
   insertPending,
   lockIntake,
+  lookUp,
   nextFactId,
   numberConnections,
   numberSpreads,

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
-import { lockIntake, lockOrders } from './queries.ts'
+import { lockIntake, lockOrders, lookUp } from './queries.ts'
 
 /*
  * Which version of a fact is in force (docs/definitions.md §0). The verbs take and leave temporary tables of the
@@ -43,9 +43,6 @@ export function versionRank(text: RawBuilder<unknown>, zone: string): RawBuilder
     else extract(epoch from ${text}::timestamp at time zone ${zone}) end)`
 }
 
-/** From so many facts on, one pass over the inbox is cheaper than looking each of them up. */
-const LOOKED_UP_MAX = 5000
-
 /**
  * Admits the facts of `arriving`. New ones stand in the inbox from here on, the others after `settleVersions`. From here
  * to its end the transaction holds what `lockForKind` says: staging goes on side by side before it.
@@ -77,8 +74,7 @@ export async function admitArriving(
     where not exists (select from claimed c where c.fact_id = a.fact_id)`.execute(tx)
   const standing = Number(numAffectedRows ?? 0)
   if (standing === 0) return { hasVersions: false }
-  // Fenced off by "offset 0", a few are looked up one by one: else the planner reads all that the source ever sent.
-  const fence = standing <= LOOKED_UP_MAX ? sql`offset 0` : sql``
+  const fence = lookUp(standing)
   if (!KEEPS_OUT[kind]) {
     // Two writers that correct the same fact take turns here: the second one sees what the first has said.
     await sql`
