@@ -141,6 +141,8 @@ async function openStaging(
   await queries.createStaging(tx)
   let rows = 0
   let isShared = hasShares
+  let hasBadDocuments = false
+  let badRows: readonly queries.BadRow[] = []
   return {
     copy: (client, lines) => {
       rows += lines.length
@@ -152,22 +154,26 @@ async function openStaging(
       return queries.copyStaged(client, text)
     },
     identitiesOf: identitiesOf(source),
-    addBadUnits: queries.insertBadDocuments,
-    badRows: queries.selectBadRows,
+    addBadUnits: async (tx, documentIds) => {
+      hasBadDocuments = true
+      await queries.insertBadDocuments(tx, documentIds)
+    },
+    badRows: () => badRows,
     counts: async (tx) => {
-      const counts = await queries.selectCounts(tx)
+      const counts = await queries.selectCounts(tx, badRows.length)
       const added = hasOrderAmounts ? await countAddedLines(tx) : 0
       return { ...counts, rows_repeated: counts.rows_repeated + added, currency }
     },
     apply: async (tx, importId) => {
       const settings = await readSettings(tx)
       const shape = { isLarge: rows >= queries.LARGE_FROM_ROWS }
-      await queries.resolveDocuments(tx, {
+      badRows = await queries.resolveDocuments(tx, {
         ...shape,
         zone: zone ?? settings.zone,
         exponent: minorExponent(currency),
         now,
         mergeDuplicates: options.duplicates === 'merge',
+        hasBadDocuments,
       })
       if (hasOrderAmounts) await completeDocuments(tx, minorExponent(currency))
       await storeDocuments(tx, source, options, importId, now, { ...shape, hasShares: isShared })

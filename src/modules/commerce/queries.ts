@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { PoolClient } from 'pg'
 import { copyIn, copyText } from '../../platform/copy.ts'
 import type { Sql } from '../../platform/db.ts'
@@ -8,8 +8,8 @@ import type { StagedLine } from './schema.ts'
 /*
  * One import is one transaction over temporary tables, so a crash or a refusal at any point leaves nothing behind:
  *
- *   staged     rows as mapped            bad_documents  orders that lost a row before staging
- *   lines      rows that count           bad_rows       rows that the set rules refuse, by line
+ *   staged     rows as mapped            bad_documents  orders that lost a row before staging, if any
+ *   lines      rows that count
  *   documents  one row a sales document  arriving       the same, as intake sees them (id, hash, status)
  */
 
@@ -22,7 +22,6 @@ export async function createStaging(tx: Sql): Promise<void> {
       item_name text, line_id text, quantity numeric, unit_price numeric, amount numeric, refund_of text,
       is_cancel boolean, version text, shared_by text, order_total numeric, order_refunded numeric, is_refunded boolean
     ) on commit drop`.execute(tx)
-  await sql`create temp table bad_documents (document_id text primary key) on commit drop`.execute(tx)
 }
 
 /** A line as COPY takes it. Measured three times as fast as `unnest` of arrays for rows this wide. */
@@ -41,7 +40,8 @@ export function copyStaged(client: PoolClient, text: string | AsyncIterable<Buff
 }
 
 export async function insertBadDocuments(tx: Sql, documentIds: readonly string[]): Promise<void> {
-  await sql`insert into bad_documents select unnest(${documentIds}::text[]) on conflict do nothing`.execute(tx)
+  await sql`create temp table if not exists bad_documents (document_id text) on commit drop`.execute(tx)
+  await sql`insert into bad_documents select unnest(${documentIds}::text[])`.execute(tx)
 }
 
 /**
@@ -61,13 +61,23 @@ export interface LineRules extends BatchShape {
   readonly exponent: number
   readonly now: Date
   readonly mergeDuplicates: boolean
+  /** There are `bad_documents`. */
+  readonly hasBadDocuments: boolean
+}
+
+/** A row that only the whole set can refuse. */
+export interface BadRow {
+  readonly line: number
+  readonly reason: string
 }
 
 /**
- * Staged rows -> lines and documents, and the rows that only the whole set can refuse. A line's amount is rounded
- * once, half away from zero. Returns and cancels carry what was given back as a positive amount.
+ * Staged rows -> lines and documents. A line's amount is rounded once, half away from zero. Returns and cancels carry what
+ * was given back as a positive amount.
+ *
+ * @returns the rows that only the whole set can refuse; few, or the file is not what the mapping says.
  */
-export async function resolveDocuments(tx: Sql, rules: LineRules): Promise<void> {
+export async function resolveDocuments(tx: Sql, rules: LineRules): Promise<readonly BadRow[]> {
   const scale = 10 ** rules.exponent
   if (rules.isLarge) await sql`analyze staged`.execute(tx)
   await sql`
@@ -104,22 +114,38 @@ export async function resolveDocuments(tx: Sql, rules: LineRules): Promise<void>
       end as reason
     from lines
     group by document_id`.execute(tx)
-  await sql`
-    create temp table bad_rows on commit drop as
-    select s.line, case when d.document_id is null or (d.reason = 'future_time' and l.paid_at <= ${rules.now})
+  const { rows } = await sql<{ refused: boolean; negative: boolean }>`
+    select exists (select from documents where reason is not null) as refused,
+      exists (select from documents where order_minor < 0) as negative`.execute(tx)
+  const badRows = rules.hasBadDocuments || rows[0]?.refused ? await refuseDocuments(tx, rules) : []
+  if (rows[0]?.negative) await turnNegative(tx)
+  if (!rules.isLarge) return badRows
+  await sql`create unique index on documents (document_id)`.execute(tx)
+  await sql`analyze lines`.execute(tx)
+  await sql`analyze documents`.execute(tx)
+  return badRows
+}
+
+/** Documents with a reason against them, or that lost a row before, go. @returns their rows. */
+async function refuseDocuments(tx: Sql, { now, hasBadDocuments }: LineRules): Promise<readonly BadRow[]> {
+  const isBad = (documentId: RawBuilder<unknown>) =>
+    hasBadDocuments ? sql`${documentId} in (select document_id from bad_documents)` : sql`false`
+  const { rows } = await sql<BadRow>`
+    select s.line, case when d.document_id is null or (d.reason = 'future_time' and l.paid_at <= ${now})
       then 'order_has_bad_row' else d.reason end as reason
     from staged s
     left join documents d on d.document_id = s.document_id and d.reason is not null
     left join lines l on l.line = s.line and d.reason = 'future_time'
-    where d.document_id is not null or s.document_id in (select document_id from bad_documents)`.execute(tx)
+    where d.document_id is not null or ${isBad(sql`s.document_id`)}`.execute(tx)
   await sql`
     delete from lines using documents d
-    where lines.document_id = d.document_id
-      and (d.reason is not null or d.document_id in (select document_id from bad_documents))`.execute(tx)
-  await sql`
-    delete from documents d
-    where d.reason is not null or d.document_id in (select document_id from bad_documents)`.execute(tx)
-  // A document without a return whose total is negative (a bad debt written off) is a refund under another sign.
+    where lines.document_id = d.document_id and (d.reason is not null or ${isBad(sql`d.document_id`)})`.execute(tx)
+  await sql`delete from documents d where d.reason is not null or ${isBad(sql`d.document_id`)}`.execute(tx)
+  return rows
+}
+
+/** A document without a return whose total is negative (a bad debt written off) is a refund under another sign. */
+async function turnNegative(tx: Sql): Promise<void> {
   await sql`
     update lines l set is_return = true, amount_minor = -l.amount_minor
     from documents d
@@ -128,16 +154,6 @@ export async function resolveDocuments(tx: Sql, rules: LineRules): Promise<void>
     update documents
     set refund_minor = refund_minor - order_minor, refund_lines = line_count, order_minor = 0, order_lines = 0
     where order_minor < 0`.execute(tx)
-  if (!rules.isLarge) return
-  await sql`create unique index on documents (document_id)`.execute(tx)
-  await sql`analyze lines`.execute(tx)
-  await sql`analyze documents`.execute(tx)
-}
-
-/** The rows the set refused, by line; few, or the file is not what the mapping says. */
-export async function selectBadRows(tx: Sql): Promise<{ line: number; reason: string }[]> {
-  const { rows } = await sql<{ line: number; reason: string }>`select line, reason from bad_rows`.execute(tx)
-  return rows
 }
 
 /**
@@ -348,10 +364,10 @@ export interface DocumentCounts {
   readonly unmatched_refunds_minor: number
 }
 
-export async function selectCounts(tx: Sql): Promise<DocumentCounts> {
+export async function selectCounts(tx: Sql, rowsBad: number): Promise<DocumentCounts> {
   const { rows } = await sql<DocumentCounts>`
     select
-      (select count(*) from staged) - (select count(*) from bad_rows) - (select count(*) from lines) as rows_repeated,
+      (select count(*) from staged) - ${rowsBad}::int - (select count(*) from lines) as rows_repeated,
       (select coalesce(sum(d.line_count), 0)::bigint from documents d join arriving a on a.external_id = d.document_id
         where a.status = 'known') as rows_known,
       (select count(distinct person_id) from arriving_identities) as people,

@@ -9,22 +9,26 @@ import type { Sql } from '../../platform/db.ts'
  * correction turned to another order gives the first one back. So orders are touched by name, in both versions.
  */
 export async function reallocateRefunds(tx: Sql, source: string): Promise<void> {
-  await sql`
-    create temp table touched_names on commit drop as
-    select document_id as external_id from admitted
-    union select refund_of from admitted where refund_of is not null
-    union select external_id from arriving where replaces
-    union select refund_of from superseding where refund_of is not null`.execute(tx)
+  // Beside the documents of this import, which are `admitted`: looking those up again took 6 of 80 ms for 1,000.
   await sql`
     create temp table touched_orders on commit drop as
     select o.person_id, o.order_id, o.identity_id
-    from touched_names n
+    from (
+      select refund_of as external_id from admitted where refund_of is not null
+      union select external_id from arriving where replaces
+      union select refund_of from superseding where refund_of is not null
+    ) n
     cross join lateral ${orderNamed(source, sql`n.external_id`)} i
     join commerce.orders o on o.order_id = i.fact_id`.execute(tx)
   // One branch for each way to be touched, so that each goes by its index; with `or` all refunds were read.
   await sql`
     create temp table touched_refunds on commit drop as
-    with touched_identity as (
+    with touched_name as (
+      select document_id as external_id from admitted
+      union select refund_of from admitted where refund_of is not null
+      union select external_id from arriving where replaces
+      union select refund_of from superseding where refund_of is not null
+    ), touched_identity as (
       select identity_id from admitted where identity_id is not null
       union select identity_id from superseding where identity_id is not null
       union select identity_id from touched_orders where identity_id is not null
@@ -34,7 +38,7 @@ export async function reallocateRefunds(tx: Sql, source: string): Promise<void> 
       union
       select r.person_id, r.refund_id from admitted a join commerce.refunds r on r.refund_id = a.fact_id
       union
-      select r.person_id, r.refund_id from touched_names n
+      select r.person_id, r.refund_id from touched_name n
       join commerce.refunds r on r.source = ${source} and r.of_external_id = n.external_id
     )
     select r.person_id, r.refund_id, r.identity_id, r.external_id, r.of_external_id, r.refunded_at

@@ -83,16 +83,17 @@ async function openStaging(
   now: Date,
 ): Promise<FileStaging<StagedRecord>> {
   await queries.createRecordStaging(tx)
+  let ofTheFuture: readonly number[] = []
   return {
     copy: (client, records) => queries.copyRecords(client, records.map(queries.recordText).join('')),
     copyEncoded: queries.copyRecords,
     identitiesOf: ({ identities }) => identities,
     // A record is one row: there is no rest of it to refuse.
     addBadUnits: async () => {},
-    badRows: queries.selectBadRecords,
+    badRows: () => ofTheFuture.map((line) => ({ line, reason: 'future_time' })),
     apply: async (tx, importId) => {
       const settings = await readSettings(tx)
-      await queries.resolveRecords(tx, zone ?? settings.zone, now)
+      ofTheFuture = await queries.resolveRecords(tx, zone ?? settings.zone, now)
       const { hasVersions } = await admitArriving(tx, source, 'person', importId, now)
       await writeRecords(tx, source, now, hasVersions)
       if (hasVersions) await settleVersions(tx, importId, now)

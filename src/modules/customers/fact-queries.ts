@@ -31,12 +31,13 @@ export function copyFacts(client: PoolClient, text: string | AsyncIterable<Buffe
   return copyIn(client, 'copy staged_facts from stdin', text)
 }
 
-/** What has not happened yet is no fact: `bad_facts`; the rest becomes `arriving` and `arriving_identities`. */
-export async function resolveFacts(tx: Sql, now: Date): Promise<void> {
-  await sql`
-    create temp table bad_facts on commit drop as
-    select line, 'future_time' as reason from staged_facts where occurred_at > ${now}`.execute(tx)
-  await sql`delete from staged_facts f using bad_facts b where f.line = b.line`.execute(tx)
+/**
+ * `arriving` and `arriving_identities` of what is staged. What has not happened yet is no fact and goes.
+ * @returns the lines of those.
+ */
+export async function resolveFacts(tx: Sql, now: Date): Promise<number[]> {
+  const { rows } = await sql<{ line: number }>`
+    delete from staged_facts where occurred_at > ${now} returning line`.execute(tx)
   await sql`
     create temp table arriving on commit drop as
     select external_id, sha256(convert_to(concat_ws(E'\x1f', kind, namespace, value, extract(epoch from occurred_at), body::text), 'UTF8')) as body_hash,
@@ -47,11 +48,7 @@ export async function resolveFacts(tx: Sql, now: Date): Promise<void> {
     select distinct kind, namespace, value, null::bigint as identity_id, null::bigint as person_id from staged_facts`.execute(
     tx,
   )
-}
-
-export async function selectBadFacts(tx: Sql): Promise<{ line: number; reason: string }[]> {
-  const { rows } = await sql<{ line: number; reason: string }>`select line, reason from bad_facts`.execute(tx)
-  return rows
+  return rows.map(({ line }) => line)
 }
 
 /**

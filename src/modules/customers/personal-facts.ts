@@ -113,16 +113,17 @@ export async function openPersonalStaging<Fact extends PersonalFact>(
 ): Promise<FileStaging<StagedFact>> {
   await queries.createFactStaging(tx)
   let rowsRepeated = 0
+  let ofTheFuture: readonly number[] = []
   return {
     copy: (client, facts) => queries.copyFacts(client, facts.map(queries.factText).join('')),
     copyEncoded: queries.copyFacts,
     identitiesOf,
     // A fact is one row: there is no rest of it to refuse.
     addBadUnits: async () => {},
-    badRows: queries.selectBadFacts,
+    badRows: () => ofTheFuture.map((line) => ({ line, reason: 'future_time' })),
     apply: async (tx, importId) => {
       if (isFile) rowsRepeated = await mergeRepeatedFacts(tx)
-      await queries.resolveFacts(tx, now)
+      ofTheFuture = await queries.resolveFacts(tx, now)
       const { hasVersions } = await admitArriving(tx, source, kind.name, importId, now)
       if (kind.second) await addSeconds(tx)
       await identify(tx, now)

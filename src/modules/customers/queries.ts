@@ -172,8 +172,13 @@ export function copyRecords(client: PoolClient, text: string | AsyncIterable<Buf
   return copyIn(client, 'copy staged_records from stdin', text)
 }
 
-/** Of a record's rows in the file the highest version is what it says, else the last; `arriving`, `arriving_links`, `arriving_identities` follow. */
-export async function resolveRecords(tx: Sql, zone: string, now: Date): Promise<void> {
+/**
+ * Of a record's rows in the file the highest version is what it says, else the last; `arriving`, `arriving_links`,
+ * `arriving_identities` follow. An enrolment that has not happened yet is no fact: its record goes.
+ *
+ * @returns the lines of those.
+ */
+export async function resolveRecords(tx: Sql, zone: string, now: Date): Promise<number[]> {
   await sql`
     create temp table records on commit drop as
     select distinct on (external_id) line, external_id, name, identities, unlinked, ranked as version,
@@ -183,13 +188,10 @@ export async function resolveRecords(tx: Sql, zone: string, now: Date): Promise<
         else seen_at::timestamp at time zone ${zone} end as seen_at
     from (select *, ${versionRank(sql`version`, zone)} as ranked from staged_records) s
     order by external_id, ranked desc nulls last, line desc`.execute(tx)
-  // An enrolment that has not happened yet is no fact; who will be a member is told when they are.
-  await sql`
-    create temp table bad_records on commit drop as
-    select s.line, 'future_time' as reason
-    from staged_records s join records r using (external_id) where r.enrolled_at > ${now}`.execute(tx)
-  await sql`delete from records where enrolled_at > ${now}`.execute(tx)
-  await sql`delete from staged_records s using bad_records b where b.line = s.line`.execute(tx)
+  const { rows } = await sql<{ line: number }>`
+    with early as (delete from records where enrolled_at > ${now} returning external_id),
+      gone as (delete from staged_records s using early e where s.external_id = e.external_id returning s.line)
+    select line from gone`.execute(tx)
   await sql`
     create temp table arriving_links on commit drop as
     select r.external_id, i.kind, i.namespace, i.value
@@ -208,12 +210,7 @@ export async function resolveRecords(tx: Sql, zone: string, now: Date): Promise<
     from records order by external_id collate "C"`.execute(tx)
   for (const table of ['records', 'arriving', 'arriving_links', 'arriving_identities'] as const)
     await sql`analyze ${sql.ref(table)}`.execute(tx)
-}
-
-/** The rows of records that cannot be, by line. */
-export async function selectBadRecords(tx: Sql): Promise<{ line: number; reason: string }[]> {
-  const { rows } = await sql<{ line: number; reason: string }>`select line, reason from bad_records`.execute(tx)
-  return rows
+  return rows.map(({ line }) => line)
 }
 
 /** The records of new and corrected claims; their person is the one that the identity graph has just named. */

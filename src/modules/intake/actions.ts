@@ -146,7 +146,7 @@ export interface Staging<Row> {
   /** Staged rows -> facts, people, and the people whose standing may have changed. */
   apply(tx: Sql, importId: number): Promise<void>
   /** Rows that only the whole set could refuse. */
-  badRows(tx: Sql): Promise<readonly { line: number; reason: string }[]>
+  badRows(): readonly { line: number; reason: string }[]
   counts(tx: Sql): Promise<ImportCounts>
 }
 

@@ -164,7 +164,7 @@ async function storeGroup<Fact extends FactHead, Row>(
     if (rows.length > 0) await staging.copy(client, rows)
     await staging.apply(tx, await nextImportId(tx))
     await guard.confirm(tx)
-    for (const { line, reason } of await staging.badRows(tx)) {
+    for (const { line, reason } of staging.badRows()) {
       // Which of an order's lines it was does not matter to the sender: the fact is refused whole, for the first cause.
       if (reason !== 'order_has_bad_row') reasons.set(line, reason as RejectReason)
     }

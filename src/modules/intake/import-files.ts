@@ -231,7 +231,7 @@ async function applyRows<Row extends object, Options extends AnyOptions>(
       const importId = await nextImportId(tx)
       await staging.apply(tx, importId)
       await guard.confirm(tx)
-      await writeBadRows(await staging.badRows(tx), command.path, rules, rejects)
+      await writeBadRows(staging.badRows(), command.path, rules, rejects)
       const { rows_repeated, rows_known, ...counts } = await staging.counts(tx)
       const rows_rejected = Object.values(rejects.counts).reduce((sum, count) => sum + count, 0)
       const rows_merged = rows_repeated + rows_known

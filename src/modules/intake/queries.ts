@@ -25,7 +25,7 @@ export async function preferIndexes(tx: Sql): Promise<void> {
 }
 
 /** From so many rows on, one pass over a table is cheaper than looking each of them up. */
-const LOOKED_UP_MAX = 5000
+const LOOKED_UP_MAX = 50_000
 
 /**
  * The end of a lateral subquery that looks rows up by an index. "offset 0" is a fence: of few rows each is looked up, whatever
