@@ -1,6 +1,7 @@
 // `npm start`: PostgreSQL, API and console in one process. Composition only.
 
 import { parseArgs } from 'node:util'
+import { Counter, Gauge, type Registry } from 'prom-client'
 import { makeDemoBrand } from '../../demo/make.ts'
 import manifest from '../../package.json' with { type: 'json' }
 import { ensureConsole } from '../../web/build.ts'
@@ -10,7 +11,7 @@ import { systemClock } from '../platform/clock.ts'
 import { readConfig } from '../platform/config.ts'
 import { createHttp, type Health, type Http } from '../platform/http.ts'
 import { type Installation, openInstallation } from '../platform/installation.ts'
-import { createMetrics, type Metrics, type Sample } from '../platform/metrics.ts'
+import { createDurations, createMetrics } from '../platform/metrics.ts'
 import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
 import { openVault } from '../platform/secrets.ts'
 import { type Stopping, stopOnSignals } from '../platform/stopping.ts'
@@ -45,18 +46,22 @@ async function start(isEmpty: boolean, stopping: Stopping): Promise<void> {
   const version = manifest.version
   const keys = keysOfInstallation(installation, systemClock)
   const metrics = createMetrics()
-  const countFacts = metrics.counter(
-    'perennial_facts_total',
-    'Facts by API and webhook, by kind and what became of them.',
-  )
-  const spentRefreshing = metrics.histogram(
+  const countedFacts = new Counter({
+    name: 'perennial_facts_total',
+    help: 'Facts by API and webhook, by kind and what became of them.',
+    labelNames: ['kind', 'status'],
+    registers: [metrics],
+  })
+  const spentRefreshing = createDurations(
+    metrics,
     'perennial_refresh_duration_seconds',
     'Runs that bring standing up to date.',
+    ['outcome'],
   )
   measureFreshness(metrics, installation)
   const settling = createSettling(systemClock, {
     log: console.error,
-    spent: (seconds, outcome) => spentRefreshing({ outcome }, seconds),
+    spent: (seconds, outcome) => spentRefreshing.observe({ outcome }, seconds),
   })
   stopping.onStop(() => settling.stop())
   const app = await createHttp({ config, auth, version, consoleFolder, brandOf, keys, health, metrics })
@@ -66,7 +71,7 @@ async function start(isEmpty: boolean, stopping: Stopping): Promise<void> {
     clock: systemClock,
     settle: settling.settle,
     vault: openVault(config.home, WEBHOOK_KEY_FILE),
-    count: (kind, status) => countFacts({ kind, status }),
+    count: (kind, status) => countedFacts.inc({ kind, status }),
   })
 
   const ticking = setInterval(() => settleAll(installation, settling).catch(() => {}), LAPSE_TICK_MS)
@@ -129,25 +134,32 @@ async function healthOf(installation: Installation): Promise<Health> {
   return { database, brand: brand?.key ?? null, freshness }
 }
 
-/** Two gauges, of each brand. */
-function measureFreshness(metrics: Metrics, installation: Installation): void {
-  const ofBrands = (figure: (freshness: Freshness) => number) => async (): Promise<Sample[]> => {
-    const samples: Sample[] = []
-    for (const brand of await installation.brands()) {
-      const { db } = await installation.openBrand(brand)
-      samples.push({ labels: { brand: brand.key }, value: figure(await readFreshness(db, systemClock.now())) })
-    }
-    return samples
-  }
-  metrics.gauge(
+/** Two gauges, of each brand, asked each time the figures are read. */
+function measureFreshness(metrics: Registry, installation: Installation): void {
+  const measure = (name: string, help: string, figure: (freshness: Freshness) => number) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['brand'],
+      registers: [metrics],
+      async collect() {
+        // A brand that is gone is not measured any more.
+        this.reset()
+        for (const brand of await installation.brands()) {
+          const { db } = await installation.openBrand(brand)
+          this.set({ brand: brand.key }, figure(await readFreshness(db, systemClock.now())))
+        }
+      },
+    })
+  measure(
     'perennial_pending_people',
     'People whose facts changed and whose standing has not followed.',
-    ofBrands(({ pending_people }) => pending_people),
+    ({ pending_people }) => pending_people,
   )
-  metrics.gauge(
+  measure(
     'perennial_oldest_pending_seconds',
     'How long the first of them has waited; 0 when nobody waits.',
-    ofBrands(({ oldest_pending_seconds }) => oldest_pending_seconds ?? 0),
+    ({ oldest_pending_seconds }) => oldest_pending_seconds ?? 0,
   )
 }
 

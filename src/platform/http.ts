@@ -9,11 +9,12 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
+import type { Registry } from 'prom-client'
 import { z } from 'zod'
 import { type Caller, PASSWORD_CHARACTERS_MAX, type SignedIn } from './auth.ts'
 import { countRequests, type GateParts, gate, headersOf, pathOf, RATES, type Rates } from './http-gate.ts'
 import { errorBody, refuseWith, statusOf, toErrorBody } from './http-refusal.ts'
-import type { Metrics } from './metrics.ts'
+import { createDurations } from './metrics.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
 
 export interface Health {
@@ -34,7 +35,7 @@ export interface HttpParts extends GateParts {
   /** Throws when something that every request needs does not answer. */
   readonly health: () => Promise<Health>
   /** Figures of this server, with those of its requests: served at /metrics to keys with the scope `metrics:read`. */
-  readonly metrics?: Metrics
+  readonly metrics?: Registry
   /** Where log lines (JSON) go; standard error when left out. */
   readonly logTo?: { write(line: string): void }
 }
@@ -163,18 +164,19 @@ const wireHealth = z.object({
 })
 const wireUnhealthy = z.object({ status: z.literal('unavailable'), version: z.string(), problem: z.string() })
 
-function registerMetrics(app: Pick<Http, 'get' | 'addHook'>, metrics: Metrics): void {
-  const spent = metrics.histogram('perennial_http_request_duration_seconds', 'Requests by route and status.')
+function registerMetrics(app: Pick<Http, 'get' | 'addHook'>, metrics: Registry): void {
+  const name = 'perennial_http_request_duration_seconds'
+  const spent = createDurations(metrics, name, 'Requests by route and status.', ['method', 'route', 'status'])
   app.addHook('onResponse', async (request, reply) => {
     // The route, not the address: that may be a sign-in link, and anybody can make up new ones.
     const route = request.routeOptions.url ?? 'none'
-    spent({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000)
+    spent.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000)
   })
   // Not for anybody: how much a shop sells can be read off its requests.
   app.get(
     '/metrics',
     { config: { policy: 'api_key', scope: 'metrics:read' }, schema: { hide: true } },
-    async (_request, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics.render()),
+    async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()),
   )
 }
 
