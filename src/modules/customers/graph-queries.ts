@@ -24,48 +24,52 @@ const ROUNDS_MAX = 200
  * Everything runs on `region`: the nodes that a change can reach, closed over every claim, cut or not.
  */
 
+/** From so many nodes on, temporary tables get statistics and indexes; of 2,000 these took 25 of 200 ms. */
+const LARGE_FROM_NODES = 20_000
+
 /**
  * From the caller's `changed_nodes (identity_id)`: recomputes their region and leaves `resolved (identity_id, person_id)`.
  * Phones of claims up to `phoneCut` have lapsed (rules.ts); not those of a merge by hand, which stands until it is taken back.
  */
 export async function resolveRegion(tx: Sql, phoneCut: Date): Promise<void> {
   const size = await growRegion(tx)
+  const isLarge = size >= LARGE_FROM_NODES
   await sql`
-    create temp table edges on commit drop as
-    select l.claim_id, r.identity_id, c.kind = 'merge' or r.kind not in ('phone', 'email') as is_firm
+    create temp table links on commit drop as
+    select l.claim_id, r.identity_id, r.kind, c.kind as claim_kind, c.withdrawn_at, c.phone_lapsed,
+      c.kind = 'person' and c.claimed_at <= ${phoneCut} as is_aged
     from region r
     cross join lateral (
       select claim_id from customers.claim_identities where identity_id = r.identity_id ${lookUp(size)}
     ) l
     cross join lateral (
-      select kind, claimed_at, withdrawn_at from customers.claims where claim_id = l.claim_id ${lookUp(size)}
-    ) c
-    where c.kind <> 'split' and c.withdrawn_at is null
-      and not (c.kind = 'person' and r.kind = 'phone' and c.claimed_at <= ${phoneCut})
-      and not exists (
+      select kind, claimed_at, withdrawn_at, phone_lapsed from customers.claims where claim_id = l.claim_id ${lookUp(size)}
+    ) c`.execute(tx)
+  await sql`
+    create temp table edges on commit drop as
+    select claim_id, identity_id, claim_kind = 'merge' or kind not in ('phone', 'email') as is_firm
+    from links l
+    where claim_kind <> 'split' and withdrawn_at is null and not (kind = 'phone' and is_aged) and not exists (
       select from customers.cut_links k join customers.claims s on s.claim_id = k.split_claim_id and s.withdrawn_at is null
-      where k.claim_id = l.claim_id and k.identity_id = r.identity_id)`.execute(tx)
-  await sql`create index on edges (claim_id)`.execute(tx)
-  await sql`create index on edges (identity_id)`.execute(tx)
-  await sql`analyze edges`.execute(tx)
-  await labelAccounts(tx)
-  await touchValues(tx)
-  await withdrawValues(tx)
-  await namePeople(tx)
-  await markLapsed(tx, phoneCut, size)
+      where k.claim_id = l.claim_id and k.identity_id = l.identity_id)`.execute(tx)
+  if (isLarge) {
+    await sql`create index on edges (claim_id)`.execute(tx)
+    await sql`create index on edges (identity_id)`.execute(tx)
+    await sql`analyze edges`.execute(tx)
+  }
+  await labelAccounts(tx, isLarge)
+  await touchValues(tx, isLarge)
+  await withdrawValues(tx, isLarge)
+  await namePeople(tx, isLarge)
+  await markLapsed(tx)
 }
 
 /** What the sweep looks for is what has changed since. */
-async function markLapsed(tx: Sql, phoneCut: Date, size: number): Promise<void> {
+async function markLapsed(tx: Sql): Promise<void> {
   await sql`
-    update customers.claims c set phone_lapsed = not c.phone_lapsed
-    from (
-      select distinct l.claim_id from region r
-      cross join lateral (
-        select claim_id from customers.claim_identities where identity_id = r.identity_id ${lookUp(size)}
-      ) l
-    ) n
-    where c.claim_id = n.claim_id and c.kind = 'person' and c.phone_lapsed <> (c.claimed_at <= ${phoneCut})`.execute(tx)
+    update customers.claims c set phone_lapsed = n.is_aged
+    from (select distinct claim_id, is_aged from links where claim_kind = 'person' and phone_lapsed <> is_aged) n
+    where c.claim_id = n.claim_id`.execute(tx)
 }
 
 /** Whether time has passed the limit for any claim since its region was resolved, or a longer limit has brought it back. */
@@ -168,14 +172,16 @@ async function growRegion(tx: Sql): Promise<number> {
 }
 
 /** Firm identities take the smallest label that a claim of theirs has, until nothing changes. */
-async function labelAccounts(tx: Sql): Promise<void> {
+async function labelAccounts(tx: Sql, isLarge: boolean): Promise<void> {
   await sql`
     create temp table account on commit drop as
     select distinct identity_id, identity_id as label from edges where is_firm
     union
     select identity_id, identity_id from region where kind not in ('phone', 'email')`.execute(tx)
-  await sql`create unique index on account (identity_id)`.execute(tx)
-  await sql`analyze account`.execute(tx)
+  if (isLarge) {
+    await sql`create unique index on account (identity_id)`.execute(tx)
+    await sql`analyze account`.execute(tx)
+  }
   await untilStill(async () => {
     const { numAffectedRows } = await sql`
       update account a set label = m.label
@@ -192,7 +198,7 @@ async function labelAccounts(tx: Sql): Promise<void> {
 }
 
 /** `touch`: value × account; a claim with no firm identity is labelled by its negative id. */
-async function touchValues(tx: Sql): Promise<void> {
+async function touchValues(tx: Sql, isLarge: boolean): Promise<void> {
   await sql`
     create temp table touch on commit drop as
     select distinct v.identity_id, coalesce(f.label, -v.claim_id) as label
@@ -204,9 +210,11 @@ async function touchValues(tx: Sql): Promise<void> {
     -- A phone that a merge by hand names belongs to that account firmly.
     select a.identity_id, a.label from account a join region i using (identity_id)
     where i.kind in ('phone', 'email')`.execute(tx)
-  await sql`create index on touch (identity_id)`.execute(tx)
-  await sql`create index on touch (label)`.execute(tx)
-  await sql`analyze touch`.execute(tx)
+  if (isLarge) {
+    await sql`create index on touch (identity_id)`.execute(tx)
+    await sql`create index on touch (label)`.execute(tx)
+    await sql`analyze touch`.execute(tx)
+  }
   await sql`
     create temp table account_unionids on commit drop as
     select a.label, a.identity_id as unionid from account a join region i using (identity_id) where i.kind = 'unionid'`.execute(
@@ -215,7 +223,7 @@ async function touchValues(tx: Sql): Promise<void> {
 }
 
 /** `withdrawn`: values that link nobody, and what they would have joined. */
-async function withdrawValues(tx: Sql): Promise<void> {
+async function withdrawValues(tx: Sql, isLarge: boolean): Promise<void> {
   await sql`
     create temp table withdrawn on commit drop as
     select t.identity_id, count(distinct u.unionid)::int as unionids, count(distinct t.label) filter (where t.label > 0)::int as accounts
@@ -224,7 +232,7 @@ async function withdrawValues(tx: Sql): Promise<void> {
     having count(distinct u.unionid) > 1 or count(distinct t.label) filter (where t.label > 0) > ${ACCOUNTS_MAX}`.execute(
     tx,
   )
-  await joinAccounts(tx)
+  await joinAccounts(tx, isLarge)
   await sql`
     insert into withdrawn
     select t.identity_id, b.unionids, b.accounts
@@ -237,22 +245,24 @@ async function withdrawValues(tx: Sql): Promise<void> {
     ) b
     join joined j using (person_label)
     join touch t using (label)
+    join (select identity_id from touch group by identity_id having count(*) > 1) shared using (identity_id)
     where not exists (select from withdrawn w where w.identity_id = t.identity_id)
-      and (select count(*) from touch o where o.identity_id = t.identity_id) > 1
     group by t.identity_id, b.unionids, b.accounts`.execute(tx)
   await sql`drop table joined`.execute(tx)
-  await joinAccounts(tx)
+  await joinAccounts(tx, isLarge)
 }
 
 /** `joined`: accounts with the smallest label among those that values still in force connect. */
-async function joinAccounts(tx: Sql): Promise<void> {
+async function joinAccounts(tx: Sql, isLarge: boolean): Promise<void> {
   await sql`
     create temp table joined on commit drop as
     select distinct label, label as person_label from (select label from account union select label from touch) l`.execute(
     tx,
   )
-  await sql`create unique index on joined (label)`.execute(tx)
-  await sql`analyze joined`.execute(tx)
+  if (isLarge) {
+    await sql`create unique index on joined (label)`.execute(tx)
+    await sql`analyze joined`.execute(tx)
+  }
   await untilStill(async () => {
     const { numAffectedRows } = await sql`
       update joined j set person_label = m.person_label
@@ -270,7 +280,7 @@ async function joinAccounts(tx: Sql): Promise<void> {
 }
 
 /** `resolved`: every node of the region with its person, the smallest identity among those that are one. */
-async function namePeople(tx: Sql): Promise<void> {
+async function namePeople(tx: Sql, isLarge: boolean): Promise<void> {
   await sql`
     create temp table resolved on commit drop as
     with member as (
@@ -284,6 +294,7 @@ async function namePeople(tx: Sql): Promise<void> {
     )
     select r.identity_id, coalesce(n.person_id, r.identity_id) as person_id
     from region r left join named n using (identity_id)`.execute(tx)
+  if (!isLarge) return
   await sql`create unique index on resolved (identity_id)`.execute(tx)
   await sql`analyze resolved`.execute(tx)
 }

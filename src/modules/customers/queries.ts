@@ -222,9 +222,12 @@ export async function writeRecords(tx: Sql): Promise<void> {
     select c.person_id, a.fact_id, f.identity_id, r.name, r.enrolled_at, r.unlinked
     from arriving a
     join records r using (external_id)
-    cross join lateral (
-      select l.identity_id from customers.claim_identities l join customers.identities i using (identity_id)
-      where l.claim_id = a.fact_id order by i.kind = 'phone', i.kind = 'email', l.identity_id limit 1) f
+    join (
+      select distinct on (l.external_id) l.external_id, i.identity_id
+      from arriving_links l
+      join arriving_identities i on i.kind = l.kind and i.namespace = l.namespace and i.value = l.value
+      order by l.external_id, i.kind = 'phone', i.kind = 'email', i.identity_id
+    ) f using (external_id)
     join customers.canonical c on c.identity_id = f.identity_id
     where a.is_applied`.execute(tx)
 }
