@@ -210,9 +210,8 @@ interface WriteShape extends queries.BatchShape {
 async function writeDocuments(tx: Sql, source: string, now: Date, shape: WriteShape): Promise<void> {
   const { hasVersions, isConnecting } = shape
   const hasShares = shape.hasShares || (await spreads.hasSpreads(tx))
-  await queries.createArrivingIdentities(tx, source, shape)
-  await identify(tx, now)
-  if (hasShares) await identifySharers(tx, now)
+  await identify(tx, now, queries.buyersOf(source), shape)
+  if (hasShares) await identifySharers(tx, now, shape)
   await queries.createSuperseding(tx, shape)
   if (hasVersions) {
     await queries.fillDisplaced(tx)
@@ -232,9 +231,8 @@ async function writeDocuments(tx: Sql, source: string, now: Date, shape: WriteSh
   await insertPending(tx, now)
 }
 
-async function identifySharers(tx: Sql, now: Date): Promise<void> {
-  await spreads.createArrivingSharers(tx)
-  await identify(tx, now, 'arriving_sharers')
+async function identifySharers(tx: Sql, now: Date, { isLarge }: queries.BatchShape): Promise<void> {
+  await identify(tx, now, spreads.SHARERS, { isLarge, into: 'arriving_sharers' })
   await spreads.createArrivingShares(tx)
 }
 

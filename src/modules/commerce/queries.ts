@@ -178,14 +178,9 @@ export async function createArriving(tx: Sql, { isLarge }: BatchShape): Promise<
   await sql`analyze arriving`.execute(tx)
 }
 
-export async function createArrivingIdentities(tx: Sql, source: string, { isLarge }: BatchShape): Promise<void> {
-  await sql`
-    create temp table arriving_identities on commit drop as
-    select distinct 'own_id' as kind, ${source}::text as namespace, customer as value, null::bigint as identity_id, null::bigint as person_id
-    from documents where customer is not null`.execute(tx)
-  if (!isLarge) return
-  await sql`create unique index on arriving_identities (value)`.execute(tx)
-  await sql`analyze arriving_identities`.execute(tx)
+/** Whom documents name, for `identify`. */
+export function buyersOf(source: string): RawBuilder<unknown> {
+  return sql`select 'own_id' as kind, ${source}::text as namespace, customer as value from documents where customer is not null`
 }
 
 /**

@@ -17,12 +17,9 @@ export async function hasSpreads(tx: Sql): Promise<boolean> {
 }
 
 /** `arriving_sharers`: whom the documents name as their sharers, for `identify`. */
-export async function createArrivingSharers(tx: Sql): Promise<void> {
-  await sql`
-    create temp table arriving_sharers on commit drop as
-    select distinct who->>0 as kind, who->>1 as namespace, who->>2 as value, null::bigint as identity_id, null::bigint as person_id
-    from (select shared_by::jsonb as who from documents where shared_by is not null and order_lines > 0) d`.execute(tx)
-}
+export const SHARERS = sql`
+  select who->>0 as kind, who->>1 as namespace, who->>2 as value
+  from (select shared_by::jsonb as who from documents where shared_by is not null and order_lines > 0) d`
 
 /** `arriving_shares (fact_id, status, is_applied, identity_id, person_id)`: each document with its sharer. */
 export async function createArrivingShares(tx: Sql): Promise<void> {

@@ -84,9 +84,13 @@ async function openStaging(
 ): Promise<FileStaging<StagedRecord>> {
   await queries.createRecordStaging(tx)
   let ofTheFuture: readonly number[] = []
+  let isLarge = false
   return {
     copy: (client, records) => queries.copyRecords(client, records.map(queries.recordText).join('')),
-    copyEncoded: queries.copyRecords,
+    copyEncoded: (client, text) => {
+      isLarge = true
+      return queries.copyRecords(client, text)
+    },
     identitiesOf: ({ identities }) => identities,
     // A record is one row: there is no rest of it to refuse.
     addBadUnits: async () => {},
@@ -95,7 +99,7 @@ async function openStaging(
       const settings = await readSettings(tx)
       ofTheFuture = await queries.resolveRecords(tx, zone ?? settings.zone, now)
       const { hasVersions } = await admitArriving(tx, source, 'person', importId, now)
-      await writeRecords(tx, source, now, hasVersions)
+      await writeRecords(tx, source, now, { hasVersions, isLarge })
       if (hasVersions) await settleVersions(tx, importId, now)
     },
     counts: async (tx) => ({
@@ -110,8 +114,13 @@ async function openStaging(
 }
 
 /** What `arriving` says of `records` comes into force, and what it replaces goes. */
-async function writeRecords(tx: Sql, source: string, now: Date, hasVersions: boolean): Promise<void> {
-  await queries.identify(tx, now)
+async function writeRecords(
+  tx: Sql,
+  source: string,
+  now: Date,
+  { hasVersions, isLarge }: { readonly hasVersions: boolean; readonly isLarge: boolean },
+): Promise<void> {
+  await queries.identify(tx, now, queries.LINKED, { isLarge })
   if (hasVersions) {
     await queries.fillDisplaced(tx)
     await keepBodies(tx)
@@ -167,7 +176,7 @@ export const PERSON_FACTS = factKind<PersonFact, StagedRecord>({
   begin: (tx, source, now) => openStaging(tx, source, undefined, now),
   restore: async (tx, source, now) => {
     await queries.restoreRecords(tx)
-    await writeRecords(tx, source, now, true)
+    await writeRecords(tx, source, now, { hasVersions: true, isLarge: true })
   },
 })
 

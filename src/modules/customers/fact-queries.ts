@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { PoolClient } from 'pg'
 import { copyIn, copyText } from '../../platform/copy.ts'
 import type { Sql } from '../../platform/db.ts'
@@ -32,7 +32,7 @@ export function copyFacts(client: PoolClient, text: string | AsyncIterable<Buffe
 }
 
 /**
- * `arriving` and `arriving_identities` of what is staged. What has not happened yet is no fact and goes.
+ * `arriving` of what is staged. What has not happened yet is no fact and goes.
  * @returns the lines of those.
  */
 export async function resolveFacts(tx: Sql, now: Date): Promise<number[]> {
@@ -43,12 +43,15 @@ export async function resolveFacts(tx: Sql, now: Date): Promise<number[]> {
     select external_id, sha256(convert_to(concat_ws(E'\x1f', kind, namespace, value, extract(epoch from occurred_at), body::text), 'UTF8')) as body_hash,
       ${versionRank(sql`version`, 'UTC')} as version, ${ADMITTED_COLUMNS}
     from staged_facts order by external_id collate "C"`.execute(tx)
-  await sql`
-    create temp table arriving_identities on commit drop as
-    select distinct kind, namespace, value, null::bigint as identity_id, null::bigint as person_id from staged_facts`.execute(
-    tx,
-  )
   return rows.map(({ line }) => line)
+}
+
+/** Whom facts are about and, of kinds that name a second person, that one too: for `identify`. */
+export function namedBy({ second }: { readonly second: boolean }): RawBuilder<unknown> {
+  const seconds = sql`
+    union all select r.kind, r.namespace, r.value
+    from staged_facts f, jsonb_to_record(f.body->'second') r (kind text, namespace text, value text)`
+  return sql`select kind, namespace, value from staged_facts ${second ? seconds : sql``}`
 }
 
 /**

@@ -13,7 +13,6 @@ import {
 import { type MappedRow, type RejectReason, versionOf } from '../intake/schema.ts'
 import * as queries from './fact-queries.ts'
 import { identify } from './queries.ts'
-import { addSeconds } from './referral-queries.ts'
 import { analyzeArriving, mergeRepeatedFacts } from './repeat-queries.ts'
 import { normaliseIdentity } from './rules.ts'
 import { IDENTITY_KINDS, type Identity, type StagedFact } from './schema.ts'
@@ -125,8 +124,8 @@ export async function openPersonalStaging<Fact extends PersonalFact>(
       if (isFile) rowsRepeated = await mergeRepeatedFacts(tx)
       ofTheFuture = await queries.resolveFacts(tx, now)
       const { hasVersions } = await admitArriving(tx, source, kind.name, importId, now)
-      if (kind.second) await addSeconds(tx)
-      await identify(tx, now)
+      const named = queries.namedBy({ second: kind.second !== undefined })
+      await identify(tx, now, named, { isLarge: isFile })
       if (isFile) await analyzeArriving(tx)
       await queries.createPersonalFacts(tx)
       await writeFacts(tx, kind, source, now, hasVersions)

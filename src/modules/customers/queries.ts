@@ -1,8 +1,8 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { PoolClient } from 'pg'
 import { copyIn, copyText } from '../../platform/copy.ts'
 import type { Sql } from '../../platform/db.ts'
-import { ADMITTED_COLUMNS, createDisplaced, versionRank } from '../intake/actions.ts'
+import { ADMITTED_COLUMNS, createDisplaced, lookUp, versionRank } from '../intake/actions.ts'
 import { followConsents } from './consent-queries.ts'
 import { followReferralClaims } from './referral-queries.ts'
 import type { Identity, StagedRecord } from './schema.ts'
@@ -10,46 +10,62 @@ import type { Identity, StagedRecord } from './schema.ts'
 /*
  * Set verbs take their arguments as temporary tables of the caller's transaction:
  *
- *   arriving_identities (kind, namespace, value, identity_id, person_id)   filled here, or a table of another name
+ *   arriving_identities (kind, namespace, value, identity_id, person_id)   made here (`identify`)
  *   arriving_links (external_id, kind, namespace, value)                   the identities that a record puts together
  *   arriving_connections (identity_id, person_id, begun_at, fact_id)
  */
 
-/** Fills identity_id and person_id, and makes the nodes that are new. A new node is a person until a claim links it. */
-export async function identify(tx: Sql, now: Date, arriving = 'arriving_identities'): Promise<void> {
+/**
+ * `arriving_identities`, or a table of another name: whom `named` selects (kind, namespace, value), each once, with their node
+ * and person. Makes the nodes that are new. A new node is a person until a claim links it.
+ *
+ * @param isLarge so many that reading whole tables beats looking each of them up.
+ */
+export async function identify(
+  tx: Sql,
+  now: Date,
+  named: RawBuilder<unknown>,
+  { isLarge, into = 'arriving_identities' }: { readonly isLarge: boolean; readonly into?: string },
+): Promise<void> {
+  const table = sql.ref(into)
+  const one = isLarge ? sql`` : lookUp(0)
   // Looked up first: most are known, and trying to insert those would cost more and use up their ids.
-  const unknown = await lookUpIdentities(tx, arriving)
+  await sql`
+    create temp table ${table} on commit drop as
+    select n.kind, n.namespace, n.value, i.identity_id, c.person_id
+    from (select distinct kind, namespace, value from (${named}) n) n
+    left join lateral (
+      select identity_id from customers.identities
+      where value = n.value and kind = n.kind and namespace = n.namespace ${one}
+    ) i on true
+    left join lateral (select person_id from customers.canonical where identity_id = i.identity_id ${one}) c on true`.execute(
+    tx,
+  )
+  const { rows } = await sql<{ unknown: number }>`
+    select count(*) as unknown from ${table} where identity_id is null`.execute(tx)
+  const unknown = rows[0]?.unknown ?? 0
   if (unknown === 0) return
   const { numAffectedRows } = await sql`
     with made as (
       insert into customers.identities (kind, namespace, value, recorded_at)
-      select kind, namespace, value, ${now} from ${sql.ref(arriving)} where identity_id is null
+      select kind, namespace, value, ${now} from ${table} where identity_id is null
       order by kind, namespace collate "C", value collate "C"
       on conflict do nothing returning identity_id, kind, namespace, value
     ), mapped as (
       insert into customers.canonical (identity_id, person_id) select identity_id, identity_id from made
     )
-    update ${sql.ref(arriving)} a set identity_id = m.identity_id, person_id = m.identity_id
+    update ${table} a set identity_id = m.identity_id, person_id = m.identity_id
     from made m where m.value = a.value and m.kind = a.kind and m.namespace = a.namespace`.execute(tx)
+  if (Number(numAffectedRows ?? 0) === unknown) return
   // Another writer has made the rest, and the insert waited for its end.
-  if (Number(numAffectedRows ?? 0) < unknown) await lookUpIdentities(tx, arriving)
+  await sql`
+    update ${table} a set identity_id = i.identity_id, person_id = c.person_id
+    from customers.identities i join customers.canonical c using (identity_id)
+    where a.identity_id is null and i.kind = a.kind and i.namespace = a.namespace and i.value = a.value`.execute(tx)
 }
 
-/** @returns how many are not known. */
-async function lookUpIdentities(tx: Sql, arriving: string): Promise<number> {
-  const { rows } = await sql<{ unknown: number }>`
-    with found as (
-      update ${sql.ref(arriving)} a
-      set identity_id = i.identity_id, person_id = c.person_id
-      from customers.identities i join customers.canonical c using (identity_id)
-      where a.identity_id is null and i.kind = a.kind and i.namespace = a.namespace and i.value = a.value
-      returning a.identity_id
-    )
-    select (select count(*) from ${sql.ref(arriving)} where identity_id is null) - (select count(*) from found) as unknown`.execute(
-    tx,
-  )
-  return rows[0]?.unknown ?? 0
-}
+/** Whom records name, for `identify`. */
+export const LINKED = sql`select kind, namespace, value from arriving_links`
 
 /**
  * Writes the records of `arriving` (as intake admitted them) as claims with the links of `arriving_links`, and leaves
@@ -173,8 +189,8 @@ export function copyRecords(client: PoolClient, text: string | AsyncIterable<Buf
 }
 
 /**
- * Of a record's rows in the file the highest version is what it says, else the last; `arriving`, `arriving_links`,
- * `arriving_identities` follow. An enrolment that has not happened yet is no fact: its record goes.
+ * Of a record's rows in the file the highest version is what it says, else the last; `arriving` and
+ * `arriving_links` follow. An enrolment that has not happened yet is no fact: its record goes.
  *
  * @returns the lines of those.
  */
@@ -197,18 +213,13 @@ export async function resolveRecords(tx: Sql, zone: string, now: Date): Promise<
     select r.external_id, i.kind, i.namespace, i.value
     from records r, jsonb_to_recordset(r.identities) i (kind text, namespace text, value text)`.execute(tx)
   await sql`
-    create temp table arriving_identities on commit drop as
-    select distinct kind, namespace, value, null::bigint as identity_id, null::bigint as person_id from arriving_links`.execute(
-    tx,
-  )
-  await sql`
     create temp table arriving on commit drop as
     select external_id, coalesce(seen_at, ${now}) as claimed_at,
       sha256(convert_to(concat_ws(E'\x1f', identities::text, coalesce(name, ''), coalesce(extract(epoch from enrolled_at)::text, ''),
         unlinked::text), 'UTF8')) as body_hash,
       version, ${ADMITTED_COLUMNS}
     from records order by external_id collate "C"`.execute(tx)
-  for (const table of ['records', 'arriving', 'arriving_links', 'arriving_identities'] as const)
+  for (const table of ['records', 'arriving', 'arriving_links'] as const)
     await sql`analyze ${sql.ref(table)}`.execute(tx)
   return rows.map(({ line }) => line)
 }
@@ -273,11 +284,6 @@ export async function restoreRecords(tx: Sql): Promise<void> {
     create temp table arriving_links on commit drop as
     select r.external_id, i.kind, i.namespace, i.value
     from records r join customers.identities i on i.identity_id = any(r.identity_ids)`.execute(tx)
-  await sql`
-    create temp table arriving_identities on commit drop as
-    select distinct kind, namespace, value, null::bigint as identity_id, null::bigint as person_id from arriving_links`.execute(
-    tx,
-  )
 }
 
 /**

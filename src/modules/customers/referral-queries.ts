@@ -1,16 +1,6 @@
 import { sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 
-/** The further people that `staged_facts` name: `arriving_identities`, to be identified. */
-export async function addSeconds(tx: Sql): Promise<void> {
-  await sql`
-    insert into arriving_identities (kind, namespace, value)
-    select distinct r.kind, r.namespace, r.value
-    from staged_facts f, jsonb_to_record(f.body->'second') r (kind text, namespace text, value text)
-    where not exists (select from arriving_identities i
-      where i.kind = r.kind and i.namespace = r.namespace and i.value = r.value)`.execute(tx)
-}
-
 export async function removeReferralClaims(tx: Sql): Promise<void> {
   await sql`
     with gone as (
