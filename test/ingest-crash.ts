@@ -58,6 +58,7 @@ export async function ingestCrashRounds(t: TestContext, rounds: number): Promise
     const begun = performance.now()
     if (target === 'app' || target === 'both') product.server = await home.start([], { PORT: product.port })
     await traffic.untilAnswered()
+    await untilConnected(product.databaseUrl)
     const backMs = performance.now() - begun
     assert.equal(product.server.hasEnded, false, 'the server is there, also when PostgreSQL was killed under it')
     if (importing && (await importing.ended).code === -1) filesKilled += 1
@@ -220,6 +221,19 @@ async function kill(target: Target, product: Product): Promise<void> {
   const gone = target === 'app' || target === 'both' ? product.server.kill() : undefined
   if (target !== 'app') for (const one of processes) killOne(one)
   await gone
+}
+
+/** An answer may still come of what was stored before the kill. */
+async function untilConnected(url: string): Promise<void> {
+  const deadline = performance.now() + BACK_MS_MAX
+  for (;;) {
+    try {
+      return await withClient(url, async () => {})
+    } catch (error) {
+      if (performance.now() > deadline) throw error
+      await sleep(50)
+    }
+  }
 }
 
 function killOne(pid: number): void {
