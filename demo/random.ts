@@ -5,6 +5,11 @@ export class Random {
     this.state = seed >>> 0
   }
 
+  /** One of its own for each number: who is made next does not depend on who was made before. */
+  static of(seed: number, number: number): Random {
+    return new Random(Math.floor(new Random(seed + Math.imul(number, 0x9e3779b1)).next() * 4_294_967_296))
+  }
+
   /** In [0, 1). */
   next(): number {
     this.state = (this.state + 0x6d2b79f5) >>> 0
@@ -21,6 +26,11 @@ export class Random {
 
   chance(probability: number): boolean {
     return this.next() < probability
+  }
+
+  /** A whole number with this mean: 2.3 is 2, and now and then 3. */
+  count(mean: number): number {
+    return Math.floor(mean) + (this.chance(mean % 1) ? 1 : 0)
   }
 
   /** Waiting time with this mean. */

@@ -6,7 +6,13 @@ import { after, before, suite, test } from 'node:test'
 import { z } from 'zod'
 import { brief, person } from '../src/modules/analytics/schema.ts'
 import { API_SCOPES, importReport, mapping } from '../src/modules/intake/schema.ts'
-import { depthReport, migrationReport, personMigration, rfmReport } from '../src/modules/relationship/schema.ts'
+import {
+  depthReport,
+  flowPage,
+  migrationReport,
+  personMigration,
+  rfmReport,
+} from '../src/modules/relationship/schema.ts'
 import { type Home, makeHome, type Output } from './product.ts'
 import { root } from './server.ts'
 
@@ -155,6 +161,14 @@ const scoredFile = z.object({
     }),
   ),
 })
+const madeDemo = z.object({
+  brand: z.string(),
+  people: count,
+  seconds: z.number(),
+  files: z.array(
+    z.object({ file_name: z.string(), kind: z.string(), source: z.string(), rows_in: count, rows_rejected: count }),
+  ),
+})
 const used = z.object({ brand: z.string(), name: z.string() })
 const link = z.object({ url: z.url(), valid_minutes: count })
 const refused = z.object({
@@ -188,6 +202,7 @@ const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   'webhook-create': madeWebhook,
   'webhook-revoke': revokedWebhook,
   use: used,
+  demo: madeDemo,
   rebuild: rebuilt,
   doctor: examined,
   'sign-in': link,
@@ -259,6 +274,9 @@ suite('the command line', () => {
       ['api-key-create', 'till', '--scope', 'everything'],
       ['webhook-revoke', 'my-shop'],
       ['rfm-file', file('payments.csv')],
+      ['demo', '--people', '20'],
+      ['depth', '--flow', '3:4'],
+      ['depth', '--from', '2026-01-01', '--after', 'x'],
     ]
     await inPairs(wrong, async (args) => {
       const said = await cli(...args)
@@ -392,6 +410,17 @@ suite('the command line', () => {
       ],
     )
     assert.equal(wrong?.code, 2, 'an end without a beginning')
+    const [went, bad] = await inPairs(['0:4', '4'], (flow) => cli(...span, '--flow', flow, '--json'))
+    assert.deepEqual(
+      answerOf(went, flowPage).people.map(({ key, cause }) => [key, cause?.kind, cause?.external_id]),
+      [['C7', 'order', '1004']],
+    )
+    assert.equal(bad?.code, 2, 'half of a flow is none')
+    assert.match(
+      (await cli('person', 'C7')).stdout,
+      /^2026-05-20 +3 +4 +order +orders +1004$/m,
+      'changes name their fact',
+    )
 
     const rebuilding = await cli('rebuild', '--json')
     assert.equal(answerOf(rebuilding, rebuilt).people, 2)
@@ -442,6 +471,17 @@ suite('the command line', () => {
     )
     assert.equal(answerOf(again, refused).error.code, 'no_such_claim')
     assert.equal(answerOf(alone, refused).error.code, 'no_such_person')
+  })
+
+  test('the demo brand is made and made anew, beside the brand that is current', async () => {
+    for (const people of [400, 200]) {
+      const made = answerOf(await cli('demo', '--people', String(people), '--json'), madeDemo)
+      assert.deepEqual([made.brand, made.people], ['demo', people])
+      assert.ok(made.files.every(({ rows_in, rows_rejected }) => rows_in > 0 && rows_rejected === 0))
+      const { people: known, brand: shown } = answerOf(await cli('brief', '--brand', 'demo', '--json'), brief)
+      assert.ok(known >= people && known < people * 1.1 && shown.is_demo, `${known} people`)
+    }
+    assert.equal(answerOf(await cli('brief', '--json'), brief).brand.key, 'main')
   })
 
   test('keys and webhooks are made, listed and revoked', async () => {
@@ -515,8 +555,9 @@ suite('the guide to the command line', () => {
 
   test('shows who moved with all fields', async () => {
     const { text = '' } = (await readGuide('en')).sections.get('depth') ?? {}
-    const [, moved, own] = [...text.matchAll(/^```json\n(.*?)^```$/gms)].map(([, json = '']) => JSON.parse(json))
+    const [, moved, flow, own] = [...text.matchAll(/^```json\n(.*?)^```$/gms)].map(([, json = '']) => JSON.parse(json))
     assert.deepEqual(undocumented(migrationReport, migrationReport.parse(moved), 'depth'), [])
+    assert.deepEqual(undocumented(flowPage, flowPage.parse(flow), 'depth'), [])
     assert.deepEqual(undocumented(personMigration, personMigration.parse(own), 'depth'), [])
   })
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -167,9 +168,12 @@ export function stories({ connectedBy, corrections }: StoryOptions): fc.Arbitrar
 
 const shippedMapping = fileURLToPath(new URL('../src/modules/commerce/mappings/orders.yaml', import.meta.url))
 
+/** Imports make sure that the disk has what they read, some ten times each: in memory, where there is such a folder, it is free. */
+const MEMORY = '/dev/shm'
+
 /** A temp folder with the shipped mapping `orders`, which besides takes ids that begin with C for cancellations. */
 export async function storyFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-histories-'))
+  const folder = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'perennial-histories-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   await writeFile(join(folder, 'orders.yaml'), `${await readFile(shippedMapping, 'utf8')}\ncancel_prefix: C\n`)
   return folder
@@ -199,13 +203,18 @@ function csvOf(file: readonly SalesDocument[], rules: Rules): string {
   return `order_id,customer_id,paid_at,item,quantity,unit_price,refund_of,shared_by,sequence\n${rows.join('\n')}\n`
 }
 
-/** An empty brand with the story's settings. Ten times as fast as a fresh database. */
+/**
+ * An empty brand with the story's settings. A hundred times as fast as a fresh database, and five times as fast as truncate,
+ * which makes a new file for each of 140 tables and indexes; a story has some dozen rows.
+ */
 export async function beginStory(database: Database, rules: Rules): Promise<void> {
   const { rows } = await database.pool.query<{ name: string }>(
-    `select quote_ident(schemaname) || '.' || quote_ident(tablename) as name from pg_tables
-     where schemaname in ('intake', 'customers', 'interactions', 'commerce', 'relationship') and tablename <> 'subscribers'`,
+    `select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname in ('intake', 'customers', 'interactions', 'commerce', 'relationship')
+       and c.relkind in ('r', 'p') and not c.relispartition and c.relname <> 'subscribers'`,
   )
-  await database.pool.query(`truncate ${rows.map(({ name }) => name).join(', ')} restart identity`)
+  const deletes = rows.map(({ name }) => `delete from ${name};`)
+  await database.pool.query(`begin; set local session_replication_role = replica; ${deletes.join(' ')} commit`)
   await database.pool.query(
     `update brand.settings set zone = $1, period_days = $2, occasion_unit = $3, member_by_purchase = $4, spread_window = $5,
        currency = null`,
@@ -240,16 +249,20 @@ export async function feed(
   return report.import_id ?? 0
 }
 
+/** A property's usual seed. */
+const CHOSEN = 20_251_120
+
 /** Runs a property with the seed that once was chosen, and with one that never was before; says which. */
 export async function check<T>(
   t: TestContext,
   arbitrary: fc.Arbitrary<T>,
   runs: number,
   property: (value: T) => Promise<void>,
+  chosen = CHOSEN,
 ): Promise<void> {
   const fresh = Math.trunc(Math.random() * 2 ** 31)
   t.diagnostic(`random seed ${fresh}`)
-  for (const seed of [20_251_120, fresh]) {
+  for (const seed of [chosen, fresh]) {
     await fc.assert(fc.asyncProperty(arbitrary, property), { seed, numRuns: Math.ceil(runs / 2), endOnFailure: true })
   }
 }

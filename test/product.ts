@@ -9,6 +9,8 @@ import type { SuiteContext, TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { root } from './server.ts'
 
+/** All its stories, and made in a few seconds. */
+const DEMO_PEOPLE = 1000
 /** A first start makes a cluster and the demo brand, and may have to build the console. */
 const START_MS_MAX = 120_000
 /** The server gives requests and database 10 s each to finish. */
@@ -34,7 +36,7 @@ export interface Product {
 }
 
 export interface ProductOptions {
-  /** Begins with the demo brand in place of an empty one. */
+  /** Begins with the demo brand in place of an empty one, a small one. */
   readonly demo?: boolean
   /** An order file for the mapping `orders`, imported as a user would. */
   readonly ordersFile?: string
@@ -46,7 +48,7 @@ export interface ProductOptions {
  */
 export async function startProduct(t: TestContext | SuiteContext, options: ProductOptions = {}): Promise<Product> {
   const home = await makeHome(t)
-  const { url, signInUrl } = await home.start(options.demo ? [] : ['--empty'])
+  const { url, signInUrl } = await home.start(options.demo ? ['--people', String(DEMO_PEOPLE)] : ['--empty'])
   if (!signInUrl) throw new Error('The server of a new data folder printed no sign-in link')
   const cli = (...args: string[]) => home.cli(args, { PORT: new URL(url).port })
   if (options.ordersFile) {

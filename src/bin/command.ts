@@ -134,6 +134,11 @@ export function dayIn(zone: string, instant: string): string {
   return new Date(instant).toLocaleDateString('sv-SE', { timeZone: zone })
 }
 
+/** `2026-08-10 12:50` there. */
+export function minuteIn(zone: string, instant: string): string {
+  return new Date(instant).toLocaleString('sv-SE', { timeZone: zone }).slice(0, 16)
+}
+
 export function choice<T extends string>(
   flag: string,
   value: CommandInput['values'][string],

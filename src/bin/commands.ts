@@ -2,8 +2,14 @@ import { readBrief, readPerson } from '../modules/analytics/actions.ts'
 import type { Brief, Person } from '../modules/analytics/schema.ts'
 import { readSettings } from '../modules/brand/actions.ts'
 import { findPerson } from '../modules/customers/actions.ts'
-import { readFreshness, rebuild, reportDepth, reportRfm } from '../modules/relationship/actions.ts'
-import { DEPTHS, FAN_TIERS, RFM_SEGMENTS, type RfmReport } from '../modules/relationship/schema.ts'
+import { readFreshness, readPersonMigration, rebuild, reportDepth, reportRfm } from '../modules/relationship/actions.ts'
+import {
+  DEPTHS,
+  FAN_TIERS,
+  type PersonMigration,
+  RFM_SEGMENTS,
+  type RfmReport,
+} from '../modules/relationship/schema.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
 import { inspectCluster } from '../platform/embedded-postgres.ts'
@@ -23,7 +29,8 @@ import {
   withBrand,
   withInstallation,
 } from './command.ts'
-import { depthCommand } from './depth.ts'
+import { demoCommand } from './demo.ts'
+import { changesText, depthCommand } from './depth.ts'
 import { ERASURE_COMMANDS } from './erasure.ts'
 import { importCommand } from './import.ts'
 import { IMPORT_COMMANDS } from './imports.ts'
@@ -97,11 +104,21 @@ const personCommand: Command = {
       const personId = await findPerson(database.db, input.positionals[0] ?? '')
       if (isRefusal(personId)) return personId
       const answer = await readPerson(database.db, personId, now, asOf)
-      return isRefusal(answer) ? answer : { json: answer, text: personText(answer, zone) }
+      if (isRefusal(answer)) return answer
+      const history = await readPersonMigration(database, personId, {
+        from: BEGINNING,
+        to: asOf && asOf < now ? asOf : now,
+        now,
+      })
+      if (isRefusal(history)) return history
+      return { json: answer, text: personText(answer, history, zone) }
     }),
 }
 
-function personText(answer: Person, zone: string): string {
+/** Before anything that happened to anybody. */
+const BEGINNING = new Date(0)
+
+function personText(answer: Person, history: PersonMigration, zone: string): string {
   const day = (instant: string | null) => (instant ? dayIn(zone, instant) : 'never')
   const named = (depth: number) => `${depth} ${DEPTHS[depth]?.zh ?? ''} ${DEPTHS[depth]?.key ?? ''}`
   const lapse = answer.lapses_at ? `, lapses ${day(answer.lapses_at)} to ${named(answer.lapses_to ?? 0)}` : ''
@@ -122,15 +139,7 @@ function personText(answer: Person, zone: string): string {
       ['evidence', 'id', 'on'],
       answer.evidence.map((fact) => [fact.kind, fact.external_id, day(fact.occurred_at)]),
     )}`,
-    `\n${table(
-      ['changed', 'from', 'to', 'cause'],
-      answer.changes.map((change) => [
-        day(change.changed_at),
-        String(change.from_depth),
-        String(change.to_depth),
-        change.cause_fact_id === null ? 'time' : `fact ${change.cause_fact_id}`,
-      ]),
-    )}`,
+    `\n${changesText(history.changes.toReversed(), zone)}`,
   ].join('')
 }
 
@@ -333,6 +342,7 @@ export const COMMANDS: readonly Command[] = [
   ...ERASURE_COMMANDS,
   ...ACCESS_COMMANDS,
   useCommand,
+  demoCommand,
   rebuildCommand,
   doctorCommand,
   signIn,

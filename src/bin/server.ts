@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util'
 import { Counter, Gauge, type Registry } from 'prom-client'
-import { makeDemoBrand } from '../../demo/make.ts'
+import { makeDemoBrand, PEOPLE_AT_START, PEOPLE_RANGE, readPeople } from '../../demo/make.ts'
 import manifest from '../../package.json' with { type: 'json' }
 import { ensureConsole } from '../../web/build.ts'
 import { type Freshness, readFreshness } from '../modules/relationship/actions.ts'
@@ -22,20 +22,22 @@ import { createSettling, type Settling } from './settling.ts'
 
 const USAGE = `Starts Perennial: database, API and console, on 127.0.0.1.
 
-usage: npm start -- [--empty] [--help]
+usage: npm start -- [--empty] [--people N] [--help]
 
-  --empty   begin with an empty brand in place of the demo brand
-  --help    print this
+  --empty      begin with an empty brand in place of the demo brand
+  --people N   begin with a demo brand of so many people (${PEOPLE_AT_START})
+  --help       print this
 
 Settings are environment variables: PORT (8700), PERENNIAL_HOME (./data), DATABASE_URL, PUBLIC_URL.`
 
-async function start(isEmpty: boolean, stopping: Stopping): Promise<void> {
+/** @param demoPeople of the demo brand that a first start makes; 0: an empty brand in its place. */
+async function start(demoPeople: number, stopping: Stopping): Promise<void> {
   const config = readConfig()
   const consoleFolder = await ensureConsole(config.root)
   const installation = orThrow(await openInstallation(config, 'server'))
   stopping.onStop(() => installation.close())
   bringBackWhenLost(installation, stopping)
-  if (!(await installation.currentBrand())) await makeFirstBrand(installation, isEmpty)
+  if (!(await installation.currentBrand())) await makeFirstBrand(installation, demoPeople)
 
   await catchUpAll(installation)
 
@@ -109,10 +111,11 @@ async function invitation(auth: Auth, address: string): Promise<string> {
   return `Sign in once with ${await auth.makeSignInLink()} (valid ${LINK_MINUTES} minutes)`
 }
 
-async function makeFirstBrand(installation: Installation, isEmpty: boolean): Promise<void> {
+async function makeFirstBrand(installation: Installation, demoPeople: number): Promise<void> {
   const now = systemClock.now()
-  if (!isEmpty) {
-    orThrow(await makeDemoBrand(installation, now))
+  if (demoPeople > 0) {
+    console.log(`Making the demo brand, a wine club of ${demoPeople.toLocaleString('en-US')} people…`)
+    orThrow(await makeDemoBrand(installation, now, demoPeople))
     return
   }
   const brand = orThrow(await installation.createBrand({ key: 'main', name: 'My brand', isDemo: false }, now))
@@ -189,22 +192,29 @@ function report(error: unknown): void {
   else console.error(error instanceof Error && !(error instanceof TypeError) ? error.message : error)
 }
 
-function readArguments(args: string[]): { empty: boolean; help: boolean } {
-  const options = { empty: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const
+function readArguments(args: string[]): { people: number; help: boolean } {
+  const options = {
+    empty: { type: 'boolean', default: false },
+    people: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  } as const
   try {
-    return parseArgs({ args, options }).values
+    const { empty, people: given, help } = parseArgs({ args, options }).values
+    const people = readPeople(given, PEOPLE_AT_START)
+    if (people === undefined) throw new Error(`--people takes ${PEOPLE_RANGE}, not "${given}".`)
+    return { people: empty ? 0 : people, help }
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${USAGE}`)
     process.exit(2)
   }
 }
 
-const { empty, help } = readArguments(process.argv.slice(2))
+const { people, help } = readArguments(process.argv.slice(2))
 if (help) {
   console.log(USAGE)
 } else {
   const stopping = stopOnSignals()
-  start(empty, stopping).catch((error) => {
+  start(people, stopping).catch((error) => {
     // Stopped while starting: what failed then failed because its database was closed.
     if (stopping.isStopping) return
     report(error)

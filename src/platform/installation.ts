@@ -23,7 +23,7 @@ export interface Installation {
   createBrand(brand: NewBrand, now: Date): Promise<Brand | Refusal>
   /** From now on the console and the command line take this brand when none is named. */
   makeCurrent(brandKey: string): Promise<void>
-  /** Removes a brand with its database: for scratch brands (dry run) only. */
+  /** Removes a brand with its database: for scratch brands (dry run) and the demo only. */
   dropBrand(brandKey: string): Promise<void>
   /** The brand's database, migrated on first use, one pool per process. */
   openBrand(brand: Brand): Promise<Database>

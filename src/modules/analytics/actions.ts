@@ -79,10 +79,12 @@ export async function listPeople(db: Sql, now: Date, filter: PeopleFilter): Prom
     buyers: filter.buyers === undefined ? undefined : filter.buyers === 'true',
     sinceYesterday: filter.since_yesterday,
     after,
-    limit: filter.limit,
+    // One more than the page has: a full page may be the last.
+    limit: filter.limit + 1,
   })
-  const last = rows.length === filter.limit ? rows.at(-1) : undefined
-  return { total, people: rows.map(listed), next: last ? writeCursor(last.sort, last.person_id) : null }
+  const page = rows.slice(0, filter.limit)
+  const last = rows.length > filter.limit ? page.at(-1) : undefined
+  return { total, people: page.map(listed), next: last ? writeCursor(last.sort, last.person_id) : null }
 }
 
 /** One person by id, as of an instant, with the facts behind. */

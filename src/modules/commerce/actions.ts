@@ -312,8 +312,10 @@ export async function listOrders(db: Sql, personKey: string, query: OrdersQuery)
   const personId = await findPerson(db, personKey)
   if (isRefusal(personId)) return personId
   const { currency } = await readSettings(db)
-  const rows = await queries.selectOrders(db, personId, { after, limit: query.limit })
-  const last = rows.length === query.limit ? rows.at(-1) : undefined
+  // One more than the page has: a full page may be the last.
+  const found = await queries.selectOrders(db, personId, { after, limit: query.limit + 1 })
+  const rows = found.slice(0, query.limit)
+  const last = found.length > query.limit ? rows.at(-1) : undefined
   return {
     currency: currency ?? DEFAULT_CURRENCY,
     orders: rows.map(({ source, external_id, paid_at, amount_minor, refunded_minor, lines }) => ({

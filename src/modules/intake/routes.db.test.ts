@@ -210,6 +210,11 @@ test('orders are read newest first, page by page, each once', async (t) => {
     after = wire.next
   }
   assert.deepEqual(seen, ['C-6', 'C-5', 'C-4', 'C-3', 'C-2', 'C-1', 'C-0'])
+  assert.equal(
+    (await api.ask('/api/v1/persons/lin/orders?limit=7', { key })).wire.next,
+    null,
+    'a full page may be the last',
+  )
   const forged = await api.ask(`/api/v1/persons/lin/orders?after=${Buffer.from('1 now()').toString('base64url')}`, {
     key,
   })

@@ -40,7 +40,7 @@ import { interactionAt, segmentOf } from './rules.ts'
 import { DEPTHS, type DepthReport, type Interaction, RFM_SEGMENTS, RFM_VALUE_GROUPS, type RfmReport } from './schema.ts'
 import { claimLapsed, knownThen } from './time-queries.ts'
 
-export { readPersonMigration, reportMigration } from './migration.ts'
+export { listFlow, readPersonMigration, reportMigration } from './migration.ts'
 export { compareKeys, scoreRfm } from './rules.ts'
 
 const SUBSCRIBER = 'relationship'

@@ -105,11 +105,17 @@ export async function listFlow(
     return refuse('invalid', 'bad_cursor', '`after` is not the `next` of a page.', 'Begin again without it.')
   }
   const settings = await readSettings(database.db)
-  const { total: found, rows } = await queries.selectMoved(database.db, span, settings, { ...flow, after })
-  const last = rows.length === flow.limit ? rows.at(-1) : undefined
+  const { total: found, rows } = await queries.selectMoved(database.db, span, settings, {
+    ...flow,
+    after,
+    // One more than the page has: a full page may be the last.
+    limit: flow.limit + 1,
+  })
+  const page = rows.slice(0, flow.limit)
+  const last = rows.length > flow.limit ? page.at(-1) : undefined
   return {
     total: found,
-    people: rows.map((row) => ({
+    people: page.map((row) => ({
       person_id: row.person_id,
       key: row.key,
       source: row.source_of_key,

@@ -61,6 +61,8 @@ async function start(t: TestContext) {
     const found = await stored()
     const page = await listPeople(database.db, clock.now(), { limit: 50 })
     assert.ok(!isRefusal(page))
+    const whole = await listPeople(database.db, clock.now(), { limit: found.length })
+    assert.ok(!isRefusal(whole) && whole.next === null, 'a full page may be the last')
     const brief = await readBrief(database.db, { key: 'main', name: 'Main', isDemo: false }, clock.now(), undefined)
     assert.deepEqual([page.total, page.people.length, brief.people], [found.length, found.length, found.length])
     await rebuild(database, clock)
