@@ -19,6 +19,13 @@ const DAY_SECONDS = 86_400
 const SECOND_LINE_SHARE = 0.2
 const REFUND_SHARE = 0.02
 const ITEMS = 2000
+/** What fill.ts makes by the same measure. */
+export const SHAPE = {
+  seconds: SECONDS,
+  secondLineShare: SECOND_LINE_SHARE,
+  refundShare: REFUND_SHARE,
+  items: ITEMS,
+} as const
 const CHUNK_CHARACTERS = 1 << 18
 const HEADER = 'order_id,customer_id,paid_at,item,item_name,quantity,unit_price,refund_of\n'
 

@@ -5,13 +5,13 @@ import type { Database } from '../src/platform/db.ts'
 export interface Line {
   readonly people: number
   readonly work: string
-  readonly unit: 's' | '/s' | 'MB' | '×'
+  readonly unit: 's' | '/s' | 'MB' | '×' | 'rows' | 'people' | 'pages'
   readonly value: number
   /** Rows that the time was spent on. */
   readonly rows?: number
   readonly limit?: number
-  /** A ratio within this run says the same on every machine, so its limit is a promise; other limits are goals. */
-  readonly isRatio?: boolean
+  /** A ratio within this run, or a count, says the same on every machine, so its limit is a promise; other limits are goals. */
+  readonly isPromise?: boolean
 }
 
 export interface Machine {
@@ -63,7 +63,7 @@ export function printReport(machine: Machine, lines: readonly Line[]): void {
     String(line.people),
     `${rounded(line.value)} ${line.unit}`,
     line.rows && line.unit === 's' ? `${rounded((line.value / line.rows) * 1e6)} µs of ${line.rows}` : '',
-    line.limit === undefined ? '' : `${line.isRatio ? 'limit' : 'goal'} ${line.limit} ${line.unit}`,
+    line.limit === undefined ? '' : `${line.isPromise ? 'limit' : 'goal'} ${line.limit} ${line.unit}`,
     line.limit === undefined ? '' : line.value <= line.limit ? 'pass' : 'over',
   ])
   const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column]?.length ?? 0)))

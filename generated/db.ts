@@ -225,6 +225,11 @@ export interface CustomersPersonChanges {
   changed_at: Date
 }
 
+export interface CustomersPublishedCanonical {
+  identity_id: number
+  person_id: number
+}
+
 export interface CustomersPublishedClaims {
   person_id: number
   claim_id: number
@@ -581,6 +586,7 @@ export interface DB {
   'customers.identities': CustomersIdentities
   'customers.memberships': CustomersMemberships
   'customers.person_changes': CustomersPersonChanges
+  'customers.published_canonical': CustomersPublishedCanonical
   'customers.published_claims': CustomersPublishedClaims
   'customers.published_connections': CustomersPublishedConnections
   'customers.published_consents': CustomersPublishedConsents

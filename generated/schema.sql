@@ -314,6 +314,12 @@ CREATE INDEX person_changes_by_identity ON customers.person_changes USING btree 
 CREATE INDEX person_changes_by_person ON customers.person_changes USING btree (to_person_id, changed_at);
 
 -- Its columns:
+--   identity_id bigint
+--   person_id bigint
+create view customers.published_canonical as
+  select identity_id, person_id from customers.canonical;
+
+-- Its columns:
 --   person_id bigint
 --   claim_id bigint
 --   claimed_at timestamp with time zone
@@ -735,3 +741,33 @@ CREATE INDEX standing_by_lapse ON ONLY relationship.standing USING btree (lapses
 create table relationship.standing_a partition of relationship.standing DEFAULT;
 CREATE INDEX standing_a_depth_person_id_idx ON relationship.standing_a USING btree (depth, person_id);
 CREATE INDEX standing_a_lapses_at_idx ON relationship.standing_a USING btree (lapses_at) WHERE (lapses_at IS NOT NULL);
+
+CREATE OR REPLACE FUNCTION relationship.held_since(least_count integer, begins timestamp with time zone[], ends timestamp with time zone[])
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$
+begin
+  for i in reverse cardinality(begins) .. 1 loop
+    if i <= least_count or ends[i - least_count] < begins[i] then
+      return begins[i];
+    end if;
+  end loop;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION relationship.two_held_until(begins timestamp with time zone[], ends timestamp with time zone[])
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$
+begin
+  for i in reverse cardinality(begins) - 1 .. 1 loop
+    if begins[i + 1] < ends[i] then
+      return ends[i];
+    end if;
+  end loop;
+  return null;
+end
+$function$;

@@ -67,8 +67,7 @@ export async function refreshStanding(database: Database, clock: Clock, cutsKept
       await lockStanding(tx)
       const count = await claimPending(tx, SUBSCRIBER, BATCH_PEOPLE)
       if (count > 0) {
-        const settings = await readSettings(tx)
-        await rewriteStanding(tx, CLAIMED, count, clock.now(), settings)
+        await rewriteStanding(tx, CLAIMED, clock.now(), await readSettings(tx))
       }
       return count
     })
@@ -91,7 +90,7 @@ export async function refreshLapsed(database: Database, clock: Clock): Promise<n
       await lockStanding(tx)
       const now = clock.now()
       const count = await claimLapsed(tx, now, BATCH_PEOPLE)
-      if (count > 0) await rewriteStanding(tx, CLAIMED, count, now, await readSettings(tx))
+      if (count > 0) await rewriteStanding(tx, CLAIMED, now, await readSettings(tx))
       return count
     })
   }
@@ -111,7 +110,8 @@ export async function readFreshness(db: Sql, now: Date): Promise<Freshness> {
   return { pending_people: pending, oldest_pending_seconds: seconds }
 }
 
-async function renewCuts(database: Database, now: Date, keptMs: number): Promise<void> {
+/** RFM cuts of everybody as of `now`, unless there are some that are younger than `keptMs`. */
+export async function renewCuts(database: Database, now: Date, keptMs: number): Promise<void> {
   await database.transaction(async (tx) => {
     const settings = await readSettings(tx)
     const inForce = keptMs > 0 ? await selectCutsInForce(tx, now, settings) : undefined

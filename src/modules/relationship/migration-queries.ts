@@ -78,10 +78,10 @@ function movesBody({ log }: Known, { from, to }: Span): RawBuilder<unknown> {
     ) m`
 }
 
-/** Everyone who is known now, with their depth at `to`; who was not known then is at 0. */
+/** Everyone who is known now, with their depth at `to` and what they have paid by now; who was not known then is at 0. */
 function depthsAtBody({ log, standing }: Known, { to }: Pick<Span, 'to'>): RawBuilder<unknown> {
   return sql`
-    select person_id, array_position(array[1, 2, 4, 8, 16, 32], ((1 << s.depth) - coalesce(later.steps, 0))::int) - 1 as depth
+    select person_id, array_position(array[1, 2, 4, 8, 16, 32], ((1 << s.depth) - coalesce(later.steps, 0))::int) - 1 as depth, net_paid_minor
     from (${standing}) s
     left join (
       select person_id, sum(${STEP}) as steps from (${log}) c where changed_at > ${to} group by person_id
@@ -91,28 +91,31 @@ function depthsAtBody({ log, standing }: Known, { to }: Pick<Span, 'to'>): RawBu
 /**
  * What caused a change, by kind of fact. Whether a document sold or gave back is asked of its orders and refunds; one
  * that did both at one instant deepens by what it sold. The most usual comes first: each is a look into an index.
+ *
+ * Scalar subqueries and not `exists`, of which the planner makes hashes of whole tables when many are asked about: of a
+ * million orders for 28,000 people, six times the time.
  */
 const CAUSE_KIND = sql`
   case
     when d.cause_fact_id is null then 'time'
     when d.steps > 0 and ${sold()} then 'order'
-    when exists (select from customers.published_connections c
-      where c.person_id = d.person_id and c.connection_id = d.cause_fact_id and c.begun_at = d.changed_at) then 'connection'
-    when exists (select from customers.published_connections c
-      where c.person_id = d.person_id and c.connection_id = d.cause_fact_id) then 'end_of_connection'
-    when exists (select from commerce.published_allocations a
-      where a.person_id = d.person_id and a.refund_id = d.cause_fact_id and a.refunded_at = d.changed_at) then 'refund'
+    when (select true from customers.published_connections c
+      where c.person_id = d.person_id and c.connection_id = d.cause_fact_id and c.begun_at = d.changed_at limit 1) then 'connection'
+    when (select true from customers.published_connections c
+      where c.person_id = d.person_id and c.connection_id = d.cause_fact_id limit 1) then 'end_of_connection'
+    when (select true from commerce.published_allocations a
+      where a.person_id = d.person_id and a.refund_id = d.cause_fact_id and a.refunded_at = d.changed_at limit 1) then 'refund'
     when ${sold()} then 'order'
-    when exists (select from commerce.published_spreads s
-      where s.person_id = d.person_id and s.spread_id = d.cause_fact_id) then 'spread'
-    when exists (select from commerce.published_spreads s
-      where s.person_id = d.person_id and s.voided_id = d.cause_fact_id) then 'spread_voided'
+    when (select true from commerce.published_spreads s
+      where s.person_id = d.person_id and s.spread_id = d.cause_fact_id limit 1) then 'spread'
+    when (select true from commerce.published_spreads s
+      where s.person_id = d.person_id and s.voided_id = d.cause_fact_id limit 1) then 'spread_voided'
     else (select kind from intake.published_inbox i where i.fact_id = d.cause_fact_id limit 1)
   end`
 
 function sold(): RawBuilder<unknown> {
-  return sql`exists (select from commerce.published_orders o
-    where o.person_id = d.person_id and o.order_id = d.cause_fact_id and o.paid_at = d.changed_at)`
+  return sql`(select true from commerce.published_orders o
+    where o.person_id = d.person_id and o.order_id = d.cause_fact_id and o.paid_at = d.changed_at limit 1)`
 }
 
 export interface FlowRow {
@@ -129,7 +132,10 @@ export async function selectFlows(db: Sql, span: Span, settings: Settings): Prom
     select from_depth, to_depth, coalesce(cause, 'unknown') as cause, people
     from (
       select steps, cause, count(*) as people
-      from (select d.steps, ${CAUSE_KIND} as cause from (${movesBody(facts, span)}) d) caused group by steps, cause
+      from (
+        -- In the order of people, as the facts lie: a fifth less time than at random.
+        select d.steps, ${CAUSE_KIND} as cause from (${movesBody(facts, span)} order by person_id offset 0) d
+      ) caused group by steps, cause
     ) counted join (${FLOWS}) f using (steps)`.execute(db)
   return rows
 }
@@ -148,7 +154,7 @@ export async function selectDepthsAt(
   settings: Settings,
 ): Promise<DepthRow[]> {
   const facts = await known(db, now, settings)
-  const { log, standing } = facts
+  const { standing } = facts
   if (to.getTime() === now.getTime()) {
     const { rows } = await sql<DepthRow>`
       select depth, count(*) as people, sum(net_paid_minor)::bigint as net_paid_minor from (${standing}) s group by depth`.execute(
@@ -156,26 +162,22 @@ export async function selectDepthsAt(
     )
     return rows
   }
-  const people = await sql<{ depth: number; people: number }>`
-    select depth, sum(people)::bigint as people
-    from (
-      select depth, count(*) as people from (${standing}) s group by depth
-      union all
-      select from_depth, count(*) from (${log}) c where changed_at > ${to} group by from_depth
-      union all
-      select to_depth, -count(*) from (${log}) c where changed_at > ${to} group by to_depth
-    ) counted group by depth`.execute(db)
-  const paid = await sql<{ depth: number; net_minor: number }>`
-    select depth, sum(net_minor)::bigint as net_minor
-    from (
-      select person_id, net_minor from relationship.occasions where from_at <= ${to} and to_at > ${to}
-      union all
-      select person_id, -unmatched_minor from commerce.published_unmatched where refunded_at <= ${to}
-    ) f join (${depthsAtBody(facts, { to })}) d using (person_id) group by depth`.execute(db)
-  return people.rows.map((row) => ({
-    ...row,
-    net_paid_minor: paid.rows.find(({ depth }) => depth === row.depth)?.net_minor ?? 0,
-  }))
+  // What they had paid by then is what they have paid by now, less what changed since: for a month ago a tenth of the rows.
+  const { rows } = await sql<DepthRow>`
+    select depth, count(*) as people, sum(net_paid_minor + coalesce(net_minor, 0))::bigint as net_paid_minor
+    from (${depthsAtBody(facts, { to })}) d
+    left join (
+      select person_id, sum(net_minor) as net_minor
+      from (
+        select person_id, case when from_at <= ${to} and to_at > ${to} then net_minor else -net_minor end as net_minor
+        from relationship.occasions
+        where (from_at <= ${to} and to_at > ${to}) <> (from_at <= ${now} and to_at > ${now})
+        union all
+        select person_id, unmatched_minor from commerce.published_unmatched where refunded_at > ${to} and refunded_at <= ${now}
+      ) since group by person_id
+    ) s using (person_id)
+    group by depth`.execute(db)
+  return rows
 }
 
 /** Of the people at depth 0 at `to` those of whom nothing had happened by then: they count as nobody. */

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
 import type { Scope } from './queries.ts'
 
@@ -6,6 +7,8 @@ import type { Scope } from './queries.ts'
 function occasionKey(unit: Settings['occasion_unit'], zone: string): RawBuilder<unknown> {
   return unit === 'order' ? sql`order_id` : sql`((paid_at at time zone ${zone})::date - date '1970-01-01')::bigint`
 }
+
+type OccasionSettings = Pick<Settings, 'occasion_unit' | 'zone'>
 
 /**
  * Purchase occasions in time (domain.md §1): orders of one day are one occasion, at the first payment among those
@@ -17,47 +20,17 @@ function occasionKey(unit: Settings['occasion_unit'], zone: string): RawBuilder<
  */
 export function occasionsBody(
   scope: Scope,
-  settings: Pick<Settings, 'occasion_unit' | 'zone'>,
+  settings: OccasionSettings,
   shares: readonly Scope[] = [scope],
 ): RawBuilder<unknown> {
   const key = occasionKey(settings.occasion_unit, settings.zone)
-  const eventful = shares.map((share) => eventfulDaysBody(share, key))
+  const eventful = sql.join(
+    shares.map((share) => eventfulDaysBody(share, key)),
+    sql` union all `,
+  )
   return sql`
-    with eventful_orders as materialized (
-      select e.person_id, e.occasion_key, o.order_id, o.paid_at, o.amount_minor
-      from (${sql.join(eventful, sql` union all `)}) e
-      cross join lateral unnest(e.order_ids) as of_day(order_id)
-      join commerce.published_orders o on o.person_id = e.person_id and o.order_id = of_day.order_id
-    ), events as (
-      select person_id, occasion_key, paid_at as at, order_id as fact_id from eventful_orders
-      union all
-      select o.person_id, o.occasion_key, a.refunded_at, a.refund_id
-      from eventful_orders o join commerce.published_allocations a using (person_id, order_id)
-    ), instants as (
-      select person_id, occasion_key, at, max(fact_id) as fact_id from events group by person_id, occasion_key, at
-    ), orders_then as (
-      -- Every order of the occasion at every instant of its history, with what was refunded of it by then.
-      select i.person_id, i.occasion_key, i.at, i.fact_id, o.order_id, o.paid_at, o.amount_minor,
-        coalesce(sum(a.amount_minor), 0)::bigint as refunded_minor, count(a.refund_id) > 0 as is_refunded
-      from instants i
-      join eventful_orders o on o.person_id = i.person_id and o.occasion_key = i.occasion_key and o.paid_at <= i.at
-      left join commerce.published_allocations a
-        on a.person_id = o.person_id and a.order_id = o.order_id and a.refunded_at <= i.at
-      group by i.person_id, i.occasion_key, i.at, i.fact_id, o.order_id, o.paid_at, o.amount_minor
-    ), states as (
-      select person_id, occasion_key, at, fact_id,
-        min(paid_at) filter (where counts) as occasion_at,
-        (array_agg(order_id order by paid_at, order_id) filter (where counts))[1] as order_id,
-        (count(*) filter (where counts))::int as order_count,
-        (coalesce(sum(amount_minor - refunded_minor) filter (where counts), 0))::bigint as net_minor,
-        lead(at) over (partition by person_id, occasion_key order by at) as next_at,
-        lead(fact_id) over (partition by person_id, occasion_key order by at) as next_fact_id
-      from (select *, not is_refunded or refunded_minor < amount_minor as counts from orders_then) o
-      group by person_id, occasion_key, at, fact_id
-    )
-    select person_id, occasion_key, at as from_at, coalesce(next_at, 'infinity') as to_at, occasion_at, order_id, order_count,
-      net_minor, fact_id as opened_by, next_fact_id as closed_by
-    from states where order_count > 0
+    with eventful_orders as materialized (${ordersOfDays(sql`(${eventful})`, key)})
+    ${historiesBody(sql`eventful_orders`)}
     union all
     (select person_id, ${key}, paid_at, 'infinity', paid_at, order_id, 1, amount_minor, order_id, null
     from commerce.published_orders o
@@ -67,16 +40,104 @@ export function occasionsBody(
     order by person_id, order_id)`
 }
 
-/** Days with several orders or a refund, and their orders. */
+/*
+ * The same in steps, for a temporary table of some people: one walk takes every day as if it had one order and no refund; the
+ * others, few, are then taken out and their histories put in. Not for everyone: what is taken out lies on nearly every page,
+ * and each was written to the log anew, 75 s for a million people on a busy machine.
+ */
+
+/** Every day of the people of `scope` as if it had one order and no refund. */
+export function plainDaysBody(scope: Scope, settings: OccasionSettings): RawBuilder<unknown> {
+  const key = occasionKey(settings.occasion_unit, settings.zone)
+  return sql`
+    select person_id, ${key} as occasion_key, min(paid_at) as from_at, 'infinity'::timestamptz as to_at,
+      min(paid_at) as occasion_at, min(order_id) as order_id, count(*)::int as order_count,
+      sum(amount_minor)::bigint as net_minor, min(order_id) as opened_by, null::bigint as closed_by
+    from commerce.published_orders where person_id > 0 and person_id ${scope} group by 1, 2 order by 1, 2`
+}
+
+/** Makes such a `table` of the people of `scope` right. */
+export async function putHistories(
+  tx: Sql,
+  table: RawBuilder<unknown>,
+  scope: Scope,
+  settings: OccasionSettings,
+): Promise<void> {
+  const key = occasionKey(settings.occasion_unit, settings.zone)
+  // By where they lie, and as an array: of a join the planner makes a walk over the whole table.
+  await sql`
+    create temp table eventful_days on commit drop as
+    select d.ctid as place, d.person_id, d.occasion_key
+    from ${table} d
+    left join (
+      select distinct person_id, ${key} as occasion_key
+      from (select distinct person_id, order_id from commerce.published_allocations where person_id ${scope}) a
+      join commerce.published_orders using (person_id, order_id)
+    ) refunded using (person_id, occasion_key)
+    where order_count > 1 or refunded.person_id is not null`.execute(tx)
+  await sql`analyze eventful_days`.execute(tx)
+  await sql`delete from ${table} where ctid = any(array(select place from eventful_days))`.execute(tx)
+  await sql`
+    insert into ${table}
+    with eventful_orders as materialized (${ordersOfDays(sql`eventful_days`, key)})
+    ${historiesBody(sql`eventful_orders`)}`.execute(tx)
+  await sql`drop table eventful_days`.execute(tx)
+}
+
+/** Days with several orders or a refund. */
 function eventfulDaysBody(scope: Scope, key: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`
-    select person_id, occasion_key, array_agg(order_id) as order_ids
+    select person_id, occasion_key
     from (
-      select person_id, order_id, ${key} as occasion_key, refunded.order_id is not null as is_refunded
+      select person_id, ${key} as occasion_key, refunded.order_id is not null as is_refunded
       from commerce.published_orders
       left join (select distinct person_id, order_id from commerce.published_allocations where person_id ${scope}) refunded
         using (person_id, order_id)
       where person_id > 0 and person_id ${scope}
     ) keyed
     group by person_id, occasion_key having count(*) > 1 or bool_or(is_refunded)`
+}
+
+function ordersOfDays(days: RawBuilder<unknown>, key: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
+    select d.person_id, d.occasion_key, o.order_id, o.paid_at, o.amount_minor
+    from ${days} d join commerce.published_orders o on o.person_id = d.person_id and ${key} = d.occasion_key`
+}
+
+/** The history of each day whose `orders` are given, all of them: what it looked like from when to when. */
+function historiesBody(orders: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
+    select person_id, occasion_key, at as from_at, coalesce(next_at, 'infinity') as to_at, occasion_at, order_id, order_count,
+      net_minor, fact_id as opened_by, next_fact_id as closed_by
+    from (
+      select person_id, occasion_key, at, fact_id,
+        min(paid_at) filter (where counts) as occasion_at,
+        (array_agg(order_id order by paid_at, order_id) filter (where counts))[1] as order_id,
+        (count(*) filter (where counts))::int as order_count,
+        (coalesce(sum(amount_minor - refunded_minor) filter (where counts), 0))::bigint as net_minor,
+        lead(at) over (partition by person_id, occasion_key order by at) as next_at,
+        lead(fact_id) over (partition by person_id, occasion_key order by at) as next_fact_id
+      from (select *, not is_refunded or refunded_minor < amount_minor as counts from (${ordersThen(orders)}) o) o
+      group by person_id, occasion_key, at, fact_id
+    ) states where order_count > 0`
+}
+
+/** Every order of a day at every instant of its history, with what was refunded of it by then. */
+function ordersThen(orders: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
+    select i.person_id, i.occasion_key, i.at, i.fact_id, o.order_id, o.paid_at, o.amount_minor,
+      coalesce(sum(a.amount_minor), 0)::bigint as refunded_minor, count(a.refund_id) > 0 as is_refunded
+    from (
+      select person_id, occasion_key, at, max(fact_id) as fact_id
+      from (
+        select person_id, occasion_key, paid_at as at, order_id as fact_id from ${orders} o
+        union all
+        select o.person_id, o.occasion_key, a.refunded_at, a.refund_id
+        from ${orders} o join commerce.published_allocations a using (person_id, order_id)
+      ) event group by person_id, occasion_key, at
+    ) i
+    join ${orders} o on o.person_id = i.person_id and o.occasion_key = i.occasion_key and o.paid_at <= i.at
+    left join commerce.published_allocations a
+      on a.person_id = o.person_id and a.order_id = o.order_id and a.refunded_at <= i.at
+    group by i.person_id, i.occasion_key, i.at, i.fact_id, o.order_id, o.paid_at, o.amount_minor`
 }

@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
-import { depthCase, depthRunsBody, furtherPeople, furtherSpans } from './depth-queries.ts'
-import { occasionsBody } from './occasions-queries.ts'
+import { depthCase, depthRunsBody, type Further, furtherPeople, furtherSpans, OCCASIONS } from './depth-queries.ts'
+import { occasionsBody, plainDaysBody, putHistories } from './occasions-queries.ts'
 import { hasFacts } from './people-queries.ts'
 
 /*
@@ -45,25 +45,20 @@ export function liveFigures(now: Date): RawBuilder<unknown> {
 export function withNetPaid(scope: Scope, now: Date, figures: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`
     select *, (coalesce(net_minor, 0) - coalesce(unmatched_minor, 0))::bigint as net_paid_minor
-    from (select distinct person_id from customers.published_people where person_id ${scope}) p
+    from (select distinct person_id from customers.published_canonical where person_id ${scope}) p
     left join (${figures}) f using (person_id)
     left join (
-      select person_id, sum(unmatched_minor) as unmatched_minor from commerce.published_unmatched
-      where person_id ${scope} and refunded_at <= ${now}
-      group by person_id
+      -- What they gave back less what of it found a line to reduce, whoever bought that. Not by commerce.published_unmatched,
+      -- which sums up everybody's refunds before it finds those of one: at a million people 1.1 s for ten thousand or for one.
+      select person_id, sum(amount_minor) as unmatched_minor
+      from (
+        select person_id, amount_minor from commerce.published_refunds where person_id ${scope} and refunded_at <= ${now}
+        union all
+        select r.person_id, -a.amount_minor
+        from commerce.published_refunds r join commerce.published_allocations a using (refund_id)
+        where r.person_id ${scope} and r.refunded_at <= ${now}
+      ) given_back group by person_id
     ) u using (person_id)`
-}
-
-/**
- * Since when at least `least` hold that hold now, of spans given by their sorted `begins` and `ends`: since the last begin
- * that found fewer than that many. Begin i found i - 1 begun and so many ended as ends lie before it, so it found fewer
- * when end i - `least` lies before it. At one instant ends come before begins: a span that meets the next one leaves no gap.
- */
-function sinceAtLeast(least: 1 | 2, begins: RawBuilder<unknown>, ends: RawBuilder<unknown>): RawBuilder<unknown> {
-  const missing = sql.raw(`array[${Array(least).fill('null').join(', ')}]::timestamptz[]`)
-  return sql`(
-    select max(span.begin_at) from unnest(${begins}, ${missing} || ${ends}) as span(begin_at, earlier_end)
-    where earlier_end is null or earlier_end < begin_at)`
 }
 
 /**
@@ -78,6 +73,7 @@ function spansBody(
   scope: Scope,
   now: Date,
   settings: Pick<Settings, 'period_days' | 'member_by_purchase'>,
+  occasions: RawBuilder<unknown>,
 ): RawBuilder<unknown> {
   const end = sql`least(to_at, occasion_at + make_interval(hours => ${settings.period_days * 24}))`
   const ever = sql`array_agg(from_at order by from_at) as ever_begins, array_agg(to_at order by to_at) as ever_ends`
@@ -89,7 +85,7 @@ function spansBody(
       ${settings.member_by_purchase ? sql`max(to_at) as ever_until` : ever}
     from (
       select person_id, from_at, case when to_at <= ${now} then to_at else 'infinity' end as to_at, occasion_at, order_id, net_minor
-      from relationship.occasions where person_id ${scope} and from_at <= ${now}
+      from ${occasions} where person_id ${scope} and from_at <= ${now}
     ) known
     group by person_id`
 }
@@ -124,7 +120,7 @@ const DORMANT_UNTIL = sql`(
  */
 export function standingBody(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
   return sql`
-    ${standingByArrays(plainFigures(scope, now, settings), now, settings)}
+    ${standingByArrays([plainFigures(scope, now, settings)], now, settings)}
     union all
     select * from (${furtherStanding(scope, now, settings)}) further`
 }
@@ -143,12 +139,12 @@ function furtherStanding(scope: Scope, now: Date, settings: Settings): RawBuilde
 }
 
 /** All that standing rests on, one row for each person of the canonical map. */
-function figuresBody(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
+function figuresBody(scope: Scope, now: Date, settings: Settings, occasions = OCCASIONS): RawBuilder<unknown> {
   const columns = sql`person_id, live, last_occasion_at, latest_orders, net_paid_minor, begins, ends, ${
     settings.member_by_purchase ? sql`ever_until` : sql`ever_begins, ever_ends`
   }, connected_begins, connected_ends, connected_until, connection_id`
   return sql`
-    select ${columns} from (${withNetPaid(scope, now, spansBody(scope, now, settings))}) b
+    select ${columns} from (${withNetPaid(scope, now, spansBody(scope, now, settings, occasions))}) b
     left join (${connectedBody(scope, now)}) c using (person_id)`
 }
 
@@ -170,21 +166,39 @@ function ofPeople(figures: RawBuilder<unknown>): RawBuilder<unknown> {
     where live is not null or connection_id is not null or ${hasFacts(sql`known.person_id`)}`
 }
 
-/** Whoever no further fact is about. A depth is a set of conditions: it holds since the last of them came to hold. */
-function standingByArrays(figures: RawBuilder<unknown>, now: Date, settings: Settings): RawBuilder<unknown> {
-  const oneSince = sinceAtLeast(1, sql`begins`, sql`ends`)
-  // Two hold between begin i + 1 and end i, when that is later.
-  const twoUntil = sql`(
-    select max(end_at) from unnest(begins[2:], ends) as overlap(begin_at, end_at) where begin_at < end_at)`
-  const twoSince = sinceAtLeast(2, sql`begins`, sql`ends`)
-  const connectedSince = sinceAtLeast(1, sql`connected_begins`, sql`connected_ends`)
+/**
+ * Whoever no further fact is about, in one or several shares. A depth is a set of conditions: it holds since the last of them
+ * came to hold. What is looked up, of few, comes last: with it no share runs in parallel.
+ */
+function standingByArrays(shares: readonly RawBuilder<unknown>[], now: Date, settings: Settings): RawBuilder<unknown> {
+  const since = settings.member_by_purchase
+    ? sql`since`
+    : sql`case when depth = 1 then greatest(since, ${DORMANT_UNTIL}) else since end`
   return sql`
-    select person_id, depth,
-      case when depth = 0 then connected_until else greatest(${connectedSince}, case depth
-        when 1 then ${settings.member_by_purchase ? sql`ever_until` : DORMANT_UNTIL}
-        when 2 then one_until
-        when 3 then greatest(${oneSince}, ${twoUntil})
-        else ${twoSince} end) end as since,
+    select person_id, depth, ${since} as since, lapses_at, lapses_to, evidence,
+      case when depth > 0 then depth when connected_until is null then 0::smallint else ${lostDepth(settings)} end as depth_if_connected,
+      last_occasion_at, ever::int as occasions, net_paid_minor
+    from (${ofPeople(
+      sql.join(
+        shares.map((share) => depthsByArrays(share, now, settings)),
+        sql` union all `,
+      ),
+    )}) s`
+}
+
+function depthsByArrays(figures: RawBuilder<unknown>, now: Date, settings: Settings): RawBuilder<unknown> {
+  const ever = settings.member_by_purchase ? sql`ever_until` : sql`null::timestamptz`
+  // Nearly everybody has one relation, and is spared the function.
+  const connectedSince = sql`case when cardinality(connected_begins) = 1 then connected_begins[1]
+    else relationship.held_since(1, connected_begins, connected_ends) end`
+  return sql`
+    select *,
+      case when depth = 0 then connected_until
+        else greatest(${connectedSince}, case depth
+          when 1 then ${ever}
+          when 2 then one_until
+          when 3 then greatest(relationship.held_since(1, begins, ends), relationship.two_held_until(begins, ends))
+          else relationship.held_since(2, begins, ends) end) end as since,
       case when depth = 4 then two_until when depth > 0 and in_period > 0 then one_until end as lapses_at,
       case when depth = 4 and two_until < one_until then 3 when depth > 0 and in_period > 0 then 2 end::smallint as lapses_to,
       case
@@ -192,9 +206,7 @@ function standingByArrays(figures: RawBuilder<unknown>, now: Date, settings: Set
         when depth in (2, 3) then array[connection_id] || latest_orders[1:1]
         when connection_id is not null then array[connection_id]
         else '{}'
-      end::bigint[] as evidence,
-      case when depth > 0 then depth when connected_until is null then 0::smallint else ${lostDepth(settings)} end as depth_if_connected,
-      last_occasion_at, ever::int as occasions, net_paid_minor
+      end::bigint[] as evidence
     from (
       select *, ${depthCase(sql`connections`, settings, 'none')} as depth
       from (
@@ -202,7 +214,7 @@ function standingByArrays(figures: RawBuilder<unknown>, now: Date, settings: Set
         from (
           select *, coalesce(live, 0) as ever, (connected_until is not distinct from 'infinity')::int as connections,
             ends[cardinality(ends)] as one_until, ends[cardinality(ends) - 1] as two_until
-          from (${ofPeople(figures)}) f
+          from (${figures}) f
         ) spans
       ) counted
     ) s`
@@ -219,6 +231,13 @@ function lostDepth(settings: Settings): RawBuilder<unknown> {
     ) then_held)`
 }
 
+/** Runs of depth and spans of the further conditions that are in tables already. */
+interface Made {
+  readonly runs: RawBuilder<unknown>
+  readonly spans: RawBuilder<unknown>
+  readonly further: Further
+}
+
 /**
  * The people of `figures`, by the run of their depth that holds at `now`. Who was never connected has none. What somebody lost
  * was is what their last change was from.
@@ -228,9 +247,26 @@ function standingByRuns(
   now: Date,
   settings: Settings,
   figures: RawBuilder<unknown>,
+  made?: Made,
 ): RawBuilder<unknown> {
+  const further = made?.further ?? 'all'
+  const runs = made?.runs ?? sql`(${depthRunsBody(scope, now, settings, further, sql`spans`)})`
+  const spans = made?.spans ?? sql`(${furtherSpans(scope, now, settings)})`
   const latest = (condition: string) =>
     sql`(array_agg(begun_by order by begin_at desc, begun_by desc) filter (where condition = ${condition}))[1]`
+  const deciding =
+    further === 'none'
+      ? sql`
+        select 0::bigint as person_id, null::bigint as enrolled_by, null::bigint as scored_by, null::bigint as product_by,
+          null::bigint as spread_by, null::timestamptz as enrolled_until, null::timestamptz as scored_until,
+          null::timestamptz as product_until where false`
+      : sql`
+        -- Of memberships the one that lasts longest; of acts and spreads the latest, which does.
+        select person_id, (array_agg(begun_by order by end_at desc, begin_at, begun_by) filter (where condition = 'enrolled'))[1] as enrolled_by,
+          ${latest('scored')} as scored_by, ${latest('product')} as product_by, ${latest('spreads')} as spread_by,
+          max(end_at) filter (where condition = 'enrolled') as enrolled_until,
+          max(end_at) filter (where condition = 'scored') as scored_until, max(end_at) filter (where condition = 'product') as product_until
+        from spans where begin_at <= ${now} and end_at > ${now} group by person_id`
   // Evidence has to stand for as long as the depth does: of two ways to be a member it is the one that holds longer.
   const isEnrolledDeciding = sql`(enrolled_until is not null and case
     when depth = 2 then ever = 0 and enrolled_until >= coalesce(interested_until, enrolled_until)
@@ -245,17 +281,10 @@ function standingByRuns(
       case when depth > 0 then depth else coalesce(from_depth, 0::smallint) end as depth_if_connected,
       last_occasion_at, ever::int as occasions, net_paid_minor
     from (
-      with spans as materialized (${furtherSpans(scope, now, settings)}),
-      deciding as (
-        -- Of memberships the one that lasts longest; of acts and spreads the latest, which does.
-        select person_id, (array_agg(begun_by order by end_at desc, begin_at, begun_by) filter (where condition = 'enrolled'))[1] as enrolled_by,
-          ${latest('scored')} as scored_by, ${latest('product')} as product_by, ${latest('spreads')} as spread_by,
-          max(end_at) filter (where condition = 'enrolled') as enrolled_until,
-          max(end_at) filter (where condition = 'scored') as scored_until, max(end_at) filter (where condition = 'product') as product_until
-        from spans where begin_at <= ${now} and end_at > ${now} group by person_id
-      ), runs as (
-        select person_id, depth, from_depth, since, ends_at, next_depth
-        from (${depthRunsBody(scope, now, settings, sql`spans`)}) runs
+      with ${further === 'none' ? sql`` : sql`spans as materialized (select * from ${spans} spans),`}
+      deciding as (${deciding}),
+      runs as (
+        select person_id, depth, from_depth, since, ends_at, next_depth from ${runs} runs
         where since <= ${now} and (ends_at is null or ends_at > ${now})
       )
       select f.*, coalesce(live, 0) as ever, coalesce(depth, 0::smallint) as depth, from_depth, since, ends_at, next_depth,
@@ -282,23 +311,44 @@ export function presentStanding(now: Date, settings: Settings): RawBuilder<unkno
     )}) due`
 }
 
-/** Below so many people to plan a query costs more than to run it by the slower form. */
-const FEW_PEOPLE = 1000
-
-/** Recomputes occasions, standing and the change log of `people` people, those of `scope`, in place. */
-export async function rewriteStanding(
-  tx: Sql,
-  scope: Scope,
-  people: number,
-  now: Date,
-  settings: Settings,
-): Promise<void> {
-  const body = people < FEW_PEOPLE ? standingOfFew : standingBody
-  await sql`delete from relationship.occasions where person_id ${scope}`.execute(tx)
-  await sql`insert into relationship.occasions ${occasionsBody(scope, settings)}`.execute(tx)
+/**
+ * Recomputes occasions, standing and the change log of the people of `scope`, in place. Occasions and changes that are as they
+ * were are not written again.
+ */
+export async function rewriteStanding(tx: Sql, scope: Scope, now: Date, settings: Settings): Promise<void> {
+  const occasions = sql`true_occasions`
+  await sql`create temp table ${occasions} on commit drop as ${plainDaysBody(scope, settings)}`.execute(tx)
+  await putHistories(tx, occasions, scope, settings)
+  await sql`analyze ${occasions} (person_id, occasion_key, from_at)`.execute(tx)
+  await replaceOccasions(tx, scope, occasions)
+  const made = await makeRuns(tx, scope, now, settings, occasions)
+  const figures = ofPeople(figuresBody(scope, now, settings, occasions))
   await sql`delete from relationship.standing where person_id ${scope}`.execute(tx)
-  await sql`insert into relationship.standing ${body(scope, now, settings)}`.execute(tx)
-  await writeDepthChanges(tx, scope, now, settings)
+  await sql`insert into relationship.standing ${standingByRuns(scope, now, settings, figures, made)}`.execute(tx)
+  await logRuns(tx, scope, now)
+  await sql`drop table ${occasions}`.execute(tx)
+}
+
+/**
+ * Only what differs: of a person with ten occasions a further order made eleven rows anew, and now makes one. Rows are named by
+ * where they lie, because nobody else writes these tables while lockStanding holds.
+ */
+async function replaceOccasions(tx: Sql, scope: Scope, occasions: RawBuilder<unknown>): Promise<void> {
+  await sql`
+    create temp table differences on commit drop as
+    select place, t.*
+    from (select ctid as place, * from relationship.occasions where person_id ${scope}) o
+    full join ${occasions} t using (person_id, occasion_key, from_at)
+    where (t.to_at, t.occasion_at, t.order_id, t.order_count, t.net_minor, t.opened_by, t.closed_by)
+      is distinct from (o.to_at, o.occasion_at, o.order_id, o.order_count, o.net_minor, o.opened_by, o.closed_by)`.execute(
+    tx,
+  )
+  await sql`delete from relationship.occasions where ctid = any(array(select place from differences))`.execute(tx)
+  await sql`
+    insert into relationship.occasions
+    select person_id, occasion_key, from_at, to_at, occasion_at, order_id, order_count, net_minor, opened_by, closed_by
+    from differences where person_id is not null`.execute(tx)
+  await sql`drop table differences`.execute(tx)
 }
 
 /** Everyone by build and swap: new tables beside the old ones, then hung in their place in the same transaction. */
@@ -306,23 +356,29 @@ export async function rebuildStanding(tx: Sql, now: Date, settings: Settings): P
   // Orders and occasions lie in the order of people. The planner trusts that less for a key of two columns, and without
   // this sorts ten million rows on disk that it could have read in order.
   await sql`set local effective_cache_size = '8GB'`.execute(tx)
-  const shares = await selectShares(tx)
-  await swapIn(tx, 'occasions', occasionsBody(EVERYONE, settings, shares), sql`(person_id, occasion_key, from_at)`)
   // A walk over occasions in the order of people goes on one core; over shares of the people, on all of them.
-  const figures = shares.map((share) => plainFigures(share, now, settings))
-  await swapIn(
-    tx,
-    'standing',
-    standingByArrays(sql.join(figures, sql` union all `), now, settings),
-    sql`(person_id)`,
-    furtherStanding(EVERYONE, now, settings),
-  )
+  const shares = await selectShares(tx)
+  await swapIn(tx, 'occasions', sql`(person_id, occasion_key, from_at)`, async (table) => {
+    await sql`create table ${table} as ${occasionsBody(EVERYONE, settings, shares)}`.execute(tx)
+  })
+  await swapIn(tx, 'standing', sql`(person_id)`, async (table) => {
+    const further = await findFurther(tx)
+    const figures = shares.map((share) => (further === 'all' ? plainFigures : figuresBody)(share, now, settings))
+    await sql`create table ${table} as ${standingByArrays(figures, now, settings)}`.execute(tx)
+    if (further === 'all') await sql`insert into ${table} ${furtherStanding(EVERYONE, now, settings)}`.execute(tx)
+  })
+}
+
+/** Whether a further fact is about anybody at all: whoever has none need not be told apart, and nothing is asked of them. */
+async function findFurther(tx: Sql): Promise<Further> {
+  const { rows } = await sql<{ found: boolean }>`select exists (${furtherPeople(EVERYONE, 'all')}) as found`.execute(tx)
+  return rows[0]?.found ? 'all' : 'none'
 }
 
 /** Everyone, in parts of about the same size: more than cores, so that nobody waits long for the last one. */
 async function selectShares(tx: Sql, shares = 4): Promise<Scope[]> {
   const { rows } = await sql<{ last: number | null }>`
-    select max(person_id) as last from customers.published_people`.execute(tx)
+    select max(person_id) as last from customers.published_canonical`.execute(tx)
   const cut = (share: number) => Math.floor(((rows[0]?.last ?? 0) * share) / shares)
   return Array.from({ length: shares }, (_, share) =>
     share === shares - 1 ? sql`> ${cut(share)}` : sql`between ${cut(share) + 1} and ${cut(share + 1)}`,
@@ -332,9 +388,8 @@ async function selectShares(tx: Sql, shares = 4): Promise<Scope[]> {
 async function swapIn(
   tx: Sql,
   table: 'occasions' | 'standing',
-  body: RawBuilder<unknown>,
   key: RawBuilder<unknown>,
-  more?: RawBuilder<unknown>,
+  make: (table: RawBuilder<unknown>) => Promise<void>,
 ): Promise<void> {
   const parent = sql`relationship.${sql.ref(table)}`
   const { rows } = await sql<{ name: string }>`
@@ -345,8 +400,7 @@ async function swapIn(
   const next = old === 'a' ? 'b' : 'a'
   const oldTable = sql`relationship.${sql.ref(`${table}_${old}`)}`
   const nextTable = sql`relationship.${sql.ref(`${table}_${next}`)}`
-  await sql`create table ${nextTable} as ${body}`.execute(tx)
-  if (more) await sql`insert into ${nextTable} ${more}`.execute(tx)
+  await make(nextTable)
   await sql`alter table ${nextTable} add primary key ${key}`.execute(tx)
   await sql`analyze ${nextTable}`.execute(tx)
   await sql`alter table ${parent} detach partition ${oldTable}`.execute(tx)
@@ -354,31 +408,55 @@ async function swapIn(
   await sql`alter table ${parent} attach partition ${nextTable} default`.execute(tx)
 }
 
+/** The runs of depth into `true_runs`, of which standing and the log are made. */
+async function makeRuns(
+  tx: Sql,
+  scope: Scope,
+  now: Date,
+  settings: Settings,
+  occasions: RawBuilder<unknown>,
+): Promise<Made> {
+  const made: Made = { runs: sql`true_runs`, spans: sql`true_spans`, further: await findFurther(tx) }
+  if (made.further === 'all') {
+    await sql`create temp table true_spans on commit drop as ${furtherSpans(scope, now, settings)}`.execute(tx)
+    await sql`analyze true_spans`.execute(tx)
+  }
+  await sql`
+    create temp table true_runs on commit drop as
+    ${depthRunsBody(scope, now, settings, made.further, made.spans, occasions)}`.execute(tx)
+  await sql`analyze true_runs (person_id, since)`.execute(tx)
+  return made
+}
+
 /**
  * The log of depth changes up to `now`: rows that are no longer true by what is now known are superseded, new ones
  * added. A row that stands is not touched, so its recorded_at keeps saying when it became known.
  */
 export async function writeDepthChanges(tx: Sql, scope: Scope, now: Date, settings: Settings): Promise<void> {
+  await makeRuns(tx, scope, now, settings, OCCASIONS)
+  await logRuns(tx, scope, now)
+}
+
+/** From `true_runs`, which it uses up. */
+async function logRuns(tx: Sql, scope: Scope, now: Date): Promise<void> {
   await sql`
-    create temp table true_changes on commit drop as
-    select person_id, since as changed_at, from_depth, depth as to_depth, cause as cause_fact_id
-    from (${depthRunsBody(scope, now, settings)}) runs where since <= ${now}`.execute(tx)
-  await sql`analyze true_changes`.execute(tx)
+    create temp table differences on commit drop as
+    select place, t.*
+    from (
+      select ctid as place, person_id, changed_at as since, from_depth, to_depth, cause_fact_id from relationship.depth_changes
+      where person_id ${scope} and superseded_at is null
+    ) c
+    full join (select person_id, since, from_depth, depth, cause from true_runs where since <= ${now}) t using (person_id, since)
+    where (t.from_depth, t.depth, t.cause) is distinct from (c.from_depth, c.to_depth, c.cause_fact_id)`.execute(tx)
   await sql`
-    update relationship.depth_changes c set superseded_at = ${now}
-    where person_id ${scope} and superseded_at is null and not exists (
-      select from true_changes t
-      where t.person_id = c.person_id and t.changed_at = c.changed_at and t.from_depth = c.from_depth
-        and t.to_depth = c.to_depth and t.cause_fact_id is not distinct from c.cause_fact_id)`.execute(tx)
-  // Apart from the insert: a "not exists" in it looped over the rows that it had written itself, 8 s for 10k people.
-  await sql`
-    delete from true_changes t using relationship.depth_changes c
-    where c.person_id = t.person_id and c.changed_at = t.changed_at and c.superseded_at is null`.execute(tx)
+    update relationship.depth_changes set superseded_at = ${now} where ctid = any(array(select place from differences))`.execute(
+    tx,
+  )
   await sql`
     insert into relationship.depth_changes (person_id, changed_at, from_depth, to_depth, cause_fact_id, recorded_at)
-    select person_id, changed_at, from_depth, to_depth, cause_fact_id, ${now} from true_changes
+    select person_id, since, from_depth, depth, cause, ${now} from differences where depth is not null
     on conflict (person_id, changed_at, recorded_at) do nothing`.execute(tx)
-  await sql`drop table true_changes`.execute(tx)
+  await sql`drop table if exists differences, true_runs, true_spans`.execute(tx)
 }
 
 export async function selectDepthReport(

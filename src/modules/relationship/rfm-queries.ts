@@ -19,13 +19,22 @@ function rfmValuesBody(
   const buyers = sql`
     select person_id, ${liveFigures(now)} from ${occasions} as o
     where person_id ${scope} and from_at <= ${now} and to_at > ${now} group by person_id`
-  const recency =
-    settings.recency_unit === '24h'
-      ? sql`floor(extract(epoch from ${now}::timestamptz - last_occasion_at) / 86400)::int`
-      : sql`(${now}::timestamptz at time zone ${settings.zone})::date - (last_occasion_at at time zone ${settings.zone})::date`
   return sql`
-    select person_id, ${recency} as recency_days, live as frequency, net_paid_minor as monetary_minor
+    select person_id, ${recencyAt(now, settings)} as recency_days, live as frequency, net_paid_minor as monetary_minor
     from (${withNetPaid(scope, now, buyers)}) b where live > 0`
+}
+
+/** The same at the present, from what standing keeps: a million rows in place of ten million. No fact lies ahead of it. */
+function presentValuesBody(now: Date, settings: Pick<Settings, 'recency_unit' | 'zone'>): RawBuilder<unknown> {
+  return sql`
+    select person_id, ${recencyAt(now, settings)} as recency_days, occasions as frequency, net_paid_minor as monetary_minor
+    from relationship.standing where occasions > 0`
+}
+
+function recencyAt(now: Date, settings: Pick<Settings, 'recency_unit' | 'zone'>): RawBuilder<unknown> {
+  return settings.recency_unit === '24h'
+    ? sql`floor(extract(epoch from ${now}::timestamptz - last_occasion_at) / 86400)::int`
+    : sql`(${now}::timestamptz at time zone ${settings.zone})::date - (last_occasion_at at time zone ${settings.zone})::date`
 }
 
 export interface RfmValues {
@@ -64,11 +73,12 @@ function cutsBody(values: RawBuilder<unknown>, ties: Ties): RawBuilder<unknown> 
     from ${values} v`
 }
 
+/** Cuts of everybody as of `now`, which is the present: standing has been brought up to it. */
 export async function insertCuts(tx: Sql, now: Date, settings: Settings): Promise<void> {
   await sql`
     insert into relationship.rfm_cuts (in_force_from, recency_unit, occasion_unit, buyers, recency_days, frequency, monetary_minor)
     select ${now}::timestamptz, ${settings.recency_unit}, ${settings.occasion_unit}, c.*
-    from (${cutsBody(sql`(${rfmValuesBody(EVERYONE, now, settings)})`, 'group')}) c
+    from (${cutsBody(sql`(${presentValuesBody(now, settings)})`, 'group')}) c
     where c.buyers > 0
     on conflict (in_force_from) do nothing`.execute(tx)
 }

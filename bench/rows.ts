@@ -1,0 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Database } from '../src/platform/db.ts'
+
+/** The tables that standing is kept in. */
+const TABLES = ['occasions', 'standing', 'depth_changes'].map((table) => `relationship.${table}`)
+
+export async function currentTransaction(database: Database): Promise<string> {
+  const { rows } = await database.pool.query<{ id: string }>('select pg_current_xact_id()::xid::text as id')
+  return rows[0]?.id ?? ''
+}
+
+/** Rows that transactions after this one wrote and that stand, RFM cuts included, and how many people they are about. */
+export async function countWritten(database: Database, after: string): Promise<{ rows: number; people: number }> {
+  const written = TABLES.map((table) => `select person_id from ${table} where age(xmin) < age($1::text::xid)`)
+  const { rows } = await database.pool.query<{ rows: number; people: number }>(
+    `select count(*) + (select count(*) from relationship.rfm_cuts where age(xmin) < age($1::text::xid)) as rows,
+       count(distinct person_id) as people
+     from (${written.join(' union all ')}) w`,
+    [after],
+  )
+  return rows[0] ?? { rows: Number.NaN, people: Number.NaN }
+}
+
+/** Pages of tables and their indexes that `work` looked at, from memory or from disk; PostgreSQL's own catalogs apart. */
+export async function pagesRead(database: Database, work: () => Promise<unknown>): Promise<number> {
+  const before = await countPages(database)
+  await work()
+  return (await countPages(database)) - before
+}
+
+/** A connection tells of its reads at the end of a query, but not twice within a second. */
+const TOLD_MS = 1100
+
+async function countPages({ pool }: Database): Promise<number> {
+  await sleep(TOLD_MS)
+  await Promise.all(Array.from({ length: pool.idleCount }, () => pool.query('select pg_stat_force_next_flush()')))
+  const { rows } = await pool.query<{ pages: number }>(`
+    select coalesce(sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read + idx_blks_hit, 0)), 0)::bigint as pages
+    from pg_statio_user_tables`)
+  return rows[0]?.pages ?? Number.NaN
+}
