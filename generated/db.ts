@@ -2,6 +2,17 @@
 
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 
+export interface AuditEntries {
+  entry_id: GeneratedAlways<number>
+  done_at: Date
+  actor_kind: string
+  actor_id: string | null
+  actor_name: string
+  operation: string
+  subjects: unknown
+  fields: string[]
+}
+
 export interface BrandPublishedSettings {
   zone: string
   currency: string | null
@@ -23,6 +34,7 @@ export interface BrandSettings {
   member_by_purchase: Generated<boolean>
   phone_claim_days: Generated<number>
   spread_window: Generated<string>
+  rebuild_due_at: Date | null
 }
 
 export interface CommerceOrderLines {
@@ -244,6 +256,7 @@ export interface CustomersPublishedConnections {
   channel: string
   begun_at: Date
   ended_at: Date | null
+  staff: string | null
 }
 
 export interface CustomersPublishedConsents {
@@ -563,6 +576,7 @@ export interface RelationshipStanding {
 
 /** Tables and views of a brand database. */
 export interface DB {
+  'audit.entries': AuditEntries
   'brand.published_settings': BrandPublishedSettings
   'brand.settings': BrandSettings
   'commerce.order_lines': CommerceOrderLines

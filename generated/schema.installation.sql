@@ -23,6 +23,28 @@ create table auth.accounts (
 );
 CREATE INDEX accounts_user_id_idx ON auth.accounts USING btree (user_id);
 
+create table auth.invitations (
+  invitation_id bigint generated always as identity not null,
+  token_hash bytea not null,
+  name text not null,
+  email text not null,
+  role text not null,
+  staff_id text,
+  ends_at timestamp with time zone,
+  invited_by uuid,
+  created_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  accepted_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  constraint invitations_pkey PRIMARY KEY (invitation_id),
+  constraint invitations_token_hash_key UNIQUE (token_hash),
+  constraint invitations_invited_by_fkey FOREIGN KEY (invited_by) REFERENCES auth.users(id),
+  constraint invitations_check CHECK (((role = 'adviser'::text) = (staff_id IS NOT NULL))),
+  constraint invitations_check1 CHECK (((role = 'outside_operator'::text) = (ends_at IS NOT NULL))),
+  constraint invitations_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'lead'::text, 'adviser'::text, 'analyst'::text, 'integrator'::text, 'outside_operator'::text]))),
+  constraint invitations_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
 create table auth.rate_limits (
   id uuid default gen_random_uuid() not null,
   key text not null,
@@ -57,9 +79,15 @@ create table auth.users (
   role text not null,
   created_at timestamp with time zone default transaction_timestamp() not null,
   updated_at timestamp with time zone default transaction_timestamp() not null,
+  staff_id text,
+  ends_at timestamp with time zone,
+  disabled_at timestamp with time zone,
   constraint users_pkey PRIMARY KEY (id),
   constraint users_email_key UNIQUE (email),
-  constraint users_role_check CHECK ((role = 'owner'::text))
+  constraint users_adviser_check CHECK (((role = 'adviser'::text) = (staff_id IS NOT NULL))),
+  constraint users_outside_operator_check CHECK (((role = 'outside_operator'::text) = (ends_at IS NOT NULL))),
+  constraint users_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'lead'::text, 'adviser'::text, 'analyst'::text, 'integrator'::text, 'outside_operator'::text]))),
+  constraint users_staff_id_check CHECK ((staff_id <> ''::text))
 );
 
 create table auth.verifications (

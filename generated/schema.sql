@@ -1,5 +1,22 @@
 -- Made by `npm run gen` from the catalog of a database with all of migrations/brand; do not edit.
 
+-- audit --------------------------------------------------------------------------------------------------------------
+create schema audit;
+
+create table audit.entries (
+  entry_id bigint generated always as identity not null,
+  done_at timestamp with time zone not null,
+  actor_kind text not null,
+  actor_id text,
+  actor_name text not null,
+  operation text not null,
+  subjects jsonb not null,
+  fields text[] not null,
+  constraint entries_pkey PRIMARY KEY (entry_id),
+  constraint entries_actor_kind_check CHECK ((actor_kind = ANY (ARRAY['user'::text, 'api_key'::text, 'webhook'::text, 'command_line'::text])))
+);
+CREATE INDEX entries_by_actor ON audit.entries USING btree (actor_kind, actor_id, entry_id);
+
 -- brand --------------------------------------------------------------------------------------------------------------
 create schema brand;
 
@@ -26,6 +43,7 @@ create table brand.settings (
   member_by_purchase boolean default true not null,
   phone_claim_days integer default 1095 not null,
   spread_window text default 'period'::text not null,
+  rebuild_due_at timestamp with time zone,
   constraint settings_pkey PRIMARY KEY (only_row),
   constraint settings_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
   constraint settings_occasion_unit_check CHECK ((occasion_unit = ANY (ARRAY['day'::text, 'order'::text]))),
@@ -253,6 +271,7 @@ create table customers.connections (
 );
 CREATE INDEX connections_by_id ON customers.connections USING btree (connection_id);
 CREATE INDEX connections_by_identity ON customers.connections USING btree (identity_id, channel);
+CREATE INDEX connections_by_staff ON customers.connections USING btree (staff, person_id) WHERE (staff IS NOT NULL);
 
 create table customers.consents (
   person_id bigint not null,
@@ -335,8 +354,9 @@ create view customers.published_claims as
 --   channel text
 --   begun_at timestamp with time zone
 --   ended_at timestamp with time zone
+--   staff text
 create view customers.published_connections as
-  select person_id, connection_id, identity_id, source, channel, begun_at, ended_at from customers.connections;
+  select person_id, connection_id, identity_id, source, channel, begun_at, ended_at, staff from customers.connections;
 
 -- Its columns:
 --   person_id bigint

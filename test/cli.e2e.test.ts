@@ -180,6 +180,29 @@ const refused = z.object({
   }),
 })
 
+const user = z.object({
+  user_id: z.string(),
+  name: z.string(),
+  email: z.string(),
+  role: z.string(),
+  staff_id: z.string().nullable(),
+  ends_at: z.iso.datetime().nullable(),
+  created_at: z.iso.datetime(),
+  disabled_at: z.iso.datetime().nullable(),
+  sessions: z.number().int(),
+})
+const invited = z.object({
+  invitation_id: z.number().int(),
+  email: z.string(),
+  role: z.string(),
+  expires_at: z.iso.datetime(),
+  url: z.string(),
+})
+const listedUsers = z.object({
+  users: z.array(user),
+  invitations: z.array(invited.omit({ url: true }).extend({ name: z.string() })),
+})
+
 /** What each command answers with --json. */
 const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   import: imported,
@@ -201,6 +224,10 @@ const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   'api-key-revoke': apiKey,
   'webhook-create': madeWebhook,
   'webhook-revoke': revokedWebhook,
+  users: listedUsers,
+  'user-invite': invited,
+  'user-disable': user,
+  'user-enable': user,
   use: used,
   demo: madeDemo,
   rebuild: rebuilt,
@@ -273,6 +300,8 @@ suite('the command line', () => {
       ['api-key-create', 'till'],
       ['api-key-create', 'till', '--scope', 'everything'],
       ['webhook-revoke', 'my-shop'],
+      ['user-invite', 'Mei', 'mei@example.com'],
+      ['user-invite', 'Mei', 'mei@example.com', '--role', 'boss'],
       ['rfm-file', file('payments.csv')],
       ['demo', '--people', '20'],
       ['depth', '--flow', '3:4'],
@@ -539,6 +568,49 @@ suite('the command line', () => {
     assert.ok(url.startsWith(`${server.url}/sign-in/`))
     const [first, second] = [await fetch(url, { redirect: 'manual' }), await fetch(url, { redirect: 'manual' })]
     assert.deepEqual([first.status, second.status >= 400], [303, true])
+    assert.equal(await server.signal('SIGTERM'), 0)
+  })
+
+  test('somebody is invited, lets themselves in, is closed and opened again', async () => {
+    const server = await home.start()
+    const port = new URL(server.url).port
+    const call = (...args: string[]) => home.cli([...args, '--json'], { PORT: port })
+    const mei = { name: 'Mei', email: 'mei@example.com', password: 'evergreen and 长青' }
+    const made = answerOf(
+      await call('user-invite', mei.name, mei.email, '--role', 'adviser', '--staff', 'lin'),
+      invited,
+    )
+    const link = new URL(made.url)
+    assert.equal(link.origin + link.pathname, `${server.url}/accept-invitation`)
+    const before = answerOf(await call('users'), listedUsers)
+    assert.deepEqual(
+      before.invitations.map(({ email }) => email),
+      [mei.email],
+    )
+    const send = (path: string, body: object) =>
+      fetch(server.url + path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', origin: server.url },
+        body: JSON.stringify(body),
+      })
+    const { name, password } = mei
+    const accepted = await send('/api/v1/invitations/accept', { token: link.hash.slice(1), name, password })
+    assert.equal(accepted.status, 200, await accepted.text())
+    const after = answerOf(await call('users'), listedUsers)
+    const found = after.users.find(({ email }) => email === mei.email)
+    assert.deepEqual([found?.role, found?.staff_id, found?.sessions, after.invitations], ['adviser', 'lin', 1, []])
+    const closed = answerOf(await call('user-disable', mei.email), user)
+    assert.deepEqual([closed.sessions, typeof closed.disabled_at], [0, 'string'])
+    const { email } = mei
+    assert.equal((await send('/api/auth/sign-in/email', { email, password })).status, 403)
+    assert.equal(answerOf(await call('user-enable', mei.email), user).disabled_at, null)
+    assert.equal((await send('/api/auth/sign-in/email', { email, password })).status, 200)
+    const [unknown, past] = [
+      await call('user-disable', 'nobody@example.com'),
+      await call('user-invite', 'A', 'a@example.com', '--role', 'outside_operator', '--until', '2020-01-01'),
+    ]
+    assert.equal(answerOf(unknown, refused).error.code, 'no_such_user')
+    assert.equal(answerOf(past, refused).error.code, 'end_is_past')
   })
 })
 

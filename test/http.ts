@@ -31,7 +31,9 @@ export interface SendOptions {
 }
 
 export interface TestHttpOptions
-  extends Partial<Pick<HttpParts, 'health' | 'brandOf' | 'consoleFolder' | 'keys' | 'rates' | 'metrics'>> {
+  extends Partial<
+    Pick<HttpParts, 'audit' | 'clock' | 'health' | 'brandOf' | 'consoleFolder' | 'keys' | 'rates' | 'metrics'>
+  > {
   readonly publicUrl?: string
   /** More routes, as a module would register them. */
   readonly routes?: (app: Http) => void
@@ -47,12 +49,19 @@ export async function testHttp(t: TestContext, options: TestHttpOptions = {}): P
   let baseUrl = ''
   const auth = await createAuth(
     { control: database, config },
-    { baseUrl: () => baseUrl, clock: systemClock, log: (level, sentence) => log.push(`${level} ${sentence}`) },
+    {
+      baseUrl: () => baseUrl,
+      clock: options.clock ?? systemClock,
+      log: (level, sentence) => log.push(`${level} ${sentence}`),
+    },
   )
   const brand = { key: 'main', name: 'Main', isDemo: false, databaseName: 'main', isCurrent: true }
   const app = await createHttp({
     config,
     auth,
+    clock: options.clock ?? systemClock,
+    control: database,
+    audit: options.audit ?? (async () => {}),
     version: '0.0.0-test',
     consoleFolder: options.consoleFolder ?? (await makeConsole(home)),
     brandOf: options.brandOf ?? (async () => ({ brand, database })),

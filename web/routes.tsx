@@ -32,8 +32,14 @@ const signInRoute = createRoute({
   component: lazyRouteComponent(() => import('./pages/sign-in/route.tsx'), 'SignInRoute'),
 })
 
+const acceptRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/accept-invitation',
+  component: lazyRouteComponent(() => import('./pages/sign-in/route.tsx'), 'AcceptInvitationRoute'),
+})
+
 export const router = createRouter({
-  routeTree: rootRoute.addChildren([shellRoute.addChildren([todayRoute]), signInRoute]),
+  routeTree: rootRoute.addChildren([shellRoute.addChildren([todayRoute]), signInRoute, acceptRoute]),
   defaultPreload: false,
 })
 

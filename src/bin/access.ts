@@ -1,4 +1,6 @@
+import { recordAudit } from '../modules/audit/actions.ts'
 import { brandKeyOf, findApiKey } from '../modules/intake/actions.ts'
+import type { Audit } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { BrandOf, Keys, OpenBrand } from '../platform/http-gate.ts'
 import type { Installation } from '../platform/installation.ts'
@@ -12,6 +14,14 @@ export function brandOfInstallation(installation: Installation): BrandOf {
     const brand = await installation.currentBrand()
     if (!brand) throw refuse('missing', 'no_brand', 'There is no brand yet.', 'Restart the server: it makes one.')
     return { brand, database: await installation.openBrand(brand) }
+  }
+}
+
+/** What was done to accounts goes into the log of the current brand: its owner reads one log. */
+export function auditOf(brandOf: BrandOf, clock: Clock): Audit {
+  return async (entry) => {
+    const { database } = await brandOf()
+    await recordAudit(database.db, entry, clock.now())
   }
 }
 
@@ -34,7 +44,10 @@ export function keysOfInstallation(installation: Pick<Installation, 'brands' | '
       const brandKey = brandKeyOf(key)
       const open = brandKey === undefined ? undefined : await brandNamed(brandKey)
       const found = open && (await findApiKey(open.database.db, key, clock.now()))
-      return open && found && { ...open, keyId: `${open.brand.key} ${found.keyId}`, scopes: found.scopes }
+      return (
+        open &&
+        found && { ...open, keyId: `${open.brand.key} ${found.keyId}`, keyName: found.name, scopes: found.scopes }
+      )
     },
   }
 }

@@ -1,5 +1,6 @@
 import { createApiKey, createWebhook, listApiKeys, revokeApiKey, revokeWebhook } from '../modules/intake/actions.ts'
 import { API_SCOPES, type ApiScope } from '../modules/intake/schema.ts'
+import { atTerminal } from '../platform/audit.ts'
 import { systemClock } from '../platform/clock.ts'
 import { isRefusal } from '../platform/refusal.ts'
 import { openVault } from '../platform/secrets.ts'
@@ -23,7 +24,9 @@ const createKey: Command = {
     const scopes = readScopes(input)
     return withBrand(input, async (database, brand) => {
       const name = input.positionals[0] ?? ''
-      const made = await createApiKey(database.db, brand.key, { name, scopes }, systemClock.now())
+      const made = await database.transaction((tx) =>
+        createApiKey(tx, brand.key, { name, scopes }, systemClock.now(), atTerminal()),
+      )
       if (isRefusal(made)) return made
       return {
         json: { ...made, brand: brand.key },
@@ -72,7 +75,7 @@ const revokeKey: Command = {
   run: (input) => {
     const keyId = readId('KEY_ID', input)
     return withBrand(input, async (database) => {
-      const revoked = await revokeApiKey(database.db, keyId, systemClock.now())
+      const revoked = await database.transaction((tx) => revokeApiKey(tx, keyId, systemClock.now(), atTerminal()))
       if (isRefusal(revoked)) return revoked
       return {
         json: revoked,
@@ -91,7 +94,9 @@ const createWebhookSource: Command = {
   run: (input) =>
     withBrand(input, async (database, brand) => {
       const vault = openVault(input.config.home, WEBHOOK_KEY_FILE)
-      const made = await createWebhook(database.db, vault, input.positionals[0] ?? '', systemClock.now())
+      const made = await database.transaction((tx) =>
+        createWebhook(tx, vault, input.positionals[0] ?? '', systemClock.now(), atTerminal()),
+      )
       if (isRefusal(made)) return made
       const base = input.config.publicUrl ?? `http://127.0.0.1:${input.config.port}`
       const url = new URL(`/api/v1/webhooks/${encodeURIComponent(made.source)}?brand=${brand.key}`, base).toString()
@@ -111,7 +116,7 @@ const revokeWebhookSource: Command = {
   run: (input) => {
     const webhookId = readId('WEBHOOK_ID', input)
     return withBrand(input, async (database) => {
-      const revoked = await revokeWebhook(database.db, webhookId, systemClock.now())
+      const revoked = await database.transaction((tx) => revokeWebhook(tx, webhookId, systemClock.now(), atTerminal()))
       if (isRefusal(revoked)) return revoked
       return { json: revoked, text: `Deliveries of ${revoked.source} by secret ${revoked.webhook_id} are refused.\n` }
     })

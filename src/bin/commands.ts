@@ -37,6 +37,7 @@ import { IMPORT_COMMANDS } from './imports.ts'
 import { PEOPLE_COMMANDS } from './people.ts'
 import { rfmFile } from './rfm-file.ts'
 import { signIn } from './sign-in.ts'
+import { USER_COMMANDS } from './users.ts'
 
 const briefCommand: Command = {
   name: 'brief',
@@ -341,6 +342,7 @@ export const COMMANDS: readonly Command[] = [
   ...PEOPLE_COMMANDS,
   ...ERASURE_COMMANDS,
   ...ACCESS_COMMANDS,
+  ...USER_COMMANDS,
   useCommand,
   demoCommand,
   rebuildCommand,

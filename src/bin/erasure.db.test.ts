@@ -12,7 +12,7 @@ import type { Database } from '../platform/db.ts'
 import { isRefusal } from '../platform/refusal.ts'
 import { catchUp } from './catch-up.ts'
 import { ERASERS } from './erasers.ts'
-import { exportPerson } from './erasure.ts'
+import { exportPerson } from './export.ts'
 import { FACT_KINDS } from './routes.ts'
 
 const clock: Clock = { now: () => new Date('2026-06-01T00:00:00Z') }

@@ -1,32 +1,16 @@
 import { join } from 'node:path'
-import { exportOrders } from '../modules/commerce/actions.ts'
-import { erasePerson, exportCustomer, findPerson, namesAny } from '../modules/customers/actions.ts'
-import { eraseRejects, type PersonRows, removeRuns } from '../modules/intake/actions.ts'
-import { exportInteractions } from '../modules/interactions/actions.ts'
-import { exportStanding } from '../modules/relationship/actions.ts'
+import { erasePerson, findPerson, namesAny } from '../modules/customers/actions.ts'
+import { eraseRejects, removeRuns } from '../modules/intake/actions.ts'
+import { atTerminal } from '../platform/audit.ts'
 import { systemClock } from '../platform/clock.ts'
-import type { Sql } from '../platform/db.ts'
 import { isRefusal, refuse } from '../platform/refusal.ts'
 import { catchUp } from './catch-up.ts'
 import { type Command, withBrand } from './command.ts'
 import { ERASERS } from './erasers.ts'
+import { handOutPerson } from './export.ts'
 
 /** Who did it: somebody at the machine's terminal. */
 const BY = 'command line'
-
-const EXPORTERS: Readonly<Record<string, (db: Sql, personId: number) => Promise<PersonRows>>> = {
-  customers: exportCustomer,
-  interactions: exportInteractions,
-  commerce: exportOrders,
-  relationship: exportStanding,
-}
-
-/** All that the database has of a person, by module and table. */
-export async function exportPerson(db: Sql, personId: number): Promise<Record<string, PersonRows>> {
-  const found: Record<string, PersonRows> = {}
-  for (const [module, read] of Object.entries(EXPORTERS)) found[module] = await read(db, personId)
-  return found
-}
 
 const exportCommand: Command = {
   name: 'export',
@@ -38,7 +22,7 @@ const exportCommand: Command = {
     withBrand(input, async (database) => {
       const personId = await findPerson(database.db, input.positionals[0] ?? '')
       if (isRefusal(personId)) return personId
-      const json = { person_id: personId, ...(await exportPerson(database.db, personId)) }
+      const json = await handOutPerson(database, personId, atTerminal(BY), systemClock.now())
       return { json, text: `${JSON.stringify(json, undefined, 2)}\n` }
     }),
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { guessFile, type ImportProgress, type MappingGuess, SURE } from '../modules/intake/actions.ts'
 import { type ImportReport, NOT_RESUMED_TEXTS } from '../modules/intake/schema.ts'
+import { atTerminal } from '../platform/audit.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Brand, Installation } from '../platform/installation.ts'
 import { formatMinor } from '../platform/money.ts'
@@ -75,6 +76,7 @@ export const importCommand: Command = {
           ...(source === undefined ? { isGuessed: guessed !== undefined } : { source }),
           rejectsFolder: join(input.config.home, 'rejects'),
           runsFolder: join(input.config.home, 'imports'),
+          by: atTerminal(),
           onProgress: progressLine(),
         })
         if (isRefusal(report)) {

@@ -2,6 +2,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import type { Auth } from '../platform/auth.ts'
 import { systemClock } from '../platform/clock.ts'
 import { readConfig } from '../platform/config.ts'
+import type { Database } from '../platform/db.ts'
 import { createHttp } from '../platform/http.ts'
 import { registerRoutes } from './routes.ts'
 
@@ -17,6 +18,9 @@ export async function openApiDocument(): Promise<object> {
     consoleFolder: import.meta.dirname,
     brandOf: absent,
     keys: { find: absent },
+    clock: systemClock,
+    control: new Proxy({} as Database, { get: () => absent }),
+    audit: absent,
     health: absent,
   })
   registerRoutes(app, {

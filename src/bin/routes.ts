@@ -1,4 +1,6 @@
 import { type AnalyticsDeps, registerAnalyticsRoutes } from '../modules/analytics/routes.ts'
+import { registerAuditRoutes } from '../modules/audit/routes.ts'
+import { type BrandDeps, registerBrandRoutes } from '../modules/brand/routes.ts'
 import { ORDER_FACTS } from '../modules/commerce/actions.ts'
 import { registerCommerceRoutes } from '../modules/commerce/routes.ts'
 import {
@@ -13,6 +15,7 @@ import { type IntakeDeps, registerIntakeRoutes } from '../modules/intake/routes.
 import { INTERACTION_FACTS, REVIEW_FACTS } from '../modules/interactions/actions.ts'
 import { registerRelationshipRoutes } from '../modules/relationship/routes.ts'
 import type { Http } from '../platform/http.ts'
+import { registerExportRoutes } from './export.ts'
 
 /** Every kind of fact that the API takes, by the `kind` that a fact says. */
 export const FACT_KINDS: FactKinds = {
@@ -26,12 +29,15 @@ export const FACT_KINDS: FactKinds = {
   referral_claim: REFERRAL_CLAIM_FACTS,
 }
 
-export type RouteDeps = AnalyticsDeps & Omit<IntakeDeps, 'kinds'>
+export type RouteDeps = AnalyticsDeps & BrandDeps & Omit<IntakeDeps, 'kinds'>
 
 /** Every module's routes: what the server serves and what the OpenAPI document describes. */
 export function registerRoutes(app: Http, deps: RouteDeps): void {
   registerIntakeRoutes(app, { ...deps, kinds: FACT_KINDS })
-  registerCommerceRoutes(app)
+  registerCommerceRoutes(app, deps)
   registerRelationshipRoutes(app, deps)
   registerAnalyticsRoutes(app, deps)
+  registerAuditRoutes(app, deps)
+  registerBrandRoutes(app, deps)
+  registerExportRoutes(app, deps)
 }

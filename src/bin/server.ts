@@ -6,7 +6,8 @@ import { makeDemoBrand, PEOPLE_AT_START, PEOPLE_RANGE, readPeople } from '../../
 import manifest from '../../package.json' with { type: 'json' }
 import { ensureConsole } from '../../web/build.ts'
 import { type Freshness, readFreshness } from '../modules/relationship/actions.ts'
-import { type Auth, createAuth, LINK_MINUTES } from '../platform/auth.ts'
+import { type Auth, createAuth } from '../platform/auth.ts'
+import { LINK_MINUTES } from '../platform/auth-options.ts'
 import { systemClock } from '../platform/clock.ts'
 import { readConfig } from '../platform/config.ts'
 import { createHttp, type Health, type Http } from '../platform/http.ts'
@@ -15,7 +16,7 @@ import { createDurations, createMetrics } from '../platform/metrics.ts'
 import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
 import { openVault } from '../platform/secrets.ts'
 import { type Stopping, stopOnSignals } from '../platform/stopping.ts'
-import { brandByName, brandOfInstallation, keysOfInstallation, WEBHOOK_KEY_FILE } from './access.ts'
+import { auditOf, brandByName, brandOfInstallation, keysOfInstallation, WEBHOOK_KEY_FILE } from './access.ts'
 import { catchUp } from './catch-up.ts'
 import { registerRoutes } from './routes.ts'
 import { createSettling, type Settling } from './settling.ts'
@@ -66,7 +67,19 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
     spent: (seconds, outcome) => spentRefreshing.observe({ outcome }, seconds),
   })
   stopping.onStop(() => settling.stop())
-  const app = await createHttp({ config, auth, version, consoleFolder, brandOf, keys, health, metrics })
+  const app = await createHttp({
+    config,
+    auth,
+    clock: systemClock,
+    control: installation.control,
+    audit: auditOf(brandOf, systemClock),
+    version,
+    consoleFolder,
+    brandOf,
+    keys,
+    health,
+    metrics,
+  })
   registerRoutes(app, {
     brandOf,
     brandNamed: brandByName(installation),

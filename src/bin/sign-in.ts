@@ -1,15 +1,16 @@
 import { systemClock } from '../platform/clock.ts'
-import { refuse } from '../platform/refusal.ts'
-import { type Command, withInstallation } from './command.ts'
+import { isRefusal, refuse } from '../platform/refusal.ts'
+import { findUserByEmail } from '../platform/users.ts'
+import { type Command, text, withInstallation } from './command.ts'
 
 /** A new one-time link for the owner, who has lost the password or a terminal's scrollback. */
 export const signIn: Command = {
   name: 'sign-in',
-  summary: 'Print a one-time link that signs the owner in. The server must be running.',
+  summary: 'Print a one-time link that signs the owner in, or who --email names. The server must be running.',
   positionals: [],
-  flags: {},
+  flags: { email: { type: 'string', value: 'EMAIL', help: 'whose account it opens (default: the owner’s)' } },
   usesBrand: false,
-  run: ({ config }) =>
+  run: ({ config, values }) =>
     withInstallation(config, async (installation) => {
       // Asked on this machine whatever the public address: a server need not be able to reach itself by that.
       const address = `http://127.0.0.1:${config.port}`
@@ -26,9 +27,14 @@ export const signIn: Command = {
         )
       }
       // Imported here: it is 0.4 s of start-up that no other command needs.
-      const { createAuth, LINK_MINUTES } = await import('../platform/auth.ts')
+      const { createAuth } = await import('../platform/auth.ts')
+      const { LINK_MINUTES } = await import('../platform/auth-options.ts')
       const auth = await createAuth(installation, { baseUrl: address, clock: systemClock })
-      const url = await auth.makeSignInLink()
+      const email = text(values.email)
+      const user =
+        email === undefined ? undefined : await findUserByEmail(installation.control, email, systemClock.now())
+      if (isRefusal(user)) return user
+      const url = await auth.makeSignInLink(user?.email)
       return { json: { url, valid_minutes: LINK_MINUTES }, text: `${url}\n` }
     }),
 }

@@ -3,13 +3,14 @@
  * their published views. A lower module never knows a higher one. The tidy test holds everybody to it.
  */
 export const MODULES = [
-  { name: 'brand', knows: [] },
-  { name: 'intake', knows: ['brand'] },
-  { name: 'customers', knows: ['brand', 'intake'] },
-  { name: 'interactions', knows: ['brand', 'intake', 'customers'] },
-  { name: 'commerce', knows: ['brand', 'intake', 'customers'] },
-  { name: 'relationship', knows: ['brand', 'intake', 'customers', 'interactions', 'commerce'] },
-  { name: 'analytics', knows: ['brand', 'intake', 'customers', 'interactions', 'commerce', 'relationship'] },
+  { name: 'audit', knows: [] },
+  { name: 'brand', knows: ['audit'] },
+  { name: 'intake', knows: ['audit', 'brand'] },
+  { name: 'customers', knows: ['audit', 'brand', 'intake'] },
+  { name: 'interactions', knows: ['audit', 'brand', 'intake', 'customers'] },
+  { name: 'commerce', knows: ['audit', 'brand', 'intake', 'customers'] },
+  { name: 'relationship', knows: ['audit', 'brand', 'intake', 'customers', 'interactions', 'commerce'] },
+  { name: 'analytics', knows: ['audit', 'brand', 'intake', 'customers', 'interactions', 'commerce', 'relationship'] },
 ] as const satisfies readonly ModuleDeclaration[]
 
 export interface ModuleDeclaration {

@@ -1,13 +1,19 @@
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { hash, verify } from '@node-rs/argon2'
-import { type BetterAuthOptions, betterAuth } from 'better-auth'
-import { magicLink } from 'better-auth/plugins'
-import { z } from 'zod'
+import { betterAuth } from 'better-auth'
+import { type Account, HAS_PASSWORD, notSignedIn, type SignedIn, saveAccount, selectSignedIn } from './accounts.ts'
+import {
+  ACCOUNT_CLOSED,
+  ADDRESS_HEADER,
+  betterAuthOptions,
+  FIRST_OWNER_EMAIL,
+  LINK_MINUTES,
+  LOCAL_ORIGIN,
+  OWNER_EMAIL,
+} from './auth-options.ts'
 import type { Clock } from './clock.ts'
 import { type Config, ConfigError } from './config.ts'
 import type { Database } from './db.ts'
-import { isRefusal, type Refusal, refuse } from './refusal.ts'
+import { type Refusal, refuse } from './refusal.ts'
 import { readOrMakeSecret } from './secrets.ts'
 
 /** What accounts need of an Installation. */
@@ -22,20 +28,6 @@ export interface AuthSettings {
   readonly clock: Clock
   /** Where better-auth's warnings go: sentences without credentials. Standard error when left out. */
   readonly log?: (level: string, sentence: string) => void
-}
-
-export interface SignedIn {
-  readonly userId: string
-  readonly name: string
-  readonly email: string
-  readonly role: string
-  readonly hasPassword: boolean
-}
-
-export interface Account {
-  readonly name: string
-  readonly email: string
-  readonly password: string
 }
 
 /** From whom a request comes, as far as accounts care. */
@@ -62,10 +54,12 @@ export interface Auth {
   signIn(credentials: { email: string; password: string }, caller: Caller): Promise<Cookies | Refusal>
   signOut(caller: Caller): Promise<Cookies>
   /**
-   * A link that signs the owner in once within LINK_MINUTES: `http://127.0.0.1:8700/sign-in/<token>`, below PUBLIC_URL
+   * A link that signs the owner, or whose address it is, in once within LINK_MINUTES: `http://127.0.0.1:8700/sign-in/<token>`, below PUBLIC_URL
    * when there is one, because over https its cookie would not come back to 127.0.0.1.
    */
-  makeSignInLink(): Promise<string>
+  makeSignInLink(email?: string): Promise<string>
+  /** An address of the console, below PUBLIC_URL when there is one. */
+  addressOf(path: string): string
   /** Uses up a link's token and opens a session; makes the owner when nobody is. Refuses link_used_or_expired. */
   openLink(token: string, caller: Caller): Promise<Cookies | Refusal>
   ownerHasPassword(): Promise<boolean>
@@ -75,21 +69,6 @@ export interface Auth {
    */
   setAccount(headers: Headers, account: Account): Promise<SignedIn | Refusal>
 }
-
-export const LINK_MINUTES = 60
-export const PASSWORD_CHARACTERS_MIN = 10
-export const PASSWORD_CHARACTERS_MAX = 128
-const NAME_CHARACTERS_MAX = 100
-const SESSION_DAYS = 30
-const SIGN_IN_ATTEMPTS_PER_MINUTE = 5
-/** The reserved domain .invalid: until the owner gives an address, nothing can be sent to this one. */
-const FIRST_OWNER_EMAIL = 'owner@perennial.invalid'
-const LOCAL_ORIGIN = 'http://127.0.0.1'
-const ADDRESS_HEADER = 'x-perennial-client-address'
-const UNIQUE_VIOLATION = '23505'
-
-/** OWASP's argon2id parameters (19 MiB, 2 passes, 1 lane): about 20 ms; argon2id is the library's default variant. */
-const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
 /** @throws ConfigError when PUBLIC_URL is no address; Error when the secret can be neither read nor made. */
 export async function createAuth(home: AuthHome, settings: AuthSettings): Promise<Auth> {
@@ -102,7 +81,8 @@ export async function createAuth(home: AuthHome, settings: AuthSettings): Promis
     return publicOrigin ? [...local, publicOrigin] : local
   }
   const secret = await readOrMakeSecret(join(home.config.home, 'secrets'), 'auth-secret')
-  const auth = betterAuth(betterAuthOptions(control, { secret, publicOrigin, log: settings.log }))
+  const { clock, log } = settings
+  const auth = betterAuth(betterAuthOptions(control, { secret, publicOrigin, clock, log }))
 
   /** Through better-auth's own door, the only one behind which it counts attempts. */
   async function call(method: 'GET' | 'POST', path: string, caller: Caller, body?: object): Promise<Response> {
@@ -117,35 +97,32 @@ export async function createAuth(home: AuthHome, settings: AuthSettings): Promis
     )
   }
 
-  async function signedIn(userId: string): Promise<SignedIn | undefined> {
-    const { rows } = await control.pool.query<SignedIn>(
-      `select id as "userId", name, email, role, ${HAS_PASSWORD} as "hasPassword" from auth.users where id = $1`,
-      [userId],
-    )
-    return rows[0]
-  }
+  const signedIn = (session: { id: string; userId: string }) => selectSignedIn(control, session, clock.now())
+
+  const addressOf = (path: string) => new URL(path, publicOrigin ?? baseUrl()).toString()
 
   return {
     handler: auth.handler,
     trustedOrigins,
     sessionOf: async (headers) => {
       const found = await auth.api.getSession({ headers })
-      return found ? signedIn(found.user.id) : undefined
+      return found ? signedIn(found.session) : undefined
     },
     signIn: async (credentials, caller) => cookiesOf(await call('POST', '/sign-in/email', caller, credentials)),
     signOut: async (caller) => ({ cookies: (await call('POST', '/sign-out', caller, {})).headers.getSetCookie() }),
-    makeSignInLink: async () => {
+    addressOf,
+    makeSignInLink: async (email) => {
       const { rows } = await control.pool.query<{ email: string }>(OWNER_EMAIL)
       let token: string | undefined
       const receive = (made: string) => {
         token = made
       }
       await auth.api.signInMagicLink({
-        body: { email: rows[0]?.email ?? FIRST_OWNER_EMAIL, name: 'Owner', metadata: { receive } },
+        body: { email: email ?? rows[0]?.email ?? FIRST_OWNER_EMAIL, name: 'Owner', metadata: { receive } },
         headers: new Headers(),
       })
       if (!token) throw new Error('better-auth made no sign-in link')
-      return new URL(`/sign-in/${token}`, publicOrigin ?? baseUrl()).toString()
+      return addressOf(`/sign-in/${token}`)
     },
     openLink: async (token, caller) => {
       const query = new URLSearchParams({ token, callbackURL: '/' })
@@ -153,32 +130,18 @@ export async function createAuth(home: AuthHome, settings: AuthSettings): Promis
     },
     ownerHasPassword: async () => {
       const { rowCount } = await control.pool.query(
-        `select from auth.users where role = 'owner' and ${HAS_PASSWORD} limit 1`,
+        `select from auth.users where role = 'owner' and disabled_at is null and ${HAS_PASSWORD} limit 1`,
       )
       return Boolean(rowCount)
     },
     setAccount: async (headers, account) => {
       const found = await auth.api.getSession({ headers })
-      const now = settings.clock.now()
+      const now = clock.now()
       if (!found) return notSignedIn()
       const refusal = await saveAccount(control, found.session, account, now)
-      return refusal ?? (await signedIn(found.user.id)) ?? notSignedIn()
+      return refusal ?? (await signedIn(found.session)) ?? notSignedIn()
     },
   }
-}
-
-const HAS_PASSWORD = `exists (select from auth.accounts
-  where accounts.user_id = users.id and provider_id = 'credential' and password is not null)`
-
-const OWNER_EMAIL = `select email from auth.users where role = 'owner' order by created_at, id limit 1`
-
-export function notSignedIn(): Refusal {
-  return refuse(
-    'forbidden',
-    'not_signed_in',
-    'Nobody is signed in.',
-    'Sign in with e-mail and password, or run ./perennial sign-in on the server for a link.',
-  )
 }
 
 /**
@@ -208,6 +171,7 @@ async function cookiesOf(response: Response): Promise<Cookies | Refusal> {
     )
   }
   if (response.ok || location) return { cookies: response.headers.getSetCookie() }
+  if (response.status === 403 && (await response.clone().text()).includes(ACCOUNT_CLOSED)) return accountClosed()
   if (response.status < 500) {
     return refuse(
       'forbidden',
@@ -219,203 +183,12 @@ async function cookiesOf(response: Response): Promise<Cookies | Refusal> {
   throw new Error(`better-auth answered with status ${response.status}`)
 }
 
-interface Session {
-  readonly id: string
-  readonly userId: string
-  readonly openedByLink: boolean
-}
-
-async function saveAccount(
-  control: Database,
-  session: Session,
-  wanted: Account,
-  now: Date,
-): Promise<Refusal | undefined> {
-  const account = checkAccount(wanted)
-  if (isRefusal(account)) return account
-  const password = await hash(account.password, ARGON2)
-  try {
-    return await control.transaction(async (_tx, client) => {
-      const { rowCount: replaces } = await client.query(
-        `select from auth.users where id = $1 and ${HAS_PASSWORD} for update`,
-        [session.userId],
-      )
-      // A browser left open, or a stolen cookie, must not be enough to lock the owner out. Who has the terminal has it
-      // all anyway, so its link is the proof; asking for the old password would be a second door to guess at.
-      if (replaces && !session.openedByLink) return linkNeeded()
-      // Verified: better-auth takes an unverified account for a squatter's and deletes its password at the next link.
-      await client.query(
-        'update auth.users set name = $2, email = $3, email_verified = true, updated_at = $4 where id = $1',
-        [session.userId, account.name, account.email, now],
-      )
-      await client.query(
-        `insert into auth.accounts (user_id, account_id, provider_id, password, created_at, updated_at)
-         values ($1::uuid, $1::uuid::text, 'credential', $2, $3, $3)
-         on conflict (provider_id, account_id) do update set password = excluded.password, updated_at = excluded.updated_at`,
-        [session.userId, password, now],
-      )
-      await client.query('delete from auth.sessions where user_id = $1 and id <> $2', [session.userId, session.id])
-      await client.query('update auth.sessions set opened_by_link = false where id = $1', [session.id])
-      await client.query(`delete from auth.verifications where identifier like 'magic-link:%'`)
-      return undefined
-    })
-  } catch (error) {
-    if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error
-    return refuse('conflict', 'email_taken', `${account.email} belongs to another account.`, 'Take another address.')
-  }
-}
-
-function linkNeeded(): Refusal {
+/** Said after the right password or link only, so that nobody else learns who has an account. */
+function accountClosed(): Refusal {
   return refuse(
     'forbidden',
-    'link_needed',
-    'There is a password already, and this browser signed in with it.',
-    'Run ./perennial sign-in on the server, sign in with the link and set the new one there.',
+    'account_closed',
+    'This account was closed, or its time is over.',
+    'Ask the owner of this installation.',
   )
-}
-
-function checkAccount(wanted: Account): Account | Refusal {
-  const name = wanted.name.trim()
-  const email = wanted.email.trim().toLowerCase()
-  if (name.length === 0 || name.length > NAME_CHARACTERS_MAX) {
-    const found = name.length === 0 ? 'The name is empty.' : `The name has ${name.length} characters.`
-    return refuse('invalid', 'bad_name', found, `Use 1 to ${NAME_CHARACTERS_MAX} characters.`)
-  }
-  if (!z.email().safeParse(email).success) {
-    return refuse('invalid', 'bad_email', `"${email}" is not an e-mail address.`, 'Use one such as lin@example.com.')
-  }
-  const characters = [...wanted.password].length
-  if (characters < PASSWORD_CHARACTERS_MIN || wanted.password.length > PASSWORD_CHARACTERS_MAX) {
-    return refuse(
-      'invalid',
-      'weak_password',
-      `The password has ${characters} characters.`,
-      `Use ${PASSWORD_CHARACTERS_MIN} to ${PASSWORD_CHARACTERS_MAX} characters.`,
-    )
-  }
-  return { name, email, password: wanted.password }
-}
-
-export interface BetterAuthSettings {
-  readonly secret: string
-  readonly publicOrigin: string | undefined
-  readonly log: AuthSettings['log']
-}
-
-const TIMES = { createdAt: 'created_at', updatedAt: 'updated_at' }
-
-/** The whole configuration of better-auth, apart so that a test can compare it with the migration. */
-export function betterAuthOptions(control: Database, settings: BetterAuthSettings) {
-  const log = settings.log ?? ((level, sentence) => console.error(`auth ${level}: ${sentence}`))
-  return {
-    appName: 'Perennial',
-    // The one origin it trusts and the one `call` names. Nothing we use builds an address from it, so it needs no port,
-    // which may not be known yet.
-    baseURL: settings.publicOrigin ?? LOCAL_ORIGIN,
-    basePath: '/api/auth',
-    // `secrets`, because with `secret` better-auth prefers what it finds in the environment.
-    secrets: [{ version: 1, value: settings.secret }],
-    telemetry: { enabled: false },
-    // The sentence only: its further arguments may be errors that quote a request.
-    logger: { level: 'warn', log: (level, sentence) => log(level, sentence) },
-    // Errors that are not answers reach the one error handler of http.ts.
-    onAPIError: { throw: true },
-    database: { db: control.db, type: 'postgres', schemaName: 'auth', transaction: true },
-    emailAndPassword: {
-      enabled: true,
-      disableSignUp: true,
-      minPasswordLength: PASSWORD_CHARACTERS_MIN,
-      maxPasswordLength: PASSWORD_CHARACTERS_MAX,
-      password: {
-        hash: (password) => hash(password, ARGON2),
-        verify: ({ hash: stored, password }) => verify(stored, password),
-      },
-    },
-    plugins: [
-      magicLink({
-        expiresIn: LINK_MINUTES * 60,
-        storeToken: 'hashed',
-        // 128 random bits, short enough to be copied from a terminal.
-        generateToken: () => randomBytes(16).toString('base64url'),
-        // Nothing is sent: makeSignInLink is the only caller and takes the token from here.
-        sendMagicLink: ({ token, metadata }) => {
-          const receive: unknown = metadata?.receive
-          if (typeof receive === 'function') receive(token)
-        },
-      }),
-    ],
-    rateLimit: {
-      enabled: true,
-      storage: 'database',
-      customRules: { '/sign-in/email': { window: 60, max: SIGN_IN_ATTEMPTS_PER_MINUTE } },
-      modelName: 'rate_limits',
-      fields: { lastRequest: 'last_request' },
-    },
-    advanced: {
-      cookiePrefix: 'perennial',
-      useSecureCookies: settings.publicOrigin?.startsWith('https:') ?? false,
-      defaultCookieAttributes: { httpOnly: true, sameSite: 'lax' },
-      ipAddress: { ipAddressHeaders: [ADDRESS_HEADER] },
-      // Said aloud, because better-auth leaves the check out where NODE_ENV is "test".
-      disableOriginCheck: false,
-      disableCSRFCheck: false,
-      // A test proves the tables right once; asking the catalogue in every process proves nothing more.
-      database: { generateId: 'uuid', validateSchema: false },
-    },
-    databaseHooks: {
-      user: {
-        create: {
-          // An account comes into being only here: by the first link. A link to an address the owner gave up is void.
-          before: async (user) => {
-            const { rowCount: owners } = await control.pool.query(OWNER_EMAIL)
-            if (owners || user.email !== FIRST_OWNER_EMAIL) return false
-            return { data: { ...user, role: 'owner' } }
-          },
-        },
-      },
-      session: {
-        create: {
-          before: async (session, context) => ({
-            data: { ...session, openedByLink: context?.path === '/magic-link/verify' },
-          }),
-        },
-      },
-    },
-    user: {
-      modelName: 'users',
-      fields: { ...TIMES, emailVerified: 'email_verified' },
-      additionalFields: { role: { type: 'string', required: true, input: false } },
-    },
-    session: {
-      modelName: 'sessions',
-      fields: {
-        ...TIMES,
-        userId: 'user_id',
-        expiresAt: 'expires_at',
-        ipAddress: 'ip_address',
-        userAgent: 'user_agent',
-      },
-      additionalFields: {
-        openedByLink: { type: 'boolean', required: true, input: false, fieldName: 'opened_by_link' },
-      },
-      expiresIn: SESSION_DAYS * 24 * 3600,
-      // Who am I is a read: it does not write a later expiry, of which the browser's cookie would not learn anyway.
-      disableSessionRefresh: true,
-    },
-    account: {
-      modelName: 'accounts',
-      fields: {
-        ...TIMES,
-        userId: 'user_id',
-        accountId: 'account_id',
-        providerId: 'provider_id',
-        accessToken: 'access_token',
-        refreshToken: 'refresh_token',
-        idToken: 'id_token',
-        accessTokenExpiresAt: 'access_token_expires_at',
-        refreshTokenExpiresAt: 'refresh_token_expires_at',
-      },
-    },
-    verification: { modelName: 'verifications', fields: { ...TIMES, expiresAt: 'expires_at' } },
-  } satisfies BetterAuthOptions
 }

@@ -1,37 +1,58 @@
 import fastifyRateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { type Auth, notSignedIn, readPublicOrigin, type SignedIn } from './auth.ts'
+import { notSignedIn, type SignedIn } from './accounts.ts'
+import { type Auth, readPublicOrigin } from './auth.ts'
 import type { Config } from './config.ts'
 import type { Database } from './db.ts'
 import { refuseWith } from './http-refusal.ts'
 import type { Brand } from './installation.ts'
 import { type Refusal, refuse } from './refusal.ts'
+import {
+  FULL_VIEW,
+  isAboutPeople,
+  isMaskedRole,
+  may,
+  PERMISSIONS,
+  type Permission,
+  type View,
+  viewOfRole,
+} from './roles.ts'
 
 /**
- * Who may call a route. Every route names one; a route that names none ends the start with an error.
+ * Who may call a route. Every route names the `permission` that a person who is signed in needs (roles.ts), or one of
+ * these policies; a route that names neither ends the start with an error.
  *
  * - `public`: anybody.
- * - `signed_in`: a person with a session; with a `scope` beside it, also a program with a key of that scope.
  * - `api_key`: a program with a key of the route's `scope`.
  * - `signature`: whoever can sign the body; the handler checks that, and refuses with `bad_signature`.
  *
- * No cookie is read of a request that comes by key or signature, so it needs no Origin.
+ * With a `scope` beside its permission a route takes keys of that scope too. No cookie is read of a request that comes by
+ * key or signature, so it needs no Origin.
  */
-export type Policy = 'public' | 'signed_in' | 'api_key' | 'signature'
+export type Policy = 'public' | 'api_key' | 'signature'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     policy?: Policy
+    permission?: Permission
     /** What a key has to be allowed: `facts:write`. */
     scope?: string
   }
+  interface FastifyInstance {
+    /** Every route as it was registered, HEAD too: for whoever proves something about all of them. */
+    readonly declaredRoutes: RouteDeclaration[]
+  }
   interface FastifyRequest {
-    /** Set on routes with policy `signed_in`, unless a key was used. */
+    /** Set on routes with a permission, unless a key was used. */
     user: SignedIn | undefined
+    /** Whether the handler has asked `viewOf` what of people it may show. */
+    hasView: boolean
     /** Set on routes with a scope: the key's brand, or the current one for a person who is signed in. */
     brand: OpenBrand | undefined
     /** Set where a key was used. */
     keyId: string | undefined
+    /** What it is called. */
+    keyName: string | undefined
   }
   interface FastifyReply {
     /**
@@ -40,6 +61,12 @@ declare module 'fastify' {
      */
     answer<Value>(decided: Value | Refusal): Exclude<Value, Refusal>
   }
+}
+
+export interface RouteDeclaration {
+  readonly method: string
+  readonly url: string
+  readonly config: { readonly policy?: Policy; readonly permission?: Permission; readonly scope?: string }
 }
 
 /** A brand and its database. */
@@ -55,6 +82,7 @@ export type BrandOf = () => Promise<OpenBrand>
 export interface KeyHolder extends OpenBrand {
   /** One of all brands: requests are counted by it. */
   readonly keyId: string
+  readonly keyName?: string
   readonly scopes: readonly string[]
 }
 
@@ -131,7 +159,7 @@ export async function countRequests(app: FastifyInstance, rates: Rates): Promise
   }
 }
 
-/** The one place that decides whether a request may go on: by host, by key, by origin, by the policy of its route. */
+/** The one place that decides whether a request may go on: by host, by key, by origin, by the permission of its route. */
 export function gate({ auth, config, keys, brandOf }: GateParts, counters: Counters) {
   const publicOrigin = readPublicOrigin(config)
   const hosts = new Set(['127.0.0.1', 'localhost', '[::1]'])
@@ -147,6 +175,7 @@ export function gate({ auth, config, keys, brandOf }: GateParts, counters: Count
     const holder = key === undefined ? undefined : await keys.find(key)
     if (!holder) return (await counters.countWrong(request, reply)) ?? badKey()
     request.keyId = holder.keyId
+    request.keyName = holder.keyName
     request.brand = holder
     const tooMany = await counters.countKeyed(request, reply)
     return tooMany ?? (holder.scopes.includes(scope) ? undefined : missingScope(scope))
@@ -160,7 +189,7 @@ export function gate({ auth, config, keys, brandOf }: GateParts, counters: Count
     // Any port will do: behind `ssh -L 9000:127.0.0.1:8700` the browser names another one than we listen on.
     const host = URL.parse(`http://${request.headers.host}`)?.hostname
     if (!host || !hosts.has(host)) return refuseWith(reply, unknownHost(), MISDIRECTED)
-    const { policy, scope } = request.routeOptions.config
+    const { policy, permission, scope } = request.routeOptions.config
     if (policy === 'signature') return undefined
     if (scope && (policy === 'api_key' || request.headers.authorization !== undefined)) {
       const refusal = await enterByKey(request, reply, bearerOf(request), scope)
@@ -169,9 +198,11 @@ export function gate({ auth, config, keys, brandOf }: GateParts, counters: Count
     if (changesState(request) && !comesFromOurPages(request, auth.trustedOrigins())) {
       return refuseWith(reply, foreignOrigin())
     }
-    if (policy !== 'signed_in') return undefined
-    request.user = await auth.sessionOf(headersOf(request))
-    if (!request.user) return refuseWith(reply, notSignedIn())
+    if (!permission) return undefined
+    const user = await auth.sessionOf(headersOf(request))
+    if (!user) return refuseWith(reply, notSignedIn())
+    request.user = user
+    if (!may(user.role, permission)) return refuseWith(reply, notAllowed(user, permission))
     if (scope) request.brand = await brandOf()
     return undefined
   }
@@ -183,8 +214,44 @@ export function brandOfRequest(request: FastifyRequest): OpenBrand {
   return request.brand
 }
 
+/**
+ * What the asker sees of people, for the actions. A handler behind a permission about people has to ask: what it answers to
+ * somebody who does not see everything is held back otherwise (`checkView`).
+ */
+export function viewOf(request: FastifyRequest, now: Date): View {
+  request.hasView = true
+  if (request.keyId !== undefined) return FULL_VIEW
+  if (!request.user) throw new Error(`${request.routeOptions.url} has no permission, so nobody is known to ask`)
+  return viewOfRole(request.user, now)
+}
+
+/** @throws Error when an answer about people was made for somebody with less than the full view, without asking for it. */
+export function checkView(request: FastifyRequest, reply: FastifyReply): void {
+  const { permission, policy } = request.routeOptions.config
+  if (!request.user || !permission || policy || request.hasView || reply.statusCode >= 400) return
+  const mayBeLess = request.user.role === 'adviser' || isMaskedFor(request)
+  if (mayBeLess && isAboutPeople(permission)) {
+    throw new Error(`${request.routeOptions.url} answers about people and never asked viewOf`)
+  }
+}
+
+/** Whether personal values in the answer have to be masked; of one's own account one sees all. */
+export function isMaskedFor({ user, routeOptions }: FastifyRequest): boolean {
+  if (!user || routeOptions.config.permission === 'account:own') return false
+  return isMaskedRole(user.role)
+}
+
 function bearerOf(request: FastifyRequest): string | undefined {
   return /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1]
+}
+
+function notAllowed({ role }: SignedIn, permission: Permission): Refusal {
+  return refuse(
+    'forbidden',
+    'not_allowed',
+    `The role ${role} may not do this: it lacks the permission ${permission}.`,
+    `Ask somebody who may: ${PERMISSIONS[permission].join(', ')}.`,
+  )
 }
 
 function badKey(): Refusal {

@@ -33,7 +33,9 @@ function endings(app: Http): void {
   app.post('/api/v1/test/echo', { config, schema: { body: z.object({ n: z.number().max(9) }) } }, async (request) => ({
     n: request.body.n,
   }))
-  app.get('/api/v1/test/whoami', { config: { policy: 'signed_in' } }, async (request) => ({ role: request.user?.role }))
+  app.get('/api/v1/test/whoami', { config: { permission: 'account:own' } }, async (request) => ({
+    role: request.user?.role,
+  }))
 }
 
 type ErrorBody = { error: { code: string; kind: string; message: string; remedy: string } }
@@ -105,7 +107,7 @@ test('what does not fit its schema is named', async (t) => {
 
 test('a route without a policy ends the start', async (t) => {
   const routes = (app: Http) => app.get('/api/v1/forgotten', async () => ({}))
-  await assert.rejects(testHttp(t, { routes }), /GET \/api\/v1\/forgotten declares no policy/)
+  await assert.rejects(testHttp(t, { routes }), /GET \/api\/v1\/forgotten declares no permission/)
 })
 
 test('a route for the signed-in answers 401 to anybody else', async (t) => {
@@ -277,7 +279,23 @@ test('the API describes itself in OpenAPI 3.1', async (t) => {
   assert.equal(document.openapi, '3.1.0')
   assert.deepEqual(
     Object.keys(document.paths).filter((path) => !path.includes('/test/')),
-    ['/healthz', '/api/auth/sign-in/email', '/api/auth/sign-out', '/api/v1/session', '/api/v1/account'],
+    [
+      '/healthz',
+      '/api/auth/sign-in/email',
+      '/api/auth/sign-out',
+      '/api/v1/session',
+      '/api/v1/account',
+      '/api/v1/users',
+      '/api/v1/users/{user_id}',
+      '/api/v1/users/{user_id}/link',
+      '/api/v1/users/{user_id}/sessions',
+      '/api/v1/sessions',
+      '/api/v1/sessions/{session_id}',
+      '/api/v1/invitations',
+      '/api/v1/invitations/{invitation_id}',
+      '/api/v1/invitation',
+      '/api/v1/invitations/accept',
+    ],
   )
   assert.deepEqual(Object.keys(document.paths['/api/v1/session']?.get?.responses ?? {}), ['200', '4XX'])
   assert.match(JSON.stringify(document.paths['/api/v1/account']?.post?.responses), /has_password/)

@@ -11,11 +11,14 @@ import {
 } from 'fastify-type-provider-zod'
 import type { Registry } from 'prom-client'
 import { z } from 'zod'
-import { type Caller, PASSWORD_CHARACTERS_MAX, type SignedIn } from './auth.ts'
-import { countRequests, type GateParts, gate, headersOf, pathOf, RATES, type Rates } from './http-gate.ts'
+import { registerAccountRoutes } from './http-accounts.ts'
+import { checkView, countRequests, type GateParts, gate, isMaskedFor, pathOf, RATES, type Rates } from './http-gate.ts'
 import { errorBody, refuseWith, statusOf, toErrorBody } from './http-refusal.ts'
+import { registerUserRoutes, type UserParts } from './http-users.ts'
+import { maskAnswer } from './masking.ts'
 import { createDurations } from './metrics.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
+import { isPermission } from './roles.ts'
 
 export interface Health {
   readonly database: { readonly major: number; readonly embedded: boolean }
@@ -25,7 +28,7 @@ export interface Health {
   readonly freshness: { readonly pending_people: number; readonly oldest_pending_seconds: number | null } | null
 }
 
-export interface HttpParts extends GateParts {
+export interface HttpParts extends GateParts, UserParts {
   /** Of this program. */
   readonly version: string
   /** The built console: index.html, and hashed files in assets/. */
@@ -47,16 +50,10 @@ const BODY_BYTES_MAX = 1024 * 1024
 const PATH_PARAMETER_CHARACTERS_MAX = 200
 const REQUEST_TIMEOUT_MS = 30_000
 const HEALTH_TIMEOUT_MS = 5_000
+/** What somebody hears who guesses at a secret: counted by address. */
+const WRONG_CALLER_CODES: readonly string[] = ['bad_signature', 'invitation_used_or_expired']
 /** Findings named in one answer to a request that does not fit its schema. */
 const FINDINGS_MAX = 5
-
-const wireUser = z.object({ name: z.string(), email: z.string(), role: z.string(), has_password: z.boolean() })
-
-const wireSession = z.object({
-  signed_in: z.boolean(),
-  user: wireUser.optional(),
-  brand: z.object({ key: z.string(), name: z.string(), is_demo: z.boolean() }).optional(),
-})
 
 /**
  * API, sign-in and console in one server; module routes are registered on the result, then it is made to listen.
@@ -86,9 +83,12 @@ export async function createHttp(parts: HttpParts) {
   app.setSerializerCompiler(serializerCompiler)
   // Bodies are JSON: a form on a foreign page can send text/plain, and nothing here needs it.
   app.removeContentTypeParser('text/plain')
+  app.decorate('declaredRoutes', [])
   app.decorateRequest('user', undefined)
+  app.decorateRequest('hasView', false)
   app.decorateRequest('brand', undefined)
   app.decorateRequest('keyId', undefined)
+  app.decorateRequest('keyName', undefined)
   // To the compiler only: a handler promises what its schema says, and preSerialization below knows a Refusal when it
   // sees one.
   app.decorateReply('answer', <Value>(decided: Value | Refusal) => decided as Exclude<Value, Refusal>)
@@ -110,25 +110,35 @@ export async function createHttp(parts: HttpParts) {
   })
 
   app.addHook('onRoute', (route) => {
-    if (!route.config?.policy) {
-      throw new Error(`${route.method} ${route.url} declares no policy: add config: { policy: … } to it`)
+    const { policy, permission, scope } = route.config ?? {}
+    const name = `${route.method} ${route.url}`
+    if (!policy === !permission) {
+      throw new Error(`${name} declares no permission, or a policy beside it: add config: { permission: … } to it`)
     }
-    if (route.config.policy === 'api_key' && !route.config.scope) {
-      throw new Error(`${route.method} ${route.url} takes keys and declares no scope: add config: { scope: … } to it`)
+    if (permission && !isPermission(permission)) throw new Error(`${name} needs ${permission}, which roles.ts lacks`)
+    if (policy === 'api_key' && !scope) {
+      throw new Error(`${name} takes keys and declares no scope: add config: { scope: … } to it`)
     }
-    if (route.config.scope && route.schema) route.schema.security ??= [{ api_key: [] }]
+    for (const method of [route.method].flat()) {
+      app.declaredRoutes.push({ method, url: route.url, config: route.config ?? {} })
+    }
+    if (scope && route.schema) route.schema.security ??= [{ api_key: [] }]
     const responses = route.schema?.response as Record<string, unknown> | undefined
     if (responses) responses['4xx'] ??= errorBody
   })
   const counters = await countRequests(app, parts.rates ?? RATES)
   app.addHook('onRequest', gate(parts, counters))
   app.addHook('preSerialization', async (request, reply, payload) => {
-    if (!isRefusal(payload)) return payload
-    const isWrongCaller = payload.code === 'bad_signature'
-    const refusal = (isWrongCaller && (await counters.countWrong(request, reply))) || payload
+    const answer = isRefusal(payload) ? await refusalBody(request, reply, payload) : payload
+    checkView(request, reply)
+    return isMaskedFor(request) ? maskAnswer(answer) : answer
+  })
+  async function refusalBody(request: FastifyRequest, reply: FastifyReply, given: Refusal) {
+    const isWrongCaller = WRONG_CALLER_CODES.includes(given.code)
+    const refusal = (isWrongCaller && (await counters.countWrong(request, reply))) || given
     reply.code(statusOf(refusal))
     return toErrorBody(refusal)
-  })
+  }
   app.setErrorHandler(answerError)
   app.setNotFoundHandler((request, reply) => {
     const isNavigation = request.method === 'GET' && request.headers.accept?.includes('text/html')
@@ -152,6 +162,7 @@ export async function createHttp(parts: HttpParts) {
   )
   if (parts.metrics) registerMetrics(app, parts.metrics)
   registerAccountRoutes(app, parts)
+  registerUserRoutes(app, parts)
   return app
 }
 
@@ -177,84 +188,6 @@ function registerMetrics(app: Pick<Http, 'get' | 'addHook'>, metrics: Registry):
     '/metrics',
     { config: { policy: 'api_key', scope: 'metrics:read' }, schema: { hide: true } },
     async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()),
-  )
-}
-
-function registerAccountRoutes(app: Pick<Http, 'get' | 'post'>, { auth, brandOf }: HttpParts): void {
-  // HEAD would use the link up as well: some programs send it before they open a link.
-  app.get(
-    '/sign-in/:token',
-    {
-      config: { policy: 'public' },
-      exposeHeadRoute: false,
-      schema: { hide: true, params: z.object({ token: z.string() }) },
-    },
-    async (request, reply) => {
-      const opened = await auth.openLink(request.params.token, callerOf(request))
-      reply.header('cache-control', 'no-store').header('referrer-policy', 'no-referrer')
-      if (!isRefusal(opened)) return reply.header('set-cookie', [...opened.cookies]).redirect('/', 303)
-      // Opened a second time in the browser that it signed in: there is nothing to complain about.
-      if (await auth.sessionOf(headersOf(request))) return reply.redirect('/', 303)
-      return reply.code(statusOf(opened)).type('text/html; charset=utf-8').send(voidLinkPage(opened))
-    },
-  )
-
-  app.post(
-    '/api/auth/sign-in/email',
-    {
-      config: { policy: 'public' },
-      schema: {
-        body: z.object({ email: z.string().max(320), password: z.string().max(PASSWORD_CHARACTERS_MAX) }),
-        response: { 200: z.object({ signed_in: z.literal(true) }) },
-      },
-    },
-    async (request, reply) => {
-      const opened = await auth.signIn(request.body, callerOf(request))
-      if (isRefusal(opened)) return reply.answer(opened)
-      reply.header('set-cookie', [...opened.cookies])
-      return { signed_in: true as const }
-    },
-  )
-
-  app.post(
-    '/api/auth/sign-out',
-    { config: { policy: 'public' }, schema: { response: { 200: z.object({ signed_in: z.literal(false) }) } } },
-    async (request, reply) => {
-      const { cookies } = await auth.signOut(callerOf(request))
-      reply.header('set-cookie', [...cookies])
-      return { signed_in: false as const }
-    },
-  )
-
-  app.get(
-    '/api/v1/session',
-    { config: { policy: 'public' }, schema: { response: { 200: wireSession } } },
-    async (request) => {
-      const user = await auth.sessionOf(headersOf(request))
-      // Who is not signed in does not learn whose installation this is.
-      if (!user) return { signed_in: false }
-      const { brand } = await brandOf()
-      return {
-        signed_in: true,
-        user: toWireUser(user),
-        brand: { key: brand.key, name: brand.name, is_demo: brand.isDemo },
-      }
-    },
-  )
-
-  app.post(
-    '/api/v1/account',
-    {
-      config: { policy: 'signed_in' },
-      schema: {
-        body: z.object({ name: z.string().max(1000), email: z.string().max(320), password: z.string().max(1000) }),
-        response: { 200: wireUser },
-      },
-    },
-    async (request, reply) => {
-      const saved = await auth.setAccount(headersOf(request), request.body)
-      return reply.answer(isRefusal(saved) ? saved : toWireUser(saved))
-    },
   )
 }
 
@@ -290,10 +223,6 @@ function isFastifyRefusal(error: unknown): error is FastifyError & { statusCode:
   return code?.startsWith('FST_') === true && statusCode !== undefined && statusCode >= 400 && statusCode < 500
 }
 
-function toWireUser(user: SignedIn): z.infer<typeof wireUser> {
-  return { name: user.name, email: user.email, role: user.role, has_password: user.hasPassword }
-}
-
 function nameOfRoute(request: FastifyRequest): { method: string; route: string | undefined } {
   return { method: request.method, route: request.routeOptions?.url }
 }
@@ -302,14 +231,6 @@ function nameOfRoute(request: FastifyRequest): { method: string; route: string |
 function describeError(error: FastifyError): { type: string; message: string; stack: string; code: string } {
   const cause = error.cause instanceof Error ? ` (cause: ${error.cause.message})` : ''
   return { type: error.name, message: error.message + cause, stack: error.stack ?? '', code: error.code }
-}
-
-function callerOf(request: FastifyRequest): Caller {
-  return {
-    address: request.ip,
-    userAgent: request.headers['user-agent']?.slice(0, 500),
-    cookie: request.headers.cookie,
-  }
 }
 
 /** Vite puts a hash of the content into the names in assets/: what changes gets another name. */
@@ -331,22 +252,4 @@ async function within<T>(work: Promise<T>, limitMs: number): Promise<T> {
 function problemOf(error: unknown): string {
   const code = (error as { code?: unknown })?.code
   return `The database does not answer${typeof code === 'string' ? ` (${code})` : ''}.`
-}
-
-/** In both languages: nobody is signed in, so nobody has chosen one. */
-function voidLinkPage(refusal: Refusal): string {
-  const zh =
-    refusal.code === 'too_many_attempts'
-      ? '尝试次数太多，请一分钟后再试。'
-      : '这个登录链接已经用过，或者已经过期。请在服务器上运行 <code>./perennial sign-in</code> 生成新的链接。'
-  return `<!doctype html>
-<html lang="zh-CN">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>长青 Perennial</title></head>
-<body style="font: 16px/1.6 system-ui; max-width: 34em; margin: 15vh auto; padding: 0 1em">
-<p>${zh}</p>
-<p lang="en">${refusal.message} ${refusal.remedy}</p>
-<p><a href="/">/</a></p>
-</body>
-</html>
-`
 }

@@ -31,6 +31,16 @@ export const sessionQuery = queryOptions({
   staleTime: 5 * 60_000,
 })
 
+/** What a link invites to; its token goes in a header, because addresses are logged. */
+export const invitationQuery = (token: string) =>
+  queryOptions({
+    queryKey: ['invitation', token],
+    queryFn: ({ signal }) =>
+      answered(api.GET('/api/v1/invitation', { params: { header: { 'x-invitation-token': token } }, signal })),
+    retry: false,
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+
 export const briefQuery = (asOf: string | undefined) =>
   queryOptions({
     queryKey: ['brief', asOf ?? 'now'],

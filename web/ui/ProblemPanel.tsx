@@ -11,6 +11,9 @@ const REFUSALS = [
   'bad_email',
   'link_needed',
   'no_such_person',
+  'invitation_used_or_expired',
+  'account_closed',
+  'not_allowed',
 ] as const
 
 interface Words {

@@ -1,8 +1,9 @@
 import type { Sql } from '../../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
+import { FULL_VIEW, type View } from '../../platform/roles.ts'
 import { readSettings } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
-import { findPerson } from '../customers/actions.ts'
+import { findPerson, isInScope } from '../customers/actions.ts'
 import { readInteraction, scorePerson, standingAt, standingOf } from '../relationship/actions.ts'
 import { DEPTHS, type DepthKey, nextStepAt } from '../relationship/schema.ts'
 import * as queries from './queries.ts'
@@ -20,13 +21,19 @@ const LAPSES_NEXT_MAX = 10
 /**
  * The brief (M1). Without `asOf` it is of now; with it, of the facts up to that instant by all that is known now.
  */
-export async function readBrief(db: Sql, brand: BrandName, now: Date, asOf: Date | undefined): Promise<Brief> {
+export async function readBrief(
+  db: Sql,
+  brand: BrandName,
+  now: Date,
+  asOf: Date | undefined,
+  { scope }: View = FULL_VIEW,
+): Promise<Brief> {
   const at = asOf ?? now
   const settings = await readSettings(db)
   const standing = standingAt(now, asOf, settings)
-  const figures = await queries.selectBrief(db, standing, at)
-  const next = await queries.selectPeople(db, standing, { at, lapsingDays: 366 * 10, limit: LAPSES_NEXT_MAX })
-  const lastImport = await queries.selectLastImport(db, at)
+  const figures = await queries.selectBrief(db, standing, at, scope)
+  const next = await queries.selectPeople(db, standing, { at, lapsingDays: 366 * 10, limit: LAPSES_NEXT_MAX, scope })
+  const lastImport = scope === 'everyone' ? await queries.selectLastImport(db, at) : undefined
   return {
     brand: {
       key: brand.key,
@@ -65,7 +72,12 @@ export async function readBrief(db: Sql, brand: BrandName, now: Date, asOf: Date
 }
 
 /** The people that a figure counts: the same filter gives the same number as the brief. */
-export async function listPeople(db: Sql, now: Date, filter: PeopleFilter): Promise<PeoplePage | Refusal> {
+export async function listPeople(
+  db: Sql,
+  now: Date,
+  filter: PeopleFilter,
+  { scope }: View = FULL_VIEW,
+): Promise<PeoplePage | Refusal> {
   const asOf = filter.as_of ? new Date(filter.as_of) : undefined
   const after = filter.after ? readCursor(filter.after) : undefined
   if (filter.after && !after) {
@@ -81,6 +93,7 @@ export async function listPeople(db: Sql, now: Date, filter: PeopleFilter): Prom
     after,
     // One more than the page has: a full page may be the last.
     limit: filter.limit + 1,
+    scope,
   })
   const page = rows.slice(0, filter.limit)
   const last = rows.length > filter.limit ? page.at(-1) : undefined
@@ -93,11 +106,14 @@ export async function readPerson(
   personId: number,
   now: Date,
   asOf: Date | undefined,
+  { scope }: View = FULL_VIEW,
 ): Promise<Person | Refusal> {
+  const missing = refuse('missing', 'no_such_person', `There is no person ${personId}.`, 'Look the person up by key.')
+  if (!(await isInScope(db, personId, scope))) return missing
   const at = asOf ?? now
   const settings = await readSettings(db)
   const row = await queries.selectPerson(db, standingOf(personId, at, settings), personId)
-  if (!row) return refuse('missing', 'no_such_person', `There is no person ${personId}.`, 'Look the person up by key.')
+  if (!row) return missing
   const [facts, rfm, interaction] = await Promise.all([
     queries.selectPersonFacts(db, personId, row.evidence, at),
     scorePerson(db, personId, at),
@@ -128,15 +144,21 @@ export async function readPerson(
 }
 
 /** The person that a key names, as of now. */
-export async function readPersonByKey(db: Sql, key: string, now: Date): Promise<Person | Refusal> {
-  const personId = await findPerson(db, key)
-  return isRefusal(personId) ? personId : readPerson(db, personId, now, undefined)
+export async function readPersonByKey(
+  db: Sql,
+  key: string,
+  now: Date,
+  view: View = FULL_VIEW,
+): Promise<Person | Refusal> {
+  const personId = await findPerson(db, key, view)
+  return isRefusal(personId) ? personId : readPerson(db, personId, now, undefined, view)
 }
 
 function listed(row: queries.PersonRow): ListedPerson {
   return {
     person_id: row.person_id,
     key: row.key,
+    key_kind: row.key_kind,
     source: row.source,
     depth: row.depth,
     depth_key: depthKeyOf(row.depth),

@@ -1,11 +1,14 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
+import type { PeopleScope } from '../../platform/roles.ts'
+import { ofScope } from '../customers/actions.ts'
 import type { Evidence } from '../relationship/schema.ts'
 
 /** One row of a list of people, as the database has it. */
 export interface PersonRow {
   readonly person_id: number
   readonly key: string
+  readonly key_kind: string
   readonly source: string
   readonly depth: number
   readonly since: Date | null
@@ -19,7 +22,7 @@ export interface PersonRow {
 /** What a source calls a person: the identity known longest. Looked up for the rows shown only. */
 const WITH_KEY = sql`
   cross join lateral (
-    select p.value as key, p.namespace as source from customers.published_people p
+    select p.value as key, p.kind as key_kind, p.namespace as source from customers.published_people p
     where p.person_id = s.person_id order by p.identity_id limit 1
   ) k`
 
@@ -45,10 +48,22 @@ export interface BriefRow {
 }
 
 /** Every figure of the brief in one statement, so that they are of one moment. */
-export async function selectBrief(db: Sql, standing: RawBuilder<unknown>, at: Date): Promise<BriefRow> {
+export async function selectBrief(
+  db: Sql,
+  standing: RawBuilder<unknown>,
+  at: Date,
+  scope: PeopleScope,
+): Promise<BriefRow> {
+  const of = (view: RawBuilder<unknown>) =>
+    scope === 'everyone' ? view : sql`(${ofScope(sql`select * from ${view}`, scope)})`
+  const orders = of(sql`commerce.published_orders`)
+  const refunds = of(sql`commerce.published_refunds`)
+  const allocations = of(sql`commerce.published_allocations`)
+  const unmatched = of(sql`commerce.published_unmatched`)
+  const changes = of(sql`relationship.published_depth_changes`)
   const yesterday = sql`${at}::timestamptz - interval '24 hours'`
   const { rows } = await sql<BriefRow>`
-    with standing as materialized (${standing}),
+    with standing as materialized (${ofScope(standing, scope)}),
     by_depth as (
       select depth, count(*) as people, count(*) filter (where occasions > 0) as buyers,
         count(*) filter (where lapses_at <= ${at}::timestamptz + interval '168 hours') as lapsing_7_days,
@@ -57,8 +72,8 @@ export async function selectBrief(db: Sql, standing: RawBuilder<unknown>, at: Da
     ), void_orders as (
       -- Fully refunded by then: a few beside all orders, so they are counted off.
       select o.person_id, o.order_id
-      from commerce.published_orders o
-      join commerce.published_allocations a on a.person_id = o.person_id and a.order_id = o.order_id and a.refunded_at <= ${at}
+      from ${orders} o
+      join ${allocations} a on a.person_id = o.person_id and a.order_id = o.order_id and a.refunded_at <= ${at}
       where o.paid_at <= ${at}
       group by o.person_id, o.order_id, o.amount_minor having sum(a.amount_minor) >= o.amount_minor
     )
@@ -71,24 +86,24 @@ export async function selectBrief(db: Sql, standing: RawBuilder<unknown>, at: Da
     ) p,
     (select coalesce(sum(amount_minor), 0)::bigint as paid_minor,
       coalesce(sum(amount_minor) filter (where person_id = 0), 0)::bigint as anonymous_paid_minor
-      from commerce.published_orders where paid_at <= ${at}) o,
+      from ${orders} o where paid_at <= ${at}) o,
     (select count(*) as orders, count(*) filter (where person_id = 0) as anonymous_orders
-      from commerce.published_orders where paid_at <= ${at}) v,
+      from ${orders} o where paid_at <= ${at}) v,
     (select count(*) as orders, count(*) filter (where person_id = 0) as anonymous_orders from void_orders) w,
     (select coalesce(sum(amount_minor), 0)::bigint as refunded_minor,
       coalesce(sum(amount_minor) filter (where person_id = 0), 0)::bigint as anonymous_refunded_minor
-      from commerce.published_refunds where refunded_at <= ${at}) r,
+      from ${refunds} r where refunded_at <= ${at}) r,
     (select count(*) as unmatched_refunds, coalesce(sum(unmatched_minor), 0)::bigint as unmatched_refunds_minor
-      from commerce.published_unmatched where refunded_at <= ${at}) u,
+      from ${unmatched} u where refunded_at <= ${at}) u,
     (select
-      (select count(*) from commerce.published_orders where recorded_at > ${yesterday} and recorded_at <= ${at}) as orders_recorded,
-      (select count(*) from commerce.published_refunds where recorded_at > ${yesterday} and recorded_at <= ${at}) as refunds_recorded,
-      (select coalesce(sum(amount_minor), 0)::bigint from commerce.published_orders where recorded_at > ${yesterday} and recorded_at <= ${at})
-        - (select coalesce(sum(amount_minor), 0)::bigint from commerce.published_refunds where recorded_at > ${yesterday} and recorded_at <= ${at})
+      (select count(*) from ${orders} o where recorded_at > ${yesterday} and recorded_at <= ${at}) as orders_recorded,
+      (select count(*) from ${refunds} r where recorded_at > ${yesterday} and recorded_at <= ${at}) as refunds_recorded,
+      (select coalesce(sum(amount_minor), 0)::bigint from ${orders} o where recorded_at > ${yesterday} and recorded_at <= ${at})
+        - (select coalesce(sum(amount_minor), 0)::bigint from ${refunds} r where recorded_at > ${yesterday} and recorded_at <= ${at})
         as net_revenue_recorded_minor) n,
     (select count(distinct person_id) filter (where to_depth > from_depth) as people_deepened,
       count(distinct person_id) filter (where to_depth < from_depth) as people_lapsed
-      from relationship.published_depth_changes where changed_at > ${yesterday} and changed_at <= ${at}) c`.execute(db)
+      from ${changes} c where changed_at > ${yesterday} and changed_at <= ${at}) c`.execute(db)
   const [row] = rows
   if (!row) throw new Error('The brief came back empty')
   return row
@@ -138,6 +153,7 @@ export interface PeopleQuery {
   readonly sinceYesterday?: SinceYesterday | undefined
   readonly after?: { readonly sort: string; readonly personId: number } | undefined
   readonly limit: number
+  readonly scope: PeopleScope
 }
 
 /**
@@ -161,13 +177,13 @@ export async function selectPeople(
     ? sql`(sort, person_id) > (${query.after.sort}::${type}, ${query.after.personId}::bigint)`
     : sql`true`
   const { rows } = await sql<PersonRow & { sort: string; total: number }>`
-    with matching as materialized (select *, ${sort} as sort from (${standing}) s where ${filter} ${since})
-    select s.person_id, k.key, k.source, s.depth, s.since, s.lapses_at, s.lapses_to, s.last_occasion_at, s.occasions, s.net_paid_minor,
+    with matching as materialized (select *, ${sort} as sort from (${ofScope(standing, query.scope)}) s where ${filter} ${since})
+    select s.person_id, k.key, k.key_kind, k.source, s.depth, s.since, s.lapses_at, s.lapses_to, s.last_occasion_at, s.occasions, s.net_paid_minor,
       s.sort::text as sort, t.total
     from (select count(*) as total from matching) t
     left join (select * from matching where ${after} order by sort, person_id limit ${query.limit}) s on true
     left join lateral (
-      select p.value as key, p.namespace as source from customers.published_people p
+      select p.value as key, p.kind as key_kind, p.namespace as source from customers.published_people p
       where p.person_id = s.person_id order by p.identity_id limit 1
     ) k on true
     order by s.sort, s.person_id`.execute(db)
@@ -180,7 +196,7 @@ export async function selectPerson(
   personId: number,
 ): Promise<(PersonRow & { evidence: number[]; depth_if_connected: number }) | undefined> {
   const { rows } = await sql<PersonRow & { evidence: number[]; depth_if_connected: number }>`
-    select s.person_id, k.key, k.source, s.depth, s.since, s.lapses_at, s.lapses_to, s.last_occasion_at, s.occasions,
+    select s.person_id, k.key, k.key_kind, k.source, s.depth, s.since, s.lapses_at, s.lapses_to, s.last_occasion_at, s.occasions,
       s.net_paid_minor, s.evidence, s.depth_if_connected
     from (${standing}) s ${WITH_KEY} where s.person_id = ${personId}`.execute(db)
   return rows[0]

@@ -3,7 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
-import { brandOfRequest } from '../../platform/http-gate.ts'
+import { brandOfRequest, viewOf } from '../../platform/http-gate.ts'
 import { type BrandName, listPeople, readBrief, readPerson, readPersonByKey } from './actions.ts'
 import { brief, knownPerson, peopleFilter, peoplePage, person, personStanding } from './schema.ts'
 
@@ -22,31 +22,33 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
   routes.get(
     '/api/v1/brief',
     {
-      config: { policy: 'signed_in' },
+      config: { permission: 'brief:read' },
       schema: { operationId: 'brief', querystring: asOfQuery, response: { 200: brief } },
     },
     async (request) => {
       const { brand, database } = await brandOf()
-      return readBrief(database.db, brand, clock.now(), instant(request.query.as_of))
+      const now = clock.now()
+      return readBrief(database.db, brand, now, instant(request.query.as_of), viewOf(request, now))
     },
   )
 
   routes.get(
     '/api/v1/people',
     {
-      config: { policy: 'signed_in' },
+      config: { permission: 'people:read' },
       schema: { operationId: 'people', querystring: peopleFilter, response: { 200: peoplePage } },
     },
     async (request, reply) => {
       const { database } = await brandOf()
-      return reply.answer(await listPeople(database.db, clock.now(), request.query))
+      const now = clock.now()
+      return reply.answer(await listPeople(database.db, now, request.query, viewOf(request, now)))
     },
   )
 
   routes.get(
     '/api/v1/people/:person_id',
     {
-      config: { policy: 'signed_in' },
+      config: { permission: 'people:read' },
       schema: {
         operationId: 'person',
         params: z.object({ person_id: z.coerce.number().int().positive() }),
@@ -56,8 +58,10 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
     },
     async (request, reply) => {
       const { database } = await brandOf()
+      const now = clock.now()
+      const { person_id: personId } = request.params
       return reply.answer(
-        await readPerson(database.db, request.params.person_id, clock.now(), instant(request.query.as_of)),
+        await readPerson(database.db, personId, now, instant(request.query.as_of), viewOf(request, now)),
       )
     },
   )
@@ -65,7 +69,7 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
   routes.get(
     '/api/v1/persons',
     {
-      config: { policy: 'signed_in', scope: 'people:read' },
+      config: { permission: 'people:read', scope: 'people:read' },
       schema: {
         operationId: 'personByKey',
         querystring: z.object({ key: z.string().min(1).max(300) }),
@@ -74,14 +78,15 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
     },
     async (request, reply) => {
       const { database } = brandOfRequest(request)
-      return reply.answer(await readPersonByKey(database.db, request.query.key, clock.now()))
+      const now = clock.now()
+      return reply.answer(await readPersonByKey(database.db, request.query.key, now, viewOf(request, now)))
     },
   )
 
   routes.get(
     '/api/v1/persons/:key/standing',
     {
-      config: { policy: 'signed_in', scope: 'people:read' },
+      config: { permission: 'people:read', scope: 'people:read' },
       schema: {
         operationId: 'standingOfPerson',
         params: z.object({ key: z.string() }),
@@ -90,7 +95,8 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
     },
     async (request, reply) => {
       const { database } = brandOfRequest(request)
-      return reply.answer(await readPersonByKey(database.db, request.params.key, clock.now()))
+      const now = clock.now()
+      return reply.answer(await readPersonByKey(database.db, request.params.key, now, viewOf(request, now)))
     },
   )
 }

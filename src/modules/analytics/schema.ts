@@ -6,6 +6,8 @@ export const listedPerson = z.object({
   person_id: z.number().int(),
   /** What the source calls them: the argument of `person KEY`. */
   key: z.string(),
+  /** Of what kind the key is: an own id, a phone … */
+  key_kind: z.string(),
   source: z.string(),
   depth: z.number().int().min(0).max(5),
   depth_key: depthKey,
@@ -61,6 +63,7 @@ export const brief = z.object({
     people_deepened: z.number().int(),
     people_lapsed: z.number().int(),
   }),
+  /** Null for an adviser too, whose figures count their own people: a file brings everyone's. */
   last_import: z
     .object({
       import_id: z.number().int(),
@@ -149,6 +152,7 @@ export type Person = z.infer<typeof person>
 export const knownPerson = person.pick({
   person_id: true,
   key: true,
+  key_kind: true,
   source: true,
   identities: true,
   connections: true,

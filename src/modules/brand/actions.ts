@@ -1,11 +1,75 @@
-import type { Sql } from '../../platform/db.ts'
+import type { Actor } from '../../platform/audit.ts'
+import type { Database, Sql } from '../../platform/db.ts'
 import { isCurrency } from '../../platform/money.ts'
-import { type Refusal, refuse } from '../../platform/refusal.ts'
-import { selectSettings, updateCurrency } from './queries.ts'
-import { DEFAULT_CURRENCY, type Settings } from './schema.ts'
+import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
+import { recordAudit } from '../audit/actions.ts'
+import {
+  clearRebuildDue,
+  hasZone,
+  lockSettings,
+  selectRebuildDue,
+  selectSettings,
+  updateCurrency,
+  updateSettings,
+} from './queries.ts'
+import {
+  DEFAULT_CURRENCY,
+  REBUILDING_SETTINGS,
+  type Settings,
+  type SettingsAnswer,
+  type SettingsChange,
+} from './schema.ts'
 
 export function readSettings(db: Sql): Promise<Settings> {
   return selectSettings(db)
+}
+
+/** Settings, and whether everyone's standing still has to follow the last change of them. */
+export async function readSettingsAnswer(db: Sql): Promise<SettingsAnswer> {
+  return { ...(await selectSettings(db)), is_rebuilding: (await selectRebuildDue(db)) !== null }
+}
+
+/**
+ * Changes settings. Where standing rests on one of them a rebuild is due from then on, by the same transaction, so that a
+ * server that ends before it still owes it: `refreshStanding` (relationship) does it. Refuses unknown_zone and
+ * other_currency.
+ */
+export async function changeSettings(
+  database: Database,
+  wanted: SettingsChange,
+  by: Actor,
+  now: Date,
+): Promise<SettingsAnswer | Refusal> {
+  return database.transaction(async (tx) => {
+    await lockSettings(tx)
+    const before = await selectSettings(tx)
+    const given = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined))
+    const next: Settings = { ...before, ...given }
+    const fields = Object.keys(next).filter((name) => next[name as keyof Settings] !== before[name as keyof Settings])
+    if (fields.includes('zone') && !(await hasZone(tx, next.zone))) {
+      return refuse('invalid', 'unknown_zone', `"${next.zone}" is no time zone.`, 'Use one such as Asia/Shanghai.')
+    }
+    if (fields.includes('currency')) {
+      const currency = await settleCurrency(tx, wanted.currency)
+      if (isRefusal(currency)) return currency
+    }
+    if (fields.length > 0) {
+      await updateSettings(tx, next, fields.some((name) => REBUILDING_SETTINGS.includes(name)) ? now : null)
+    }
+    // A request that changes nothing was made all the same.
+    await recordAudit(tx, { actor: by, operation: 'settings_change', subjects: {}, fields }, now)
+    return readSettingsAnswer(tx)
+  })
+}
+
+/** Since when a rebuild is due; null: none is. */
+export function readRebuildDue(db: Sql): Promise<Date | null> {
+  return selectRebuildDue(db)
+}
+
+/** In the transaction of a rebuild that read the settings after `dueAt` was read. */
+export function settleRebuild(tx: Sql, dueAt: Date): Promise<void> {
+  return clearRebuildDue(tx, dueAt)
 }
 
 /**

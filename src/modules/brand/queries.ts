@@ -11,6 +11,38 @@ export async function selectSettings(db: Sql): Promise<Settings> {
   return row
 }
 
+/** The row as it is, locked until the transaction ends. */
+export async function lockSettings(tx: Sql): Promise<void> {
+  await sql`select from brand.settings for update`.execute(tx)
+}
+
+export async function updateSettings(tx: Sql, next: Settings, rebuildDueAt: Date | null): Promise<void> {
+  await sql`
+    update brand.settings
+    set zone = ${next.zone}, currency = ${next.currency}, period_days = ${next.period_days},
+      occasion_unit = ${next.occasion_unit}, recency_unit = ${next.recency_unit},
+      member_by_purchase = ${next.member_by_purchase}, phone_claim_days = ${next.phone_claim_days},
+      spread_window = ${next.spread_window}, rebuild_due_at = coalesce(${rebuildDueAt}::timestamptz, rebuild_due_at)`.execute(
+    tx,
+  )
+}
+
+/** PostgreSQL's own list decides, because brand days are made there. */
+export async function hasZone(db: Sql, zone: string): Promise<boolean> {
+  const { rows } = await sql`select from pg_timezone_names where name = ${zone}`.execute(db)
+  return rows.length > 0
+}
+
+export async function selectRebuildDue(db: Sql): Promise<Date | null> {
+  const { rows } = await sql<{ rebuild_due_at: Date | null }>`select rebuild_due_at from brand.settings`.execute(db)
+  return rows[0]?.rebuild_due_at ?? null
+}
+
+/** Unless a setting was changed again meanwhile. */
+export async function clearRebuildDue(tx: Sql, dueAt: Date): Promise<void> {
+  await sql`update brand.settings set rebuild_due_at = null where rebuild_due_at = ${dueAt}`.execute(tx)
+}
+
 export async function updateCurrency(tx: Sql, currency: string): Promise<void> {
   await sql`update brand.settings set currency = ${currency} where currency is null`.execute(tx)
 }

@@ -18,5 +18,37 @@ export const settings = z.object({
 })
 export type Settings = z.infer<typeof settings>
 
+/** What GET /api/v1/settings answers. */
+export const settingsAnswer = settings.extend({
+  /** A setting was changed and everyone's standing is being made anew: figures follow the old one until then. */
+  is_rebuilding: z.boolean(),
+})
+export type SettingsAnswer = z.infer<typeof settingsAnswer>
+
+/** What is named is changed. */
+export const settingsChange = z
+  .object({
+    zone: z.string().min(1).max(60).optional(),
+    /** Only of a brand that has none yet: amounts are kept in it. */
+    currency: z.string().length(3).optional(),
+    period_days: z.number().int().min(1).max(3660).optional(),
+    occasion_unit: settings.shape.occasion_unit.optional(),
+    recency_unit: settings.shape.recency_unit.optional(),
+    member_by_purchase: z.boolean().optional(),
+    phone_claim_days: z.number().int().min(1).max(36_600).optional(),
+    spread_window: settings.shape.spread_window.optional(),
+  })
+  .strict()
+export type SettingsChange = z.infer<typeof settingsChange>
+
+/** Settings that occasions and depth rest on: after a change everyone's standing is made anew. */
+export const REBUILDING_SETTINGS: readonly string[] = [
+  'zone',
+  'period_days',
+  'occasion_unit',
+  'member_by_purchase',
+  'spread_window',
+]
+
 /** The currency of a brand that has not been told one. */
 export const DEFAULT_CURRENCY = 'CNY'

@@ -4,6 +4,7 @@ import type { Database, Sql } from '../../platform/db.ts'
 import { stripPrefix } from '../../platform/fields.ts'
 import { isCurrency, minorExponent } from '../../platform/money.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
+import { FULL_VIEW, type View } from '../../platform/roles.ts'
 import { expectCurrency, readSettings, settleCurrency } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
 import { connect, factIdentity, findPerson, identify } from '../customers/actions.ts'
@@ -304,12 +305,17 @@ export function exportOrders(db: Sql, personId: number): Promise<PersonRows> {
 }
 
 /** One page of the orders of the person that a key names. */
-export async function listOrders(db: Sql, personKey: string, query: OrdersQuery): Promise<OrdersPage | Refusal> {
+export async function listOrders(
+  db: Sql,
+  personKey: string,
+  query: OrdersQuery,
+  view: View = FULL_VIEW,
+): Promise<OrdersPage | Refusal> {
   const after = query.after === undefined ? undefined : readPlace(query.after)
   if (query.after !== undefined && !after) {
     return refuse('invalid', 'bad_cursor', '`after` is not the `next` of a page.', 'Begin again without it.')
   }
-  const personId = await findPerson(db, personKey)
+  const personId = await findPerson(db, personKey, view)
   if (isRefusal(personId)) return personId
   const { currency } = await readSettings(db)
   // One more than the page has: a full page may be the last.

@@ -1,15 +1,20 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { brandOfRequest } from '../../platform/http-gate.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { brandOfRequest, viewOf } from '../../platform/http-gate.ts'
 import { listOrders } from './actions.ts'
 import { ordersPage, ordersQuery } from './schema.ts'
 
-export function registerCommerceRoutes(app: FastifyInstance): void {
+export interface CommerceDeps {
+  readonly clock: Clock
+}
+
+export function registerCommerceRoutes(app: FastifyInstance, { clock }: CommerceDeps): void {
   app.withTypeProvider<ZodTypeProvider>().get(
     '/api/v1/persons/:key/orders',
     {
-      config: { policy: 'signed_in', scope: 'people:read' },
+      config: { permission: 'people:read', scope: 'people:read' },
       schema: {
         operationId: 'ordersOfPerson',
         params: z.object({ key: z.string() }),
@@ -19,7 +24,9 @@ export function registerCommerceRoutes(app: FastifyInstance): void {
     },
     async (request, reply) => {
       const { database } = brandOfRequest(request)
-      return reply.answer(await listOrders(database.db, request.params.key, request.query))
+      return reply.answer(
+        await listOrders(database.db, request.params.key, request.query, viewOf(request, clock.now())),
+      )
     },
   )
 }

@@ -1,7 +1,11 @@
 import { fileURLToPath } from 'node:url'
+import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
+import { isPersonal } from '../../platform/masking.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
+import { FULL_VIEW, type View } from '../../platform/roles.ts'
+import { recordAudit } from '../audit/actions.ts'
 import { readSettings } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
 import {
@@ -46,6 +50,7 @@ export {
 export { factIdentity, type PersonalFact, type PersonalKind, personalFactKind } from './personal-facts.ts'
 export { type PersonalFile, personalFileKind } from './personal-files.ts'
 export { connect, identify } from './queries.ts'
+export { isInScope, ofScope } from './scope-queries.ts'
 
 /** Imports people from a file: each row claims that its identities are one person; who is one person follows from all claims. */
 export function importPeople(
@@ -193,7 +198,7 @@ function sayWhich(found: readonly Identity[]): string {
 
 /** The identity that a key names (`12347`, or `online-retail:12347` where two sources use the same key). */
 export async function findIdentity(database: Database, key: string): Promise<number | Refusal> {
-  const found = await queries.selectIdentitiesByKey(database.db, key)
+  const found = await queries.selectIdentitiesByKey(database.db, key, FULL_VIEW)
   const [only, other] = found
   if (!only)
     return refuse(
@@ -215,7 +220,7 @@ export function mergePeople(
   clock: Clock,
   { personIds, by }: { personIds: readonly number[]; by: string },
 ): Promise<{ claim_id: number } | Refusal> {
-  return byHand(database, clock, async (tx, claimId, now) => {
+  return byHand(database, clock, { operation: 'people_merge', by }, async (tx, claimId, now) => {
     const identityIds = await queries.selectNamingIdentities(tx, personIds)
     if (new Set(personIds).size < 2 || identityIds.length < new Set(personIds).size) {
       return refuse('missing', 'no_such_person', 'Not all of these people exist.', 'Name two or more people that do.')
@@ -231,7 +236,7 @@ export function splitIdentity(
   clock: Clock,
   { identityId, by }: { identityId: number; by: string },
 ): Promise<{ claim_id: number } | Refusal> {
-  return byHand(database, clock, async (tx, claimId, now) => {
+  return byHand(database, clock, { operation: 'identity_split', by }, async (tx, claimId, now) => {
     if (!(await queries.hasIdentity(tx, identityId))) {
       return refuse(
         'missing',
@@ -251,8 +256,9 @@ export function withdrawClaim(
   database: Database,
   clock: Clock,
   claimId: number,
+  by = 'command line',
 ): Promise<{ claim_id: number } | Refusal> {
-  return byHand(database, clock, async (tx, _next, now) =>
+  return byHand(database, clock, { operation: 'claim_withdraw', by }, async (tx, _next, now) =>
     (await queries.withdrawHandClaim(tx, claimId, now))
       ? { claim_id: claimId }
       : refuse('missing', 'no_such_claim', `No merge or split by hand ${claimId} is in force.`, 'Check its number.'),
@@ -260,9 +266,10 @@ export function withdrawClaim(
 }
 
 /** One decision by hand, then everybody it concerns anew; a refusal leaves nothing behind. */
-function byHand<T extends object>(
+function byHand<T extends { readonly claim_id: number }>(
   database: Database,
   clock: Clock,
+  { operation, by }: { operation: string; by: string },
   decide: (tx: Sql, claimId: number, now: Date) => Promise<T | Refusal>,
 ): Promise<T | Refusal> {
   return database.transaction(async (tx) => {
@@ -273,13 +280,18 @@ function byHand<T extends object>(
     await resolvePeople(tx, now)
     await queries.createMovedPeople(tx)
     await insertPending(tx, now)
+    const subjects = { claim_id: decided.claim_id }
+    await recordAudit(tx, { actor: atTerminal(by), operation, subjects }, now)
     return decided
   })
 }
 
-/** The person that a key names (`12347`, or `online-retail:12347` where two sources use the same key). */
-export async function findPerson(db: Sql, key: string): Promise<number | Refusal> {
-  const found = await queries.selectIdentitiesByKey(db, key)
+/**
+ * The person that a key names (`12347`, or `online-retail:12347` where two sources use the same key). Whoever is out of
+ * view is missing like somebody who is not there; where personal values are masked, nobody is found by one.
+ */
+export async function findPerson(db: Sql, key: string, view: View = FULL_VIEW): Promise<number | Refusal> {
+  const found = view.isMasked && isPersonal(key) ? [] : await queries.selectIdentitiesByKey(db, key, view)
   const people = new Set(found.map((row) => row.person_id))
   const [only] = people
   if (only === undefined) {

@@ -1,7 +1,9 @@
+import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { type Refusal, refuse } from '../../platform/refusal.ts'
 import { randomSecret } from '../../platform/secrets.ts'
+import { recordAudit } from '../audit/actions.ts'
 import { readSettings } from '../brand/actions.ts'
 import {
   createErasedTables,
@@ -49,7 +51,11 @@ export async function erasePerson(
     if (identities.length === 0) {
       return refuse('missing', 'no_such_person', 'There is no such person.', 'They may have been erased before.')
     }
-    return { report: await erase(tx, database, clock.now(), identities, command), identities }
+    const now = clock.now()
+    const report = await erase(tx, database, now, identities, command)
+    const subjects = { erasure_id: report.erasure_id }
+    await recordAudit(tx, { actor: atTerminal(command.by), operation: 'person_erase', subjects }, now)
+    return { report, identities }
   })
 }
 

@@ -2,10 +2,12 @@ import { type RawBuilder, sql } from 'kysely'
 import type { PoolClient } from 'pg'
 import { copyIn, copyText } from '../../platform/copy.ts'
 import type { Sql } from '../../platform/db.ts'
+import type { View } from '../../platform/roles.ts'
 import { ADMITTED_COLUMNS, createDisplaced, lookUp, versionRank } from '../intake/actions.ts'
 import { followConsents } from './consent-queries.ts'
 import { followReferralClaims } from './referral-queries.ts'
 import type { Identity, StagedRecord } from './schema.ts'
+import { inScope } from './scope-queries.ts'
 
 /*
  * Set verbs take their arguments as temporary tables of the caller's transaction:
@@ -380,10 +382,14 @@ export async function selectNamingIdentities(tx: Sql, personIds: readonly number
   return rows.map((row) => row.identity_id)
 }
 
-/** Identities with this value, or one of the longer names of `keysOf` (rules.ts), by the index on the value. */
+/**
+ * Identities with this value, or one of the longer names of `keysOf` (rules.ts), by the index on the value: of people in
+ * scope, and for who sees personal values masked by own ids alone.
+ */
 export async function selectIdentitiesByKey(
   db: Sql,
   key: string,
+  { scope, isMasked }: View,
 ): Promise<(Identity & { identity_id: number; person_id: number })[]> {
   const parts = key.split(':')
   const values = parts.map((_, index) => parts.slice(index).join(':'))
@@ -393,6 +399,7 @@ export async function selectIdentitiesByKey(
     where i.value = any(${values}::text[])
       and (i.value = ${key} or coalesce(nullif(i.namespace, ''), i.kind) || ':' || i.value = ${key}
         or i.kind || ':' || i.namespace || ':' || i.value = ${key})
+      and ${inScope(sql`c.person_id`, scope)} and (not ${isMasked}::boolean or i.kind = 'own_id')
     order by i.identity_id limit 10`.execute(db)
   return rows
 }

@@ -31,9 +31,9 @@ export async function selectApiKeys(db: Sql): Promise<ApiKeyRow[]> {
 export async function selectKeyByHash(
   db: Sql,
   hash: Buffer,
-): Promise<(Pick<ApiKeyRow, 'key_id' | 'scopes' | 'last_used_at'> & { key_hash: Buffer }) | undefined> {
-  const { rows } = await sql<Pick<ApiKeyRow, 'key_id' | 'scopes' | 'last_used_at'> & { key_hash: Buffer }>`
-    select key_id, scopes, last_used_at, key_hash from intake.api_keys
+): Promise<(Pick<ApiKeyRow, 'key_id' | 'name' | 'scopes' | 'last_used_at'> & { key_hash: Buffer }) | undefined> {
+  const { rows } = await sql<Pick<ApiKeyRow, 'key_id' | 'name' | 'scopes' | 'last_used_at'> & { key_hash: Buffer }>`
+    select key_id, name, scopes, last_used_at, key_hash from intake.api_keys
     where key_hash = ${hash} and revoked_at is null`.execute(db)
   return rows[0]
 }
@@ -55,6 +55,17 @@ export async function insertWebhookSource(db: Sql, source: string, sealed: Buffe
     insert into intake.webhook_sources (source, sealed_secret, created_at)
     values (${source}, ${sealed}, ${now}) returning webhook_id`.execute(db)
   return rows[0]?.webhook_id ?? 0
+}
+
+const WEBHOOKS_MAX = 500
+
+export async function selectWebhookSources(
+  db: Sql,
+): Promise<{ webhook_id: number; source: string; created_at: Date; revoked_at: Date | null }[]> {
+  const { rows } = await sql<{ webhook_id: number; source: string; created_at: Date; revoked_at: Date | null }>`
+    select webhook_id, source, created_at, revoked_at from intake.webhook_sources
+    order by webhook_id desc limit ${WEBHOOKS_MAX}`.execute(db)
+  return rows
 }
 
 /** The newest first: after a change of secrets it is the one in use. */

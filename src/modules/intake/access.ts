@@ -1,9 +1,11 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { Actor, AuditEntry } from '../../platform/audit.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { type Refusal, refuse } from '../../platform/refusal.ts'
 import { randomBase62, randomSecret, sha256, type Vault } from '../../platform/secrets.ts'
+import { recordAudit } from '../audit/actions.ts'
 import * as queries from './access-queries.ts'
-import type { ApiKey, ApiScope, NewApiKey, NewWebhook, SignedDelivery } from './schema.ts'
+import type { ApiKey, ApiScope, NewApiKey, NewWebhook, SignedDelivery, WebhookSource } from './schema.ts'
 
 const KEY_CHARACTERS = 32
 const KEY_FORM = /^pk_([a-z][a-z0-9_]{0,30})_[A-Za-z0-9]{32}$/
@@ -24,12 +26,16 @@ export function brandKeyOf(key: string): string | undefined {
   return KEY_FORM.exec(key)?.[1]
 }
 
-/** Makes a key of a brand. It is in the answer and nowhere else: the database has its hash. */
+/**
+ * Makes a key of a brand. It is in the answer and nowhere else: the database has its hash. Like each verb below that names
+ * its actor `by`, it is one transaction with its row in the audit log.
+ */
 export async function createApiKey(
   db: Sql,
   brandKey: string,
   wanted: { name: string; scopes: readonly ApiScope[] },
   now: Date,
+  by?: Actor,
 ): Promise<NewApiKey | Refusal> {
   const name = wanted.name.trim()
   if (name.length === 0 || name.length > NAME_CHARACTERS_MAX) {
@@ -39,6 +45,7 @@ export async function createApiKey(
   const key = `pk_${brandKey}_${randomBase62(KEY_CHARACTERS)}`
   const scopes = [...new Set(wanted.scopes)]
   const key_id = await queries.insertApiKey(db, { name, hash: sha256(key), scopes }, now)
+  if (by) await recordAudit(db, entryOf(by, 'api_key_create', { key_id }, ['name', 'scopes']), now)
   return { key_id, name, scopes, key }
 }
 
@@ -47,8 +54,9 @@ export async function listApiKeys(db: Sql): Promise<ApiKey[]> {
 }
 
 /** From the next request on the key is refused. Revoking twice is revoking once. */
-export async function revokeApiKey(db: Sql, keyId: number, now: Date): Promise<ApiKey | Refusal> {
+export async function revokeApiKey(db: Sql, keyId: number, now: Date, by?: Actor): Promise<ApiKey | Refusal> {
   const row = await queries.updateRevoked(db, keyId, now)
+  if (row && by) await recordAudit(db, entryOf(by, 'api_key_revoke', { key_id: keyId }), now)
   if (row) return toApiKey(row)
   return refuse('missing', 'no_such_key', `There is no key ${keyId}.`, 'See them all: ./perennial api-key-list')
 }
@@ -67,24 +75,31 @@ export async function findApiKey(
   db: Sql,
   key: string,
   now: Date,
-): Promise<{ keyId: number; scopes: readonly string[] } | undefined> {
+): Promise<{ keyId: number; name: string; scopes: readonly string[] } | undefined> {
   const hash = sha256(key)
   const row = await queries.selectKeyByHash(db, hash)
   if (!row || !timingSafeEqual(row.key_hash, hash)) return undefined
   if (!row.last_used_at || now.getTime() - row.last_used_at.getTime() >= LAST_USED_STEP_MS) {
     await queries.updateLastUsed(db, row.key_id, now)
   }
-  return { keyId: row.key_id, scopes: row.scopes }
+  return { keyId: row.key_id, name: row.name, scopes: row.scopes }
 }
 
 /** Lets a source push facts. The secret (`whsec_…`, base64) is in the answer and, sealed, in the database. */
-export async function createWebhook(db: Sql, vault: Vault, source: string, now: Date): Promise<NewWebhook | Refusal> {
+export async function createWebhook(
+  db: Sql,
+  vault: Vault,
+  source: string,
+  now: Date,
+  by?: Actor,
+): Promise<NewWebhook | Refusal> {
   if (source.trim() !== source || source.length === 0 || source.length > SOURCE_CHARACTERS_MAX) {
     const remedy = `Use 1 to ${SOURCE_CHARACTERS_MAX} characters: what its facts say under "source".`
     return refuse('invalid', 'bad_source', `"${source}" cannot be a source.`, remedy)
   }
   const secret = randomSecret()
   const webhook_id = await queries.insertWebhookSource(db, source, await vault.seal(secret, contextOf(source)), now)
+  if (by) await recordAudit(db, entryOf(by, 'webhook_create', { webhook_id }, ['source']), now)
   return { webhook_id, source, secret: SECRET_PREFIX + secret.toString('base64') }
 }
 
@@ -92,10 +107,32 @@ export async function revokeWebhook(
   db: Sql,
   webhookId: number,
   now: Date,
+  by?: Actor,
 ): Promise<{ webhook_id: number; source: string } | Refusal> {
   const source = await queries.updateWebhookRevoked(db, webhookId, now)
+  if (source !== undefined && by) {
+    await recordAudit(db, entryOf(by, 'webhook_revoke', { webhook_id: webhookId }), now)
+  }
   if (source !== undefined) return { webhook_id: webhookId, source }
   return refuse('missing', 'no_such_webhook', `There is no webhook ${webhookId}.`, 'Use the number it was made with.')
+}
+
+/** Who may push facts, the latest first; their secrets are not in it. */
+export async function listWebhooks(db: Sql): Promise<WebhookSource[]> {
+  return (await queries.selectWebhookSources(db)).map((row) => ({
+    ...row,
+    created_at: row.created_at.toISOString(),
+    revoked_at: row.revoked_at?.toISOString() ?? null,
+  }))
+}
+
+function entryOf(
+  actor: Actor,
+  operation: string,
+  subjects: Readonly<Record<string, number>>,
+  fields: readonly string[] = [],
+): AuditEntry {
+  return { actor, operation, subjects, fields }
 }
 
 /** Binds a sealed secret to its source: the row of another source does not open under this one's name. */

@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import type { PoolClient } from 'pg'
+import type { Actor } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { columnsOf } from '../../platform/fields.ts'
@@ -20,6 +21,7 @@ export {
   createWebhook,
   findApiKey,
   listApiKeys,
+  listWebhooks,
   revokeApiKey,
   revokeWebhook,
 } from './access.ts'
@@ -80,6 +82,8 @@ export interface ImportCommand {
   readonly rejectsFolder: string
   /** Folder of what unfinished imports have read, so that the next one goes on there. */
   readonly runsFolder: string
+  /** Who imports, for the audit log; nobody writes there what the demo makes. */
+  readonly by?: Actor
   /** Rows between two checkpoints; 50,000 when absent. */
   readonly checkpointRows?: number
   /** Called now and then with what is done. */

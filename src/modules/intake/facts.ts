@@ -1,7 +1,9 @@
 import type { z } from 'zod'
+import type { Actor } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
+import { recordAudit } from '../audit/actions.ts'
 import type { Staging } from './actions.ts'
 import { ErasedMeanwhile, openGuard } from './erasure.ts'
 import { nextImportId, preferIndexes, selectArriving } from './queries.ts'
@@ -32,7 +34,12 @@ export type FactKinds = Readonly<Record<string, AnyFactKind>>
 type AnyFactKind = {
   readonly fact: z.ZodType
   parse(fact: unknown): { ok: true; fact: FactHead } | { ok: false; message: string }
-  store(database: Database, clock: Clock, facts: readonly Numbered[]): Promise<Map<number, FactResult>>
+  store(
+    database: Database,
+    clock: Clock,
+    facts: readonly Numbered[],
+    by: Actor | undefined,
+  ): Promise<Map<number, FactResult>>
   restore(tx: Sql, source: string, now: Date): Promise<void>
 }
 
@@ -51,21 +58,23 @@ export function factKind<Fact extends FactHead, Row>(kind: FactKind<Fact, Row>):
       return { ok: false, message: `${first?.path.join('.') || 'the fact'}: ${first?.message}` }
     },
     // Every fact of the group came out of this kind's own parse.
-    store: (database, clock, facts) =>
-      storeApart(database, clock, kind, facts as readonly { index: number; fact: Fact }[]),
+    store: (database, clock, facts, by) =>
+      storeApart(database, clock, kind, facts as readonly { index: number; fact: Fact }[], by),
     restore: kind.restore,
   }
 }
 
 /**
  * Stores facts of any kinds, each whole or not at all, and says of each what became of it. The same facts again
- * change nothing. Facts of one kind, source and currency are one transaction.
+ * change nothing. Facts of one kind, source and currency are one transaction, with its row in the audit log where somebody
+ * sent them.
  */
 export async function storeFacts(
   database: Database,
   clock: Clock,
   facts: readonly unknown[],
   kinds: FactKinds,
+  by?: Actor,
 ): Promise<FactResult[] | Refusal> {
   if (facts.length > FACTS_MAX) {
     return refuse(
@@ -103,7 +112,7 @@ export async function storeFacts(
     }
   })
   for (const { kind, facts: grouped } of groups.values()) {
-    for (const [index, result] of await kind.store(database, clock, grouped)) results.set(index, result)
+    for (const [index, result] of await kind.store(database, clock, grouped, by)) results.set(index, result)
   }
   return facts.map((given, index) => results.get(index) ?? refused(idOf(given), 'failed', 'It was not reached.'))
 }
@@ -117,11 +126,12 @@ async function storeApart<Fact extends FactHead, Row>(
   clock: Clock,
   kind: FactKind<Fact, Row>,
   facts: readonly { index: number; fact: Fact }[],
+  by: Actor | undefined,
 ): Promise<Map<number, FactResult>> {
   try {
-    return await storeGroup(database, clock, kind, facts)
+    return await storeGroup(database, clock, kind, facts, by)
   } catch (error) {
-    if (error instanceof ErasedMeanwhile) return storeApart(database, clock, kind, facts)
+    if (error instanceof ErasedMeanwhile) return storeApart(database, clock, kind, facts, by)
     if (!isDataException(error)) throw error
     const [first] = facts
     if (facts.length === 1 && first) {
@@ -129,8 +139,8 @@ async function storeApart<Fact extends FactHead, Row>(
       return new Map([[first.index, refused(first.fact.external_id, 'out_of_range', message)]])
     }
     const half = Math.ceil(facts.length / 2)
-    const left = await storeApart(database, clock, kind, facts.slice(0, half))
-    return new Map([...left, ...(await storeApart(database, clock, kind, facts.slice(half)))])
+    const left = await storeApart(database, clock, kind, facts.slice(0, half), by)
+    return new Map([...left, ...(await storeApart(database, clock, kind, facts.slice(half), by))])
   }
 }
 
@@ -145,6 +155,7 @@ async function storeGroup<Fact extends FactHead, Row>(
   clock: Clock,
   kind: FactKind<Fact, Row>,
   facts: readonly { index: number; fact: Fact }[],
+  by: Actor | undefined,
 ): Promise<Map<number, FactResult>> {
   const now = clock.now()
   const { source, currency } = facts[0]?.fact ?? { source: '', currency: undefined }
@@ -162,13 +173,19 @@ async function storeGroup<Fact extends FactHead, Row>(
     })
     const rows = rowsOf.filter((_, place) => areAllowed[place]).flat()
     if (rows.length > 0) await staging.copy(client, rows)
-    await staging.apply(tx, await nextImportId(tx))
+    const importId = await nextImportId(tx)
+    await staging.apply(tx, importId)
     await guard.confirm(tx)
     for (const { line, reason } of staging.badRows()) {
       // Which of an order's lines it was does not matter to the sender: the fact is refused whole, for the first cause.
       if (reason !== 'order_has_bad_row') reasons.set(line, reason as RejectReason)
     }
     const statuses = new Map((await selectArriving(tx)).map((row) => [row.external_id, row.status]))
+    const written = [...statuses.values()].filter((status) => status !== 'known').length
+    if (by && written > 0) {
+      const subjects = { source, import_id: importId, facts: written }
+      await recordAudit(tx, { actor: by, operation: 'facts_store', subjects }, now)
+    }
     return new Map(
       facts.map(({ index, fact }) => {
         const reason = reasons.get(index)

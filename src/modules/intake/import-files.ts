@@ -6,6 +6,7 @@ import type { Database, Sql } from '../../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { TableError, type TableFile, type TableRecord } from '../../platform/table.ts'
 import { openTable } from '../../platform/table-file.ts'
+import { recordAudit } from '../audit/actions.ts'
 import type { FileStaging, ImportCommand, ImportKind, ImportStart, PreparedImport, RowReader } from './actions.ts'
 import { ErasedMeanwhile, type ErasureGuard, openGuard } from './erasure.ts'
 import { insertImport, nextImportId, selectDatabaseName } from './queries.ts'
@@ -245,6 +246,8 @@ async function applyRows<Row extends object, Options extends AnyOptions>(
       const row = { file_name, mapping_name: mapping.name, source: mapping.source, options, started_at: startedAt }
       await insertImport(tx, importId, row, rows, finishedAt)
       await updateImportColumns(tx, importId, start.file.header)
+      const { by: actor } = command
+      if (actor) await recordAudit(tx, { actor, operation: 'import', subjects: { import_id: importId } }, finishedAt)
       const report = {
         import_id: command.dryRun ? null : importId,
         dry_run: command.dryRun,

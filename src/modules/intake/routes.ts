@@ -2,24 +2,22 @@ import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import type { Clock } from '../../platform/clock.ts'
+import { type Actor, actorOf } from '../../platform/audit.ts'
 import type { Database } from '../../platform/db.ts'
 import { brandOfRequest } from '../../platform/http-gate.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
-import type { Vault } from '../../platform/secrets.ts'
 import { checkDelivery, keepReceipt } from './access.ts'
+import { type AccessDeps, registerAccessRoutes } from './access-routes.ts'
 import { type FactKinds, storeFacts } from './facts.ts'
 import { deliveryAnswer, deliveryBody, type FactResult, factsAnswer, type factsRequest } from './schema.ts'
 
-export interface IntakeDeps {
-  readonly clock: Clock
+export interface IntakeDeps extends AccessDeps {
   /** What may come in, by the `kind` that a fact says. */
   readonly kinds: FactKinds
   /** The brand of that key, or the current one; undefined when there is none such. */
   readonly brandNamed: (brandKey: string | undefined) => Promise<{ readonly database: Database } | undefined>
   /** Has everybody concerned brought up to date, soon; does not wait for it. */
   readonly settle: (database: Database) => void
-  readonly vault: Vault
   /** Told of each fact what became of it; by a kind that there is, or `unknown`. */
   readonly count?: (kind: string, status: FactResult['status']) => void
 }
@@ -29,15 +27,16 @@ const BODY_BYTES_MAX = 5 * 1024 * 1024
 
 export function registerIntakeRoutes(app: FastifyInstance, deps: IntakeDeps): void {
   const { clock, kinds, settle } = deps
+  registerAccessRoutes(app, deps)
 
   function kindOf(fact: unknown): string {
     const kind = (fact as { kind?: unknown } | null)?.kind
     return typeof kind === 'string' && Object.hasOwn(kinds, kind) ? kind : 'unknown'
   }
 
-  async function store(database: Database, facts: readonly unknown[]): Promise<FactResult[] | Refusal> {
+  async function store(database: Database, facts: readonly unknown[], by: Actor): Promise<FactResult[] | Refusal> {
     try {
-      const results = await storeFacts(database, clock, facts, kinds)
+      const results = await storeFacts(database, clock, facts, kinds, by)
       for (const [place, { status }] of isRefusal(results) ? [] : results.entries()) {
         deps.count?.(kindOf(facts[place]), status)
       }
@@ -71,7 +70,7 @@ export function registerIntakeRoutes(app: FastifyInstance, deps: IntakeDeps): vo
         schema: { operationId: 'sendFacts', body: describedRequest(kinds), response: { 200: factsAnswer } },
       },
       async (request, reply) => {
-        const results = await store(brandOfRequest(request).database, request.body.facts)
+        const results = await store(brandOfRequest(request).database, request.body.facts, actorOf(request))
         return reply.answer(isRefusal(results) ? results : { results })
       },
     )
@@ -127,6 +126,7 @@ export function registerIntakeRoutes(app: FastifyInstance, deps: IntakeDeps): vo
     const results = await store(
       database,
       parsed.facts.filter((fact) => sourceOf(fact) === source),
+      { kind: 'webhook', id: source, name: source },
     )
     if (isRefusal(results)) return results
     await keepReceipt(database, source, id, now)

@@ -209,30 +209,41 @@ export type FactResult = z.infer<typeof factResult>
 export const API_SCOPES = ['facts:write', 'people:read', 'metrics:read'] as const
 export type ApiScope = (typeof API_SCOPES)[number]
 
-export interface ApiKey {
-  readonly key_id: number
-  readonly name: string
-  readonly scopes: readonly string[]
-  readonly created_at: string
+export const apiKey = z.object({
+  key_id: z.number().int(),
+  name: z.string(),
+  scopes: z.array(z.string()),
+  created_at: z.iso.datetime(),
   /** To the minute; null: never. */
-  readonly last_used_at: string | null
-  readonly revoked_at: string | null
-}
+  last_used_at: z.iso.datetime().nullable(),
+  revoked_at: z.iso.datetime().nullable(),
+})
+export type ApiKey = z.infer<typeof apiKey>
 
-export interface NewApiKey {
-  readonly key_id: number
-  readonly name: string
-  readonly scopes: readonly string[]
+export const newApiKey = z.object({
+  key_id: z.number().int(),
+  name: z.string(),
+  scopes: z.array(z.string()),
   /** `pk_<brand>_<32 letters and digits>`: shown once. */
-  readonly key: string
-}
+  key: z.string(),
+})
+export type NewApiKey = z.infer<typeof newApiKey>
 
-export interface NewWebhook {
-  readonly webhook_id: number
-  readonly source: string
+export const webhookSource = z.object({
+  webhook_id: z.number().int(),
+  source: z.string(),
+  created_at: z.iso.datetime(),
+  revoked_at: z.iso.datetime().nullable(),
+})
+export type WebhookSource = z.infer<typeof webhookSource>
+
+export const newWebhook = z.object({
+  webhook_id: z.number().int(),
+  source: z.string(),
   /** `whsec_<base64>`: shown once. */
-  readonly secret: string
-}
+  secret: z.string(),
+})
+export type NewWebhook = z.infer<typeof newWebhook>
 
 /** A delivery by webhook as it came (Standard Webhooks). */
 export interface SignedDelivery {

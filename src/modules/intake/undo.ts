@@ -1,6 +1,8 @@
+import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
+import { recordAudit } from '../audit/actions.ts'
 import type { FactKinds } from './facts.ts'
 import { lockIntake } from './queries.ts'
 import type { ImportListing, UndoReport } from './schema.ts'
@@ -57,6 +59,8 @@ export async function undoImport(
       await settleRetraction(tx, now)
     }
     await updateUndone(tx, importId, by, now)
+    const subjects = { import_id: importId }
+    await recordAudit(tx, { actor: atTerminal(by), operation: 'import_undo', subjects }, now)
     const counts = group ? await selectRetracted(tx) : { facts_retracted: 0, facts_restored: 0 }
     return { import_id: importId, ...counts }
   })

@@ -1,7 +1,7 @@
 import type { RawBuilder } from 'kysely'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
-import { readSettings } from '../brand/actions.ts'
+import { readRebuildDue, readSettings, settleRebuild } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY, type Settings } from '../brand/schema.ts'
 import {
   claimPending,
@@ -59,7 +59,9 @@ const REBUILD_FROM_PEOPLE = 50_000
  */
 export async function refreshStanding(database: Database, clock: Clock, cutsKeptMs = 0): Promise<number> {
   const pending = await countPending(database.db, SUBSCRIBER)
-  if (pending >= REBUILD_FROM_PEOPLE) return rebuild(database, clock).then(() => pending)
+  // A setting that standing rests on was changed.
+  const isDue = (await readRebuildDue(database.db)) !== null
+  if (isDue || pending >= REBUILD_FROM_PEOPLE) return rebuild(database, clock).then(() => pending)
   let refreshed = 0
   for (let claimed = BATCH_PEOPLE; claimed === BATCH_PEOPLE; refreshed += claimed) {
     claimed = await database.transaction(async (tx) => {
@@ -124,12 +126,15 @@ export async function renewCuts(database: Database, now: Date, keptMs: number): 
 export async function rebuild(database: Database, clock: Clock): Promise<void> {
   await database.transaction(async (tx) => {
     await lockStanding(tx)
+    // Before the settings: what is changed in between is due for one more.
+    const dueAt = await readRebuildDue(tx)
     const settings = await readSettings(tx)
     const now = clock.now()
     await deletePending(tx, SUBSCRIBER)
     await rebuildStanding(tx, now, settings)
     await writeDepthChanges(tx, EVERYONE, now, settings)
     await insertCuts(tx, now, settings)
+    if (dueAt) await settleRebuild(tx, dueAt)
   })
 }
 

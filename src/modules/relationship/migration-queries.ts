@@ -1,6 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
+import type { PeopleScope } from '../../platform/roles.ts'
 import type { Settings } from '../brand/schema.ts'
+import { ofScope } from '../customers/actions.ts'
 import { depthRunsBody } from './depth-queries.ts'
 import { presentStanding } from './queries.ts'
 import { DEPTHS } from './schema.ts'
@@ -16,6 +18,8 @@ export interface Span {
   readonly to: Date
   /** When the question is asked; `to` is not later. */
   readonly now: Date
+  /** Whose people count; everyone's when left out. */
+  readonly scope?: PeopleScope | undefined
 }
 
 /** All statements of the transaction see the database as it is at the next one. */
@@ -34,7 +38,12 @@ interface Known {
  * changes follow from one another. Nearly always that is nobody, and the tables alone are read: with what is computed
  * beside them no plan is parallel.
  */
-async function known(db: Sql, now: Date, settings: Settings): Promise<Known> {
+async function known(db: Sql, { now, scope }: Pick<Span, 'now' | 'scope'>, settings: Settings): Promise<Known> {
+  const all = await knownOfAll(db, now, settings)
+  return scope === undefined ? all : { log: ofScope(all.log, scope), standing: ofScope(all.standing, scope) }
+}
+
+async function knownOfAll(db: Sql, now: Date, settings: Settings): Promise<Known> {
   const log = sql`select person_id, changed_at, from_depth, to_depth, cause_fact_id from relationship.published_depth_changes`
   const due = sql`(select person_id from relationship.standing where lapses_at <= ${now})`
   const { rows } = await sql<{ found: boolean }>`select exists ${due} as found`.execute(db)
@@ -127,7 +136,7 @@ export interface FlowRow {
 
 /** People who moved, by flow and by the kind of fact that decided it. */
 export async function selectFlows(db: Sql, span: Span, settings: Settings): Promise<FlowRow[]> {
-  const facts = await known(db, span.now, settings)
+  const facts = await known(db, span, settings)
   const { rows } = await sql<FlowRow>`
     select from_depth, to_depth, coalesce(cause, 'unknown') as cause, people
     from (
@@ -150,10 +159,10 @@ export interface DepthRow {
 /** How many people are at each depth at `to`, among all who are known now, and what they had paid by then. */
 export async function selectDepthsAt(
   db: Sql,
-  { to, now }: Pick<Span, 'to' | 'now'>,
+  { to, now, scope }: Pick<Span, 'to' | 'now' | 'scope'>,
   settings: Settings,
 ): Promise<DepthRow[]> {
-  const facts = await known(db, now, settings)
+  const facts = await known(db, { now, scope }, settings)
   const { standing } = facts
   if (to.getTime() === now.getTime()) {
     const { rows } = await sql<DepthRow>`
@@ -183,11 +192,11 @@ export async function selectDepthsAt(
 /** Of the people at depth 0 at `to` those of whom nothing had happened by then: they count as nobody. */
 export async function countUnknownAt(
   db: Sql,
-  { to, now }: Pick<Span, 'to' | 'now'>,
+  { to, now, scope }: Pick<Span, 'to' | 'now' | 'scope'>,
   settings: Settings,
 ): Promise<number> {
   if (to.getTime() === now.getTime()) return 0
-  const { log, standing } = await known(db, now, settings)
+  const { log, standing } = await known(db, { now, scope }, settings)
   // Who has moved off 0 since then, or is there now: nobody else can have been unknown.
   const candidates = sql`
     select person_id from (${log}) c where changed_at > ${to} and from_depth = 0
@@ -241,7 +250,7 @@ export async function selectChanges(
   { from, to, now }: Span,
   settings: Settings,
 ): Promise<CausedRow[]> {
-  const { log } = await known(db, now, settings)
+  const { log } = await known(db, { now }, settings)
   const { rows } = await sql<CausedRow>`
     select d.changed_at, d.from_depth, d.to_depth, d.cause_fact_id, f.kind, f.source, f.external_id, f.at
     from (select *, ${STEP} as steps from (${log}) c) d ${CAUSE}
@@ -258,7 +267,7 @@ export async function selectDepthOf(
   now: Date,
   settings: Settings,
 ): Promise<number> {
-  const { log } = await known(db, now, settings)
+  const { log } = await known(db, { now }, settings)
   const { rows } = await sql<{ to_depth: number }>`
     select to_depth from (${log}) c
     where person_id = ${personId} and changed_at <= ${at} order by changed_at desc limit 1`.execute(db)
@@ -276,6 +285,7 @@ export interface FlowQuery {
 export interface MovedRow extends Omit<CausedRow, 'changed_at' | 'from_depth' | 'to_depth'> {
   readonly person_id: number
   readonly key: string
+  readonly key_kind: string
   readonly source_of_key: string
   /** Null for who stayed. */
   readonly changed_at: Date | null
@@ -291,7 +301,7 @@ export async function selectMoved(
   settings: Settings,
   { fromDepth, toDepth, after, limit }: FlowQuery,
 ): Promise<{ total: number; rows: MovedRow[] }> {
-  const facts = await known(db, span.now, settings)
+  const facts = await known(db, span, settings)
   const moves = movesBody(facts, span)
   const stayed = sql`
     select s.person_id, 0 as steps, null::bigint as cause_fact_id, null::timestamptz as changed_at
@@ -307,13 +317,13 @@ export async function selectMoved(
       select *, coalesce((date_part('epoch', changed_at) * 1000000)::bigint, 0) as sort
       from (${fromDepth === toDepth ? stayers : moved}) p
     )
-    select d.person_id, k.key, k.source as source_of_key, d.sort, t.total, d.changed_at, d.cause_fact_id,
+    select d.person_id, k.key, k.kind as key_kind, k.source as source_of_key, d.sort, t.total, d.changed_at, d.cause_fact_id,
       f.kind, f.source, f.external_id, f.at
     from (select count(*) as total from matching) t
     left join (select * from matching where ${isAfter} order by sort desc, person_id desc limit ${limit}) d on true
     ${CAUSE}
     left join lateral (
-      select i.value as key, i.namespace as source from customers.published_people i
+      select i.value as key, i.kind, i.namespace as source from customers.published_people i
       where i.person_id = d.person_id order by i.identity_id limit 1
     ) k on true
     order by d.sort desc, d.person_id desc`.execute(db)

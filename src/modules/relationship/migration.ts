@@ -118,6 +118,7 @@ export async function listFlow(
     people: page.map((row) => ({
       person_id: row.person_id,
       key: row.key,
+      key_kind: row.key_kind,
       source: row.source_of_key,
       from_depth: flow.fromDepth,
       to_depth: flow.toDepth,

@@ -3,6 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
+import { viewOf } from '../../platform/http-gate.ts'
 import { listFlow, reportMigration } from './migration.ts'
 import { flowPage, migrationQuery, migrationReport } from './schema.ts'
 
@@ -16,7 +17,7 @@ export function registerRelationshipRoutes(app: FastifyInstance, { clock, brandO
   app.withTypeProvider<ZodTypeProvider>().get(
     '/api/v1/depth/migration',
     {
-      config: { policy: 'signed_in' },
+      config: { permission: 'people:read' },
       schema: {
         operationId: 'depthMigration',
         querystring: migrationQuery,
@@ -27,7 +28,7 @@ export function registerRelationshipRoutes(app: FastifyInstance, { clock, brandO
       const { from, to, from_depth: fromDepth, to_depth: toDepth, after, limit } = request.query
       const { database } = await brandOf()
       const now = clock.now()
-      const span = { from: new Date(from), to: to ? new Date(to) : now, now }
+      const span = { from: new Date(from), to: to ? new Date(to) : now, now, scope: viewOf(request, now).scope }
       return reply.answer(
         fromDepth === undefined || toDepth === undefined
           ? await reportMigration(database, span)

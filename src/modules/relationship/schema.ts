@@ -237,6 +237,7 @@ export const flowPage = z.object({
     z.object({
       person_id: z.number().int(),
       key: z.string(),
+      key_kind: z.string(),
       source: z.string(),
       from_depth: depthNumber,
       to_depth: depthNumber,

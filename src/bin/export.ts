@@ -1,0 +1,70 @@
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { readPerson } from '../modules/analytics/actions.ts'
+import { recordAudit } from '../modules/audit/actions.ts'
+import { exportOrders } from '../modules/commerce/actions.ts'
+import { exportCustomer } from '../modules/customers/actions.ts'
+import type { PersonRows } from '../modules/intake/actions.ts'
+import { exportInteractions } from '../modules/interactions/actions.ts'
+import { exportStanding } from '../modules/relationship/actions.ts'
+import { type Actor, actorOf } from '../platform/audit.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Database, Sql } from '../platform/db.ts'
+import { viewOf } from '../platform/http-gate.ts'
+import { isRefusal } from '../platform/refusal.ts'
+
+const EXPORTERS: Readonly<Record<string, (db: Sql, personId: number) => Promise<PersonRows>>> = {
+  customers: exportCustomer,
+  interactions: exportInteractions,
+  commerce: exportOrders,
+  relationship: exportStanding,
+}
+
+/** All that the database has of a person, by module and table. */
+export async function exportPerson(db: Sql, personId: number): Promise<Record<string, PersonRows>> {
+  const found: Record<string, PersonRows> = {}
+  for (const [module, read] of Object.entries(EXPORTERS)) found[module] = await read(db, personId)
+  return found
+}
+
+/** The same for whoever asked, with a row in the audit log that they were given it. */
+export async function handOutPerson(database: Database, personId: number, by: Actor, now: Date) {
+  return database.transaction(async (tx) => {
+    const found = await exportPerson(tx, personId)
+    await recordAudit(tx, { actor: by, operation: 'person_export', subjects: { person_id: personId } }, now)
+    return { person_id: personId, ...found }
+  })
+}
+
+export interface ExportDeps {
+  readonly clock: Clock
+  /** The brand that the console shows. */
+  readonly brandOf: () => Promise<{ database: Database }>
+}
+
+export function registerExportRoutes(app: FastifyInstance, { clock, brandOf }: ExportDeps): void {
+  app.withTypeProvider<ZodTypeProvider>().get(
+    '/api/v1/people/:person_id/export',
+    {
+      config: { permission: 'people:export' },
+      // HEAD would write that somebody was handed out to nobody.
+      exposeHeadRoute: false,
+      schema: {
+        operationId: 'exportPerson',
+        description: 'All that is kept of one person, for when they ask. It is noted who took it.',
+        params: z.object({ person_id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER) }),
+        response: { 200: z.looseObject({ person_id: z.number().int() }) },
+      },
+    },
+    async (request, reply) => {
+      const { database } = await brandOf()
+      const { person_id: personId } = request.params
+      const now = clock.now()
+      const known = await readPerson(database.db, personId, now, undefined, viewOf(request, now))
+      if (isRefusal(known)) return reply.answer(known)
+      reply.header('content-disposition', `attachment; filename="person-${personId}.json"`)
+      return handOutPerson(database, personId, actorOf(request), now)
+    },
+  )
+}

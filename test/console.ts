@@ -1,0 +1,67 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { auditOf, brandByName, keysOfInstallation, WEBHOOK_KEY_FILE } from '../src/bin/access.ts'
+import { catchUp } from '../src/bin/catch-up.ts'
+import { FACT_KINDS, registerRoutes } from '../src/bin/routes.ts'
+import { storeFacts } from '../src/modules/intake/actions.ts'
+import type { Clock } from '../src/platform/clock.ts'
+import type { Database } from '../src/platform/db.ts'
+import type { Http } from '../src/platform/http.ts'
+import { isRefusal } from '../src/platform/refusal.ts'
+import { openVault } from '../src/platform/secrets.ts'
+import { testDatabase } from './database.ts'
+import { type TestHttp, type TestHttpOptions, testHttp } from './http.ts'
+
+export interface TestConsole {
+  readonly http: TestHttp
+  /** The brand's; `http.database` is the installation's. */
+  readonly database: Database
+  /** Stores facts of the source `shop` and has everybody concerned brought up to date. */
+  post(...facts: object[]): Promise<void>
+}
+
+export interface ConsoleOptions extends Omit<TestHttpOptions, 'routes'> {
+  /** Routes beside those of the modules. */
+  readonly more?: (app: Http) => void
+}
+
+/** The server with every module's routes, on an installation and a brand of its own. */
+export async function testConsole(
+  t: TestContext,
+  clock: Clock,
+  { more, ...options }: ConsoleOptions = {},
+): Promise<TestConsole> {
+  const { database } = await testDatabase(t)
+  const home = await mkdtemp(join(tmpdir(), 'perennial-console-'))
+  t.after(() => rm(home, { recursive: true, force: true }))
+  const brand = { key: 'main', name: 'Main', isDemo: false, databaseName: 'main', isCurrent: true }
+  const brandOf = async () => ({ brand, database })
+  const installation = { brands: async () => [brand], openBrand: async () => database }
+  const http = await testHttp(t, {
+    ...options,
+    brandOf,
+    audit: auditOf(brandOf, clock),
+    keys: keysOfInstallation(installation, clock),
+    routes: (app) => {
+      more?.(app)
+      registerRoutes(app, {
+        brandOf,
+        brandNamed: brandByName(installation),
+        clock,
+        settle: () => {},
+        vault: openVault(home, WEBHOOK_KEY_FILE),
+      })
+    },
+  })
+  const post = async (...facts: object[]) => {
+    const sent = facts.map((fact) => ({ source: 'shop', ...fact }))
+    const results = await storeFacts(database, clock, sent, FACT_KINDS)
+    if (isRefusal(results)) throw new Error(results.message)
+    const refused = results.find(({ status }) => status === 'refused')
+    if (refused) throw new Error(JSON.stringify(refused))
+    await catchUp(database, clock)
+  }
+  return { http, database, post }
+}
