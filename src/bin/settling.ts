@@ -17,13 +17,13 @@ export interface Settling {
 /**
  * Between two runs for one database: as long as the last one took, so that a stream of requests is worked off in bunches
  * and nobody waits a second. A run that takes longer is of a flood, in which the same people come again and again: then
- * three times as long, so that storing has the machine and each of them is worked off once in place of five times. Of
+ * four times as long, so that storing has the machine and each of them is worked off once in place of five times. Of
  * 20,000 facts a second standing lags some seconds behind, as /healthz says.
  */
 const PAUSE_MS = { min: 100, max: 6000 } as const
-const FLOOD_RUN_MS = 500
+const FLOOD_RUN_MS = 200
 const pauseAfter = (tookMs: number) =>
-  Math.min(Math.max(tookMs < FLOOD_RUN_MS ? tookMs : 3 * tookMs, PAUSE_MS.min), PAUSE_MS.max)
+  Math.min(Math.max(tookMs < FLOOD_RUN_MS ? tookMs : 4 * tookMs, PAUSE_MS.min), PAUSE_MS.max)
 const CUTS_KEPT_MS = 3600 * 1000
 /** A run that failed is tried again after this long, whether or not more facts come. */
 const RETRY_MS = 5_000

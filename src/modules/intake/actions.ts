@@ -50,6 +50,7 @@ export {
   nextFactId,
   numberConnections,
   numberSpreads,
+  type Share,
   selectPending,
 } from './queries.ts'
 export { eraseRejects } from './rejects.ts'

@@ -102,19 +102,26 @@ export async function insertPending(tx: Sql, now: Date): Promise<void> {
     where s.event = 'people_changed' and p.person_id > 0`.execute(tx)
 }
 
+/** One of several parts of all people, by their number: one worker each. */
+export interface Share {
+  readonly number: number
+  readonly of: number
+}
+
 /**
  * Takes pending people off the list into `claimed_people (person_id)`, with all their rows that it sees; others' claims are
  * skipped, not waited for, so that it may find fewer than `limit` beside them. Who becomes pending again meanwhile may be
- * claimed by two workers at once: a subscriber for whom that matters has one worker at a time.
+ * claimed by two workers at once: a subscriber for whom that matters has one worker at a time, or one for each share.
  *
  * @returns how many people were claimed.
  */
-export async function claimPending(tx: Sql, subscriber: string, limit: number): Promise<number> {
+export async function claimPending(tx: Sql, subscriber: string, limit: number, share?: Share): Promise<number> {
+  const isOfShare = share ? sql`and person_id % ${share.of}::int = ${share.number}::int` : sql``
   await sql`create temp table claimed_people (person_id bigint primary key) on commit drop`.execute(tx)
   const { rows } = await sql<{ claimed: number }>`
     with taken as (
       select p.ctid as place from (
-        select distinct person_id from intake.pending_people where subscriber = ${subscriber}
+        select distinct person_id from intake.pending_people where subscriber = ${subscriber} ${isOfShare}
         order by person_id limit ${limit}
       ) n join intake.pending_people p on p.subscriber = ${subscriber} and p.person_id = n.person_id
       for update of p skip locked

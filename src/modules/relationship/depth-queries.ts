@@ -45,8 +45,13 @@ export function furtherPeople(scope: Scope, rows: 'distinct' | 'all' = 'distinct
     ${and} select person_id from commerce.published_spreads where person_id ${scope}`
 }
 
-/** Where occasions are read, unless somebody has those of the people concerned at hand. */
+/** Where occasions are read, unless somebody has those of the people concerned, and no others, at hand. */
 export const OCCASIONS = sql`relationship.occasions`
+
+/** The occasions of the people of `scope`. */
+export function occasionsIn(scope: Scope, occasions: RawBuilder<unknown>): RawBuilder<unknown> {
+  return occasions === OCCASIONS ? sql`${occasions} where person_id ${scope}` : sql`${occasions} where true`
+}
 
 const FURTHER_CONDITIONS = ['enrolled', 'scored', 'product', 'spreads']
 
@@ -166,7 +171,7 @@ export function depthRunsBody(
     with known as (
       select person_id, from_at, case when to_at <= ${now} then to_at else 'infinity' end as to_at, opened_by,
         case when to_at <= ${now} then closed_by end as ended_by, occasion_at + ${period} as period_ends_at
-      from ${occasions} where person_id ${scope} and from_at <= ${now}
+      from ${occasionsIn(scope, occasions)} and from_at <= ${now}
     ), steps as (
       select person_id, from_at as at, (period_ends_at > from_at)::int as in_period, 1 as ever, 0 as connections,
         opened_by as cause${each((condition) => sql`0 as ${sql.ref(condition)}`)} from known

@@ -1,7 +1,16 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
-import { depthCase, depthRunsBody, type Further, furtherPeople, furtherSpans, OCCASIONS } from './depth-queries.ts'
+import type { Share } from '../intake/actions.ts'
+import {
+  depthCase,
+  depthRunsBody,
+  type Further,
+  furtherPeople,
+  furtherSpans,
+  OCCASIONS,
+  occasionsIn,
+} from './depth-queries.ts'
 import { occasionsBody, plainDaysBody, putHistories } from './occasions-queries.ts'
 import { hasFacts } from './people-queries.ts'
 
@@ -25,11 +34,22 @@ export function occasionsOf(settings: Pick<Settings, 'occasion_unit' | 'zone'>):
 }
 
 /**
- * One refresh or rebuild at a time. Otherwise a rebuild that had read before a refresh wrote would hang its older row in
- * place of the newer one, and two refreshes of one person would both insert their row.
+ * One rebuild at a time, and beside it no refresh; refreshes side by side when each has a share of the people. Otherwise a
+ * rebuild that had read before a refresh wrote would hang its older row in place of the newer one, and two refreshes of one
+ * person would both insert their row.
  */
-export async function lockStanding(tx: Sql): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtext('perennial standing'))`.execute(tx)
+export async function lockStanding(tx: Sql, share?: Share): Promise<void> {
+  if (!share) await sql`select pg_advisory_xact_lock(hashtext('perennial standing'))`.execute(tx)
+  else
+    await sql`
+      select pg_advisory_xact_lock_shared(hashtext('perennial standing')),
+        pg_advisory_xact_lock(hashtext('perennial standing of a share'), ${share.number}::int)`.execute(tx)
+}
+
+/** How many people have standing. */
+export async function countStanding(db: Sql): Promise<number> {
+  const { rows } = await sql<{ people: number }>`select count(*) as people from relationship.standing`.execute(db)
+  return rows[0]?.people ?? 0
 }
 
 /** Of the occasions that count at `now`: how many, the latest, and what they brought. */
@@ -85,7 +105,7 @@ function spansBody(
       ${settings.member_by_purchase ? sql`max(to_at) as ever_until` : ever}
     from (
       select person_id, from_at, case when to_at <= ${now} then to_at else 'infinity' end as to_at, occasion_at, order_id, net_minor
-      from ${occasions} where person_id ${scope} and from_at <= ${now}
+      from ${occasionsIn(scope, occasions)} and from_at <= ${now}
     ) known
     group by person_id`
 }
