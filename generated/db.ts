@@ -259,6 +259,17 @@ export interface CustomersPublishedConnections {
   staff: string | null
 }
 
+export interface CustomersPublishedConsentStatements {
+  person_id: number
+  consent_id: number
+  source: string
+  purpose: string
+  channel: string
+  state: string
+  occurred_at: Date
+  evidence: string | null
+}
+
 export interface CustomersPublishedConsents {
   person_id: number
   purpose: string
@@ -269,11 +280,21 @@ export interface CustomersPublishedConsents {
   until_at: Date | null
 }
 
+export interface CustomersPublishedIdentityClaims {
+  identity_id: number
+  claim_id: number
+  kind: string
+  source: string
+  claimed_at: Date | null
+  claimed_by: string | null
+}
+
 export interface CustomersPublishedMemberships {
   person_id: number
   membership_id: number
   enrolled_at: Date
   ended_at: Date | null
+  source: string
 }
 
 export interface CustomersPublishedPeople {
@@ -282,6 +303,7 @@ export interface CustomersPublishedPeople {
   kind: string
   namespace: string
   value: string
+  recorded_at: Date
 }
 
 export interface CustomersPublishedRecords {
@@ -473,6 +495,7 @@ export interface InteractionsPublishedInteractions {
   item: string | null
   content: string | null
   occurred_at: Date
+  source: string
 }
 
 export interface InteractionsPublishedReviews {
@@ -482,6 +505,7 @@ export interface InteractionsPublishedReviews {
   rating: string | null
   is_recommended: boolean | null
   reviewed_at: Date
+  source: string
 }
 
 export interface InteractionsReviews {
@@ -603,7 +627,9 @@ export interface DB {
   'customers.published_canonical': CustomersPublishedCanonical
   'customers.published_claims': CustomersPublishedClaims
   'customers.published_connections': CustomersPublishedConnections
+  'customers.published_consent_statements': CustomersPublishedConsentStatements
   'customers.published_consents': CustomersPublishedConsents
+  'customers.published_identity_claims': CustomersPublishedIdentityClaims
   'customers.published_memberships': CustomersPublishedMemberships
   'customers.published_people': CustomersPublishedPeople
   'customers.published_records': CustomersPublishedRecords

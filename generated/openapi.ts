@@ -236,7 +236,7 @@ export interface paths {
                                 staff_id: string | null;
                                 ends_at: string | null;
                             };
-                            permissions?: string[];
+                            permissions?: ("account:own" | "brief:read" | "people:read" | "people:export" | "people:merge" | "people:erase" | "users:manage" | "audit:read" | "settings:read" | "settings:change" | "api_keys:manage" | "webhooks:manage")[];
                             sees?: {
                                 /** @enum {string} */
                                 people: "everyone" | "own";
@@ -575,6 +575,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/merge-review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["mergeReview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/merges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["mergePeople"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/splits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["splitIdentity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/claims/{claim_id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["withdrawClaim"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person_id}/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["erasePerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/persons/{key}/orders": {
         parameters: {
             query?: never;
@@ -607,6 +687,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/people/{person_id}/depth-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["depthChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/depth/net-deepening": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["netDeepening"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/brief": {
         parameters: {
             query?: never;
@@ -615,6 +727,38 @@ export interface paths {
             cookie?: never;
         };
         get: operations["brief"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/brand": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["brand"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/depth/segments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["segmentMatrix"];
         put?: never;
         post?: never;
         delete?: never;
@@ -647,6 +791,22 @@ export interface paths {
             cookie?: never;
         };
         get: operations["person"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person_id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["timeline"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1662,6 +1822,252 @@ export interface operations {
             };
         };
     };
+    mergeReview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        values: {
+                            identity_id: number;
+                            kind: string;
+                            value: string;
+                            unionids: number;
+                            accounts: number;
+                            /** Format: date-time */
+                            withdrawn_at: string;
+                            people: number[];
+                        }[];
+                        decisions: {
+                            claim_id: number;
+                            /** @enum {string} */
+                            kind: "merge" | "split";
+                            /** Format: date-time */
+                            decided_at: string;
+                            decided_by: string | null;
+                            identities: {
+                                /** @enum {string} */
+                                kind: "unionid" | "external_userid" | "openid" | "own_id" | "phone" | "email";
+                                /** @default  */
+                                namespace: string;
+                                value: string;
+                                identity_id: number;
+                                person_id: number | null;
+                            }[];
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    mergePeople: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    person_ids: number[];
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        claim_id: number;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    splitIdentity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    identity_id: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        claim_id: number;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    withdrawClaim: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                claim_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        claim_id: number;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    erasePerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    key: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        erasure_id: number;
+                        identities: number;
+                        facts: number;
+                        rejected_rows: number;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
     ordersOfPerson: {
         parameters: {
             query?: {
@@ -1728,6 +2134,8 @@ export interface operations {
                 to?: string;
                 from_depth?: number;
                 to_depth?: number;
+                moved?: "up" | "down" | "any" | "all";
+                cause?: string;
                 after?: string;
                 limit?: number;
             };
@@ -1780,6 +2188,7 @@ export interface operations {
                             key: string;
                             key_kind: string;
                             source: string;
+                            name: string | null;
                             from_depth: number;
                             to_depth: number;
                             changed_at: string | null;
@@ -1793,6 +2202,116 @@ export interface operations {
                             } | null;
                         }[];
                         next: string | null;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    depthChanges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        person_id: number;
+                        /** Format: date-time */
+                        from: string;
+                        /** Format: date-time */
+                        to: string;
+                        from_depth: number;
+                        to_depth: number;
+                        changes: {
+                            /** Format: date-time */
+                            changed_at: string;
+                            from_depth: number;
+                            to_depth: number;
+                            cause: {
+                                kind: string;
+                                fact_id: number | null;
+                                source: string | null;
+                                external_id: string | null;
+                                /** Format: date-time */
+                                at: string;
+                            };
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    netDeepening: {
+        parameters: {
+            query?: {
+                months?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        months: {
+                            /** Format: date-time */
+                            from: string;
+                            /** Format: date-time */
+                            to: string;
+                            ups: number;
+                            downs: number;
+                            net_deepening: number;
+                        }[];
                     };
                 };
             };
@@ -1864,6 +2383,7 @@ export interface operations {
                             key: string;
                             key_kind: string;
                             source: string;
+                            name: string | null;
                             depth: number;
                             /** @enum {string} */
                             depth_key: "unconnected" | "connected" | "member" | "buyer" | "repeat_buyer" | "advocate";
@@ -1913,12 +2433,110 @@ export interface operations {
             };
         };
     };
+    brand: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        key: string;
+                        name: string;
+                        is_demo: boolean;
+                        zone: string;
+                        currency: string;
+                        period_days: number;
+                        /** Format: date-time */
+                        now: string;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    segmentMatrix: {
+        parameters: {
+            query?: {
+                as_of?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: date-time */
+                        as_of: string;
+                        people: number;
+                        cells: {
+                            depth: number;
+                            /** @enum {string} */
+                            rfm_segment: "champions" | "loyal_customers" | "potential_loyalists" | "new_customers" | "promising" | "need_attention" | "about_to_sleep" | "at_risk" | "cant_lose" | "hibernating" | "none";
+                            people: number;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
     people: {
         parameters: {
             query?: {
                 depth?: number;
                 lapsing_days?: number;
                 buyers?: "true" | "false";
+                rfm_segment?: "champions" | "loyal_customers" | "potential_loyalists" | "new_customers" | "promising" | "need_attention" | "about_to_sleep" | "at_risk" | "cant_lose" | "hibernating" | "none";
+                fan_tier?: "passer_by" | "follower" | "active" | "devoted";
+                search?: string;
                 since_yesterday?: "deepened" | "lapsed" | "ordered" | "refunded";
                 as_of?: string;
                 after?: string;
@@ -1943,6 +2561,7 @@ export interface operations {
                             key: string;
                             key_kind: string;
                             source: string;
+                            name: string | null;
                             depth: number;
                             /** @enum {string} */
                             depth_key: "unconnected" | "connected" | "member" | "buyer" | "repeat_buyer" | "advocate";
@@ -2000,6 +2619,7 @@ export interface operations {
                         key: string;
                         key_kind: string;
                         source: string;
+                        name: string | null;
                         depth: number;
                         /** @enum {string} */
                         depth_key: "unconnected" | "connected" | "member" | "buyer" | "repeat_buyer" | "advocate";
@@ -2019,10 +2639,23 @@ export interface operations {
                             kind: string;
                             namespace: string;
                             value: string;
+                            identity_id: number;
+                            /** Format: date-time */
+                            recorded_at: string;
+                            claims: {
+                                claim_id: number;
+                                /** @enum {string} */
+                                kind: "person" | "merge";
+                                source: string;
+                                /** Format: date-time */
+                                claimed_at: string;
+                                claimed_by: string | null;
+                            }[];
                         }[];
                         connections: {
                             channel: string;
                             source: string;
+                            staff: string | null;
                             /** Format: date-time */
                             begun_at: string;
                             ended_at: string | null;
@@ -2087,6 +2720,67 @@ export interface operations {
             };
         };
     };
+    timeline: {
+        parameters: {
+            query?: {
+                as_of?: string;
+                after?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                person_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        total: number;
+                        entries: {
+                            /** Format: date-time */
+                            at: string;
+                            /** @enum {string} */
+                            kind: "order" | "refund" | "spread" | "interaction" | "review" | "membership" | "end_of_membership" | "connection" | "end_of_connection" | "consent" | "referral_claim" | "referral";
+                            fact_id: number;
+                            source: string | null;
+                            external_id: string | null;
+                            what: string | null;
+                            note: string | null;
+                            items: string[];
+                            state: string | null;
+                            rating: number | null;
+                            amount_minor: number | null;
+                        }[];
+                        next: string | null;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
     personByKey: {
         parameters: {
             query: {
@@ -2109,17 +2803,18 @@ export interface operations {
                         key: string;
                         key_kind: string;
                         source: string;
+                        connections: {
+                            channel: string;
+                            source: string;
+                            staff: string | null;
+                            /** Format: date-time */
+                            begun_at: string;
+                            ended_at: string | null;
+                        }[];
                         identities: {
                             kind: string;
                             namespace: string;
                             value: string;
-                        }[];
-                        connections: {
-                            channel: string;
-                            source: string;
-                            /** Format: date-time */
-                            begun_at: string;
-                            ended_at: string | null;
                         }[];
                     };
                 };
@@ -2165,6 +2860,7 @@ export interface operations {
                         key: string;
                         key_kind: string;
                         source: string;
+                        name: string | null;
                         depth: number;
                         /** @enum {string} */
                         depth_key: "unconnected" | "connected" | "member" | "buyer" | "repeat_buyer" | "advocate";

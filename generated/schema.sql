@@ -309,6 +309,7 @@ create table customers.identities (
   constraint identities_kind_check CHECK ((kind = ANY (ARRAY['unionid'::text, 'external_userid'::text, 'openid'::text, 'own_id'::text, 'phone'::text, 'email'::text]))),
   constraint identities_value_check CHECK ((value <> ''::text))
 );
+CREATE INDEX identities_by_phone_end ON customers.identities USING btree ("right"(value, 4)) WHERE (kind = 'phone'::text);
 
 create table customers.memberships (
   person_id bigint not null,
@@ -360,6 +361,18 @@ create view customers.published_connections as
 
 -- Its columns:
 --   person_id bigint
+--   consent_id bigint
+--   source text
+--   purpose text
+--   channel text
+--   state text
+--   occurred_at timestamp with time zone
+--   evidence text
+create view customers.published_consent_statements as
+  select person_id, consent_id, source, purpose, channel, state, occurred_at, evidence from customers.consents;
+
+-- Its columns:
+--   person_id bigint
 --   purpose text
 --   channel text
 --   state text
@@ -379,12 +392,28 @@ create view customers.published_consents as
   where until_at is null or until_at > from_at;
 
 -- Its columns:
+--   identity_id bigint
+--   claim_id bigint
+--   kind text
+--   source text
+--   claimed_at timestamp with time zone
+--   claimed_by text
+create view customers.published_identity_claims as
+  select l.identity_id, c.claim_id, c.kind, c.source, least(c.claimed_at, c.first_claimed_at) as claimed_at, c.claimed_by
+  from customers.claim_identities l join customers.claims c using (claim_id)
+  where c.withdrawn_at is null and c.kind <> 'split'
+    and not exists (
+      select from customers.cut_links x join customers.claims s on s.claim_id = x.split_claim_id and s.withdrawn_at is null
+      where x.claim_id = l.claim_id and x.identity_id = l.identity_id);
+
+-- Its columns:
 --   person_id bigint
 --   membership_id bigint
 --   enrolled_at timestamp with time zone
 --   ended_at timestamp with time zone
+--   source text
 create view customers.published_memberships as
-  select person_id, membership_id, enrolled_at, ended_at from customers.memberships;
+  select person_id, membership_id, enrolled_at, ended_at, source from customers.memberships;
 
 -- Its columns:
 --   person_id bigint
@@ -392,8 +421,9 @@ create view customers.published_memberships as
 --   kind text
 --   namespace text
 --   value text
+--   recorded_at timestamp with time zone
 create view customers.published_people as
-  select c.person_id, i.identity_id, i.kind, i.namespace, i.value
+  select c.person_id, i.identity_id, i.kind, i.namespace, i.value, i.recorded_at
   from customers.canonical c join customers.identities i using (identity_id);
 
 -- Its columns:
@@ -425,6 +455,7 @@ create table customers.records (
   constraint records_pkey PRIMARY KEY (person_id, claim_id)
 );
 CREATE INDEX records_by_claim ON customers.records USING btree (claim_id);
+CREATE INDEX records_by_name_character ON customers.records USING gin (string_to_array(lower(name), NULL::text)) WHERE (name IS NOT NULL);
 
 create table customers.referral_claims (
   person_id bigint not null,
@@ -635,8 +666,9 @@ CREATE INDEX interactions_by_id ON ONLY interactions.interactions USING btree (i
 --   item text
 --   content text
 --   occurred_at timestamp with time zone
+--   source text
 create view interactions.published_interactions as
-  select person_id, interaction_id, type, item, content, occurred_at from interactions.interactions;
+  select person_id, interaction_id, type, item, content, occurred_at, source from interactions.interactions;
 
 -- Its columns:
 --   person_id bigint
@@ -645,8 +677,9 @@ create view interactions.published_interactions as
 --   rating numeric
 --   is_recommended boolean
 --   reviewed_at timestamp with time zone
+--   source text
 create view interactions.published_reviews as
-  select person_id, review_id, item, rating, is_recommended, reviewed_at from interactions.reviews;
+  select person_id, review_id, item, rating, is_recommended, reviewed_at, source from interactions.reviews;
 
 create table interactions.reviews (
   person_id bigint not null,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { auditOf, brandByName, keysOfInstallation, WEBHOOK_KEY_FILE } from '../src/bin/access.ts'
 import { catchUp } from '../src/bin/catch-up.ts'
+import { eraseEverywhere } from '../src/bin/erasure.ts'
 import { FACT_KINDS, registerRoutes } from '../src/bin/routes.ts'
 import { storeFacts } from '../src/modules/intake/actions.ts'
 import type { Clock } from '../src/platform/clock.ts'
@@ -51,6 +52,8 @@ export async function testConsole(
         brandNamed: brandByName(installation),
         clock,
         settle: () => {},
+        catchUp: (changed) => catchUp(changed, clock),
+        erase: (from, command) => eraseEverywhere(from, home, command),
         vault: openVault(home, WEBHOOK_KEY_FILE),
       })
     },

@@ -22,6 +22,12 @@ export interface TestHttp {
   signInByLink(): Promise<string>
 }
 
+/** For routes of decisions about people where a test makes none. */
+export const NO_DECISIONS = {
+  catchUp: async () => {},
+  erase: async () => ({ erasure_id: 0, identities: 0, facts: 0, rejected_rows: 0 }),
+}
+
 export interface SendOptions {
   readonly method?: string
   readonly cookie?: string

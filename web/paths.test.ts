@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { filterOf, opens, readTodaySearch, safeReturn } from './paths.ts'
+import {
+  filterOf,
+  opens,
+  readOpened,
+  readPeopleSearch,
+  readRelationshipSearch,
+  readTodaySearch,
+  safeReturn,
+  withoutOpened,
+} from './paths.ts'
 
 test('an address keeps what makes sense and drops the rest', () => {
   assert.deepEqual(readTodaySearch({ list: 'depth', depth: 4, person: 7 }), { list: 'depth', depth: 4, person: 7 })
@@ -25,4 +34,42 @@ test('signing in never leads out of the console', () => {
   for (const bad of ['//elsewhere.example', '/\\elsewhere.example', 'https://elsewhere.example', undefined, 3]) {
     assert.equal(safeReturn(bad), '/')
   }
+})
+
+test('what a flow, a cause or a cell opens reads back as the same people', () => {
+  for (const opened of [
+    opens.flow(3, 4),
+    opens.flow(0, undefined),
+    opens.flow(undefined, undefined),
+    opens.moved('up', 'end_of_connection'),
+    opens.standing(2, 'none'),
+    opens.standing(undefined, 'at_risk'),
+  ]) {
+    assert.deepEqual(readOpened({ ...opened }), opened)
+  }
+  assert.deepEqual(filterOf(opens.standing(2, 'none')), { depth: 2, rfm_segment: 'none' })
+  assert.deepEqual(readOpened({ list: 'moved', moved: 'sideways', cause: '<b>', from_depth: 7 }), { list: 'moved' })
+})
+
+test('opening and closing beside a page leaves what the page is about', () => {
+  const page = { from: '2026-03-01T00:00:00Z', to: '2026-04-01T00:00:00Z', table: true }
+  const search = readRelationshipSearch({ ...page, ...opens.flow(3, 4), person: 7 })
+  assert.deepEqual(withoutOpened({ ...search }), page)
+  assert.deepEqual(readRelationshipSearch({ from: 'once', table: 'yes' }), {})
+})
+
+test('a filter of people reads back from the address, whatever the router makes of its values', () => {
+  // The router reads what looks like a number or a truth as one.
+  assert.deepEqual(readPeopleSearch({ search: 1234, depth: 4, buyers: true }), {
+    search: '1234',
+    depth: 4,
+    buyers: true,
+  })
+  assert.deepEqual(
+    readPeopleSearch({ search: ' ', depth: '9', rfm_segment: 'rich', fan_tier: 'active', buyers: 'false' }),
+    {
+      fan_tier: 'active',
+      buyers: false,
+    },
+  )
 })

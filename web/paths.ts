@@ -5,42 +5,165 @@ import type { PeopleFilter } from './api/queries.ts'
  * back works and a link can be sent. Filters have the API's own names.
  */
 
-export const LISTS = ['people', 'buyers', 'depth', 'lapsing', 'since', 'anonymous', 'unmatched'] as const
+export const LISTS = [
+  'people',
+  'buyers',
+  'depth',
+  'lapsing',
+  'since',
+  'anonymous',
+  'unmatched',
+  'moved',
+  'standing',
+] as const
 export type ListName = (typeof LISTS)[number]
 
 /** Figures of the last 24 hours that people stand behind. */
 export const SINCE_FIGURES = ['deepened', 'lapsed', 'ordered', 'refunded'] as const
 export type SinceFigure = (typeof SINCE_FIGURES)[number]
 
-export interface TodaySearch {
+/** `none`: who has never bought has no segment. */
+export const RFM_SEGMENTS = [
+  'champions',
+  'loyal_customers',
+  'potential_loyalists',
+  'new_customers',
+  'promising',
+  'need_attention',
+  'about_to_sleep',
+  'at_risk',
+  'cant_lose',
+  'hibernating',
+  'none',
+] as const
+export type RfmSegment = (typeof RFM_SEGMENTS)[number]
+
+export const FAN_TIERS = ['passer_by', 'follower', 'active', 'devoted'] as const
+export type FanTier = (typeof FAN_TIERS)[number]
+
+export const WAYS = ['up', 'down', 'any', 'all'] as const
+export type Way = (typeof WAYS)[number]
+
+/** What opens beside a page: a list, a person, or a person in front of a list. */
+export interface Opened {
   list?: ListName
   depth?: number
   lapsing_days?: number
   since_yesterday?: SinceFigure
+  rfm_segment?: RfmSegment
+  from_depth?: number
+  to_depth?: number
+  moved?: Way
+  cause?: string
   person?: number
+}
+
+export interface TodaySearch extends Opened {
   as_of?: string
 }
 
 /** Takes what an address says and drops what makes no sense in it, so that a mistyped link still opens the page. */
 export function readTodaySearch(raw: Record<string, unknown>): TodaySearch {
+  const asOf = instant(raw.as_of)
+  return { ...readOpened(raw), ...(asOf === undefined ? {} : { as_of: asOf }) }
+}
+
+/** What each list needs to know whom it is about; without it the address names no list. */
+export function readOpened(raw: Record<string, unknown>): Opened {
   const list = LISTS.find((name) => name === raw.list)
-  const depth = whole(raw.depth, 0, 5)
-  const lapsingDays = whole(raw.lapsing_days, 1, 366)
   const person = whole(raw.person, 1, Number.MAX_SAFE_INTEGER)
-  const asOf = typeof raw.as_of === 'string' && !Number.isNaN(Date.parse(raw.as_of)) ? raw.as_of : undefined
-  const since = SINCE_FIGURES.find((figure) => figure === raw.since_yesterday)
-  const usable =
-    (list !== 'depth' || depth !== undefined) &&
-    (list !== 'lapsing' || lapsingDays !== undefined) &&
-    (list !== 'since' || since !== undefined)
-  return {
-    ...(list && usable ? { list } : {}),
-    ...(list === 'depth' && depth !== undefined ? { depth } : {}),
-    ...(list === 'lapsing' && lapsingDays !== undefined ? { lapsing_days: lapsingDays } : {}),
-    ...(list === 'since' && since !== undefined ? { since_yesterday: since } : {}),
-    ...(person === undefined ? {} : { person }),
-    ...(asOf === undefined ? {} : { as_of: asOf }),
+  const opened = list && readList(list, raw)
+  return { ...opened, ...(person === undefined ? {} : { person }) }
+}
+
+function readList(list: ListName, raw: Record<string, unknown>): Opened | undefined {
+  switch (list) {
+    case 'people':
+    case 'buyers':
+    case 'anonymous':
+    case 'unmatched':
+      return { list }
+    case 'depth': {
+      const depth = depthOf(raw.depth)
+      return depth === undefined ? undefined : { list, depth }
+    }
+    case 'lapsing': {
+      const days = whole(raw.lapsing_days, 1, 366)
+      return days === undefined ? undefined : { list, lapsing_days: days }
+    }
+    case 'since': {
+      const figure = SINCE_FIGURES.find((name) => name === raw.since_yesterday)
+      return figure && { list, since_yesterday: figure }
+    }
+    case 'standing':
+      return { list, ...defined({ depth: depthOf(raw.depth), rfm_segment: segmentOf(raw.rfm_segment) }) }
+    case 'moved':
+      return {
+        list,
+        ...defined({
+          from_depth: depthOf(raw.from_depth),
+          to_depth: depthOf(raw.to_depth),
+          moved: WAYS.find((way) => way === raw.moved),
+          cause: typeof raw.cause === 'string' && /^[a-z_]{1,40}$/.test(raw.cause) ? raw.cause : undefined,
+        }),
+      }
   }
+}
+
+/** The search of a page without what stands beside it. */
+export function withoutOpened(search: Record<string, unknown>): Record<string, unknown> {
+  const {
+    list,
+    depth,
+    lapsing_days,
+    since_yesterday,
+    rfm_segment,
+    from_depth,
+    to_depth,
+    moved,
+    cause,
+    person,
+    ...rest
+  } = search
+  return rest
+}
+
+/** The span of the page, two instants; without them the page chooses one. */
+export interface RelationshipSearch extends Opened {
+  from?: string
+  to?: string
+  /** A chart shown as the table behind it. */
+  table?: boolean
+}
+
+export function readRelationshipSearch(raw: Record<string, unknown>): RelationshipSearch {
+  const table = raw.table === true || raw.table === 'true' ? true : undefined
+  return { ...readOpened(raw), ...defined({ from: instant(raw.from), to: instant(raw.to), table }) }
+}
+
+/** The filter of the People page; `person` stands beside it. */
+export interface PeopleSearch {
+  search?: string
+  depth?: number
+  rfm_segment?: RfmSegment
+  fan_tier?: FanTier
+  lapsing_days?: number
+  buyers?: boolean
+  person?: number
+}
+
+export function readPeopleSearch(raw: Record<string, unknown>): PeopleSearch {
+  // The router reads `search=0042` as it stands and `search=42` as a number.
+  const text = typeof raw.search === 'number' ? String(raw.search) : raw.search
+  return defined({
+    search: typeof text === 'string' && text.trim() !== '' ? text.slice(0, 200) : undefined,
+    depth: depthOf(raw.depth),
+    rfm_segment: segmentOf(raw.rfm_segment),
+    fan_tier: FAN_TIERS.find((tier) => tier === raw.fan_tier),
+    lapsing_days: whole(raw.lapsing_days, 1, 366),
+    buyers: yesOrNo(raw.buyers),
+    person: whole(raw.person, 1, Number.MAX_SAFE_INTEGER),
+  })
 }
 
 function whole(value: unknown, min: number, max: number): number | undefined {
@@ -48,8 +171,29 @@ function whole(value: unknown, min: number, max: number): number | undefined {
   return typeof number === 'number' && Number.isInteger(number) && number >= min && number <= max ? number : undefined
 }
 
-/** What opens beside the page. */
-export type Opened = Omit<TodaySearch, 'as_of'>
+function yesOrNo(value: unknown): boolean | undefined {
+  if (value === true || value === 'true') return true
+  return value === false || value === 'false' ? false : undefined
+}
+
+function depthOf(value: unknown): number | undefined {
+  return whole(value, 0, 5)
+}
+
+function segmentOf(value: unknown): RfmSegment | undefined {
+  return RFM_SEGMENTS.find((segment) => segment === value)
+}
+
+function instant(value: unknown): string | undefined {
+  return typeof value === 'string' && !Number.isNaN(Date.parse(value)) ? value : undefined
+}
+
+type Defined<Given> = { [Name in keyof Given]?: Exclude<Given[Name], undefined> }
+
+/** Leaves out what is not said: an `as_of=undefined` in an address would mean something. */
+export function defined<Given extends object>(given: Given): Defined<Given> {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Defined<Given>
+}
 
 export const opens = {
   people: { list: 'people' },
@@ -59,11 +203,22 @@ export const opens = {
   depth: (depth: number): Opened => ({ list: 'depth', depth }),
   lapsing: (days: number): Opened => ({ list: 'lapsing', lapsing_days: days }),
   since: (figure: SinceFigure): Opened => ({ list: 'since', since_yesterday: figure }),
+  standing: (depth: number | undefined, segment: RfmSegment | undefined): Opened => ({
+    list: 'standing',
+    ...defined({ depth, rfm_segment: segment }),
+  }),
+  flow: (fromDepth: number | undefined, toDepth: number | undefined): Opened => ({
+    list: 'moved',
+    ...(fromDepth === undefined && toDepth === undefined
+      ? { moved: 'all' }
+      : defined({ from_depth: fromDepth, to_depth: toDepth })),
+  }),
+  moved: (way: Way, cause?: string): Opened => ({ list: 'moved', moved: way, ...defined({ cause }) }),
   person: (personId: number): Opened => ({ person: personId }),
 } as const
 
-/** The API's filter for an opened list; undefined for the two that have nobody behind them. */
-export function filterOf(search: TodaySearch): PeopleFilter | undefined {
+/** The API's filter for an opened list; undefined for those that another question answers, or none. */
+export function filterOf(search: Opened): PeopleFilter | undefined {
   switch (search.list) {
     case 'people':
       return {}
@@ -75,8 +230,11 @@ export function filterOf(search: TodaySearch): PeopleFilter | undefined {
       return search.lapsing_days === undefined ? undefined : { lapsing_days: search.lapsing_days }
     case 'since':
       return search.since_yesterday === undefined ? undefined : { since_yesterday: search.since_yesterday }
+    case 'standing':
+      return defined({ depth: search.depth, rfm_segment: search.rfm_segment })
     case 'anonymous':
     case 'unmatched':
+    case 'moved':
     case undefined:
       return undefined
   }

@@ -1,8 +1,17 @@
 import { createRootRoute, createRoute, createRouter, Link, lazyRouteComponent, Outlet } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
-import { briefQuery, sessionQuery } from './api/queries.ts'
+import {
+  brandQuery,
+  briefQuery,
+  mergeReviewQuery,
+  personQuery,
+  segmentMatrixQuery,
+  sessionQuery,
+  timelineQuery,
+} from './api/queries.ts'
+import { PageProblem } from './pages/shell/PageProblem.tsx'
 import { Shell } from './pages/shell/Shell.tsx'
-import { readTodaySearch } from './paths.ts'
+import { readOpened, readPeopleSearch, readRelationshipSearch, readTodaySearch } from './paths.ts'
 import { queryClient } from './query-client.ts'
 
 /** The map of the console. A page that is not built is neither here nor in the rail. */
@@ -24,6 +33,62 @@ const todayRoute = createRoute({
   component: lazyRouteComponent(() => import('./pages/today/route.tsx'), 'TodayRoute'),
 })
 
+const peopleRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/people',
+  validateSearch: readPeopleSearch,
+  loader: () => {
+    void queryClient.prefetchQuery(brandQuery)
+  },
+  component: lazyRouteComponent(() => import('./pages/people/route.tsx'), 'PeopleRoute'),
+})
+
+const reviewRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/people/review',
+  loader: () => {
+    void queryClient.prefetchQuery(brandQuery)
+    void queryClient.prefetchQuery(mergeReviewQuery)
+  },
+  component: lazyRouteComponent(() => import('./pages/people/route.tsx'), 'ReviewRoute'),
+})
+
+const personRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/people/$person_id',
+  params: {
+    parse: ({ person_id }) => ({ person_id: Number(person_id) }),
+    stringify: ({ person_id }) => ({ person_id: String(person_id) }),
+  },
+  loader: ({ params }) => {
+    void queryClient.prefetchQuery(brandQuery)
+    void queryClient.prefetchQuery(personQuery(params.person_id, undefined))
+    void queryClient.prefetchInfiniteQuery(timelineQuery(params.person_id))
+  },
+  component: lazyRouteComponent(() => import('./pages/people/route.tsx'), 'PersonRoute'),
+})
+
+const relationshipRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/relationship',
+  validateSearch: readRelationshipSearch,
+  loader: () => {
+    void queryClient.prefetchQuery(brandQuery)
+  },
+  component: lazyRouteComponent(() => import('./pages/relationship/route.tsx'), 'MigrationRoute'),
+})
+
+const segmentsRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/relationship/segments',
+  validateSearch: readOpened,
+  loader: () => {
+    void queryClient.prefetchQuery(brandQuery)
+    void queryClient.prefetchQuery(segmentMatrixQuery)
+  },
+  component: lazyRouteComponent(() => import('./pages/relationship/route.tsx'), 'SegmentsRoute'),
+})
+
 const signInRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/sign-in',
@@ -39,7 +104,13 @@ const acceptRoute = createRoute({
 })
 
 export const router = createRouter({
-  routeTree: rootRoute.addChildren([shellRoute.addChildren([todayRoute]), signInRoute, acceptRoute]),
+  routeTree: rootRoute.addChildren([
+    shellRoute.addChildren([todayRoute, peopleRoute, reviewRoute, personRoute, relationshipRoute, segmentsRoute]),
+    signInRoute,
+    acceptRoute,
+  ]),
+  // The rail stays, and so does every page that works.
+  defaultErrorComponent: PageProblem,
   defaultPreload: false,
 })
 

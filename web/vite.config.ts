@@ -31,6 +31,8 @@ const config: InlineConfig = {
             { name: 'react', test: /node_modules[\\/](react|react-dom|scheduler)[\\/]/, priority: 30 },
             { name: 'tanstack', test: /node_modules[\\/]@tanstack[\\/]/, priority: 20 },
             { name: 'i18n', test: /node_modules[\\/](i18next|react-i18next)[\\/]/, priority: 20 },
+            // Only pages with a chart load it.
+            { name: 'echarts', test: /node_modules[\\/](echarts|zrender|tslib)[\\/]/, priority: 20 },
             {
               name: 'antd',
               test: /node_modules[\\/](antd|@ant-design|@rc-component|@emotion|stylis)[\\/]/,

@@ -6,6 +6,7 @@ import { cookieOf } from '../../test/http.ts'
 import { PASSWORD, signIn, type TestUser, userOf } from '../../test/roles.ts'
 import type { AuditRow } from '../modules/audit/schema.ts'
 import { mergePeople, splitIdentity, withdrawClaim } from '../modules/customers/actions.ts'
+import { atTerminal } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import { isRefusal } from '../platform/refusal.ts'
 
@@ -47,6 +48,23 @@ async function invitationToken({ ask }: Hands): Promise<string> {
 
 async function keyFor({ ask }: Hands, ...scopes: string[]) {
   return ask({ path: '/api/v1/api-keys', body: { name: 'till', scopes } })
+}
+
+/** Whom the recipes below decide about: lin and wu, by node and person as they are now. */
+async function known({ desk }: Hands) {
+  const people = ['lin', 'wu'].map((key) => ({ ...order, external_id: `A-${key}`, customer_id: key }))
+  await desk.post(...people)
+  const { rows } = await desk.database.pool.query<{ identity_id: number; person_id: number; value: string }>(
+    `select identity_id, person_id, value from customers.published_people where value in ('lin', 'wu') order by value`,
+  )
+  const [lin, wu] = rows
+  assert.ok(lin && wu)
+  return { lin, wu }
+}
+
+async function merged(hands: Hands) {
+  const { lin, wu } = await known(hands)
+  return hands.ask({ path: '/api/v1/merges', body: { person_ids: [lin.person_id, wu.person_id] } })
 }
 
 /** Every route that changes something or hands people out: how it is called so that it does, and what the log then says. */
@@ -192,7 +210,40 @@ const RECIPES: Record<string, { operation: string; fields?: string[]; call: (han
       return { path: `/api/v1/people/${people[0]?.person_id}/export`, method: 'GET' }
     },
   },
+  'POST /api/v1/merges': {
+    operation: 'people_merge',
+    call: async (hands) => {
+      const { lin, wu } = await known(hands)
+      return { path: '/api/v1/merges', body: { person_ids: [lin.person_id, wu.person_id] } }
+    },
+  },
+  'POST /api/v1/claims/:claim_id/withdraw': {
+    operation: 'claim_withdraw',
+    call: async (hands) => {
+      const { decisions } = (await hands.ask({ path: '/api/v1/merge-review', method: 'GET' })) as {
+        decisions: { claim_id: number }[]
+      }
+      return { path: `/api/v1/claims/${decisions[0]?.claim_id}/withdraw`, body: {} }
+    },
+  },
+  'POST /api/v1/splits': {
+    operation: 'identity_split',
+    call: async (hands) => {
+      await merged(hands)
+      return { path: '/api/v1/splits', body: { identity_id: (await known(hands)).wu.identity_id } }
+    },
+  },
+  'POST /api/v1/people/:person_id/erase': {
+    operation: 'person_erase',
+    call: async (hands) => {
+      const { wu } = await known(hands)
+      return { path: `/api/v1/people/${wu.person_id}/erase`, body: { key: 'wu' } }
+    },
+  },
 }
+
+/** Decided at a terminal too, where nobody is signed in: here it has to be who is. */
+const ABOUT_WHO_IS_WHO = ['people_merge', 'claim_withdraw', 'identity_split', 'person_erase']
 
 test('every route that changes something, and every export of people, writes one row of who did what', async (t) => {
   const desk = await testConsole(t, clock)
@@ -231,7 +282,7 @@ test('every route that changes something, and every export of people, writes one
     const sent = await call(hands)
     const before = await lastEntry(desk)
     await ask(sent)
-    const { rows } = await desk.database.pool.query<AuditRow>(
+    const { rows } = await desk.database.pool.query<AuditRow & { actor_kind: string; actor_id: string }>(
       'select * from audit.entries where entry_id > $1 order by entry_id',
       [before],
     )
@@ -241,6 +292,9 @@ test('every route that changes something, and every export of people, writes one
       route,
     )
     assert.deepEqual(rows[0]?.fields, fields ?? [], route)
+    if (ABOUT_WHO_IS_WHO.includes(operation)) {
+      assert.deepEqual([rows[0]?.actor_kind, rows[0]?.actor_id], ['user', owner.userId], route)
+    }
     for (const value of SECRET_WORDS) {
       const said = JSON.stringify({ ...rows[0], actor_name: '' })
       assert.ok(!said.includes(value), `${route}: ${said}`)
@@ -292,13 +346,11 @@ test('decisions by hand at the terminal are noted in their own transaction', asy
   )
   const merged = await mergePeople(desk.database, clock, {
     personIds: rows.map((row) => row.person_id),
-    by: 'command line',
+    by: atTerminal(),
   })
   assert.ok(!isRefusal(merged))
   assert.ok(
-    !isRefusal(
-      await splitIdentity(desk.database, clock, { identityId: rows[0]?.identity_id ?? 0, by: 'command line' }),
-    ),
+    !isRefusal(await splitIdentity(desk.database, clock, { identityId: rows[0]?.identity_id ?? 0, by: atTerminal() })),
   )
   assert.ok(!isRefusal(await withdrawClaim(desk.database, clock, merged.claim_id)))
   assert.ok(isRefusal(await withdrawClaim(desk.database, clock, merged.claim_id)))

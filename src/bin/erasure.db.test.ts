@@ -7,6 +7,7 @@ import { testDatabase } from '../../test/database.ts'
 import { importOrders } from '../modules/commerce/actions.ts'
 import { erasePerson, findPerson, importPeople, namesAny } from '../modules/customers/actions.ts'
 import { eraseRejects, storeFacts } from '../modules/intake/actions.ts'
+import { atTerminal } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/db.ts'
 import { isRefusal } from '../platform/refusal.ts'
@@ -92,7 +93,7 @@ function poster(database: Database) {
 async function erase(database: Database, key: string) {
   const personId = await findPerson(database.db, key)
   assert.ok(!isRefusal(personId), key)
-  const erased = await erasePerson(database, clock, { personId, by: 'lead', erasers: ERASERS })
+  const erased = await erasePerson(database, clock, { personId, by: atTerminal('lead'), erasers: ERASERS })
   assert.ok(!isRefusal(erased))
   await catchUp(database, clock)
   return { personId, ...erased }

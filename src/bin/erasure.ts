@@ -1,16 +1,32 @@
 import { join } from 'node:path'
 import { erasePerson, findPerson, namesAny } from '../modules/customers/actions.ts'
+import type { ErasureAnswer } from '../modules/customers/schema.ts'
 import { eraseRejects, removeRuns } from '../modules/intake/actions.ts'
-import { atTerminal } from '../platform/audit.ts'
+import { type Actor, atTerminal } from '../platform/audit.ts'
 import { systemClock } from '../platform/clock.ts'
-import { isRefusal, refuse } from '../platform/refusal.ts'
+import type { Database } from '../platform/db.ts'
+import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
 import { catchUp } from './catch-up.ts'
 import { type Command, withBrand } from './command.ts'
 import { ERASERS } from './erasers.ts'
 import { handOutPerson } from './export.ts'
 
 /** Who did it: somebody at the machine's terminal. */
-const BY = 'command line'
+const BY = atTerminal()
+
+/** Erases a person in the database and in the files beside it, and works off what that leaves to do. */
+export async function eraseEverywhere(
+  database: Database,
+  home: string,
+  command: { readonly personId: number; readonly by: Actor },
+): Promise<ErasureAnswer | Refusal> {
+  const erased = await erasePerson(database, systemClock, { ...command, erasers: ERASERS })
+  if (isRefusal(erased)) return erased
+  const rejects = await eraseRejects(join(home, 'rejects'), (field) => namesAny(field, erased.identities))
+  await removeRuns(join(home, 'imports'))
+  await catchUp(database, systemClock)
+  return { ...erased.report, rejected_rows: rejects }
+}
 
 const exportCommand: Command = {
   name: 'export',
@@ -22,7 +38,7 @@ const exportCommand: Command = {
     withBrand(input, async (database) => {
       const personId = await findPerson(database.db, input.positionals[0] ?? '')
       if (isRefusal(personId)) return personId
-      const json = await handOutPerson(database, personId, atTerminal(BY), systemClock.now())
+      const json = await handOutPerson(database, personId, BY, systemClock.now())
       return { json, text: `${JSON.stringify(json, undefined, 2)}\n` }
     }),
 }
@@ -46,16 +62,11 @@ const eraseCommand: Command = {
           `Look at it with ./perennial export ${key}, then say --yes.`,
         )
       }
-      const erased = await erasePerson(database, systemClock, { personId, by: BY, erasers: ERASERS })
+      const erased = await eraseEverywhere(database, input.config.home, { personId, by: BY })
       if (isRefusal(erased)) return erased
-      const rejects = await eraseRejects(join(input.config.home, 'rejects'), (field) =>
-        namesAny(field, erased.identities),
-      )
-      await removeRuns(join(input.config.home, 'imports'))
-      await catchUp(database, systemClock)
-      const { erasure_id, identities, facts } = erased.report
-      const text = `Erased (${erasure_id}): ${identities} identities, ${facts} facts, ${rejects} rejected rows of files. None of these identities is taken in again.\n`
-      return { json: { ...erased.report, rejected_rows: rejects }, text }
+      const { erasure_id, identities, facts, rejected_rows } = erased
+      const text = `Erased (${erasure_id}): ${identities} identities, ${facts} facts, ${rejected_rows} rejected rows of files. None of these identities is taken in again.\n`
+      return { json: erased, text }
     }),
 }
 

@@ -128,7 +128,7 @@ test('no personal value leaves for an analyst, by any route about people', async
     }
   }
   // Else the above would say nothing: somebody who may see them does.
-  for (const value of [PHONE, OTHER_PHONE, EMAIL, OPENID, ONLY_OPENID, UNIONID, WECOM_ID])
+  for (const value of [PHONE, OTHER_PHONE, EMAIL, OPENID, ONLY_OPENID, UNIONID, WECOM_ID, NAME])
     assert.ok(seenUnmasked.has(value), value)
 })
 
@@ -163,6 +163,35 @@ test('an analyst finds nobody by a personal value, in the words used of nobody',
     assert.equal((await ask(address.replace('KEY', 'C-1'), analyst)).status, 200)
     assert.equal((await ask(address.replace('KEY', encodeURIComponent(EMAIL)), lead)).status, 200)
   }
+})
+
+test('an analyst searches by own ids alone', async (t) => {
+  const desk = await start(t)
+  const { cookie: analyst } = await userOf(desk.http, 'analyst')
+  const { cookie: lead } = await userOf(desk.http, 'lead')
+  const find = async (typed: string, cookie: string) => {
+    const response = await desk.http.send(`/api/v1/people?search=${encodeURIComponent(typed)}`, { cookie })
+    assert.equal(response.status, 200)
+    return response.text()
+  }
+  // The phone above is one that nobody has: as an identity it is not taken in.
+  const phone = '13612347777'
+  const identities = [
+    { kind: 'phone', value: phone },
+    { kind: 'own_id', namespace: 'shop', value: 'C-1' },
+  ]
+  await desk.post({ kind: 'person', external_id: 'r-2', identities })
+  const nobody = await find('nobody-1', analyst)
+  assert.match(nobody, /"total":0/)
+  const personal = [
+    ...[NAME, '爱丽', phone, '136 1234 7777', '7777', OTHER_PHONE, `shop:${OTHER_PHONE}`, EMAIL],
+    ...[OPENID, `wx1:${OPENID}`, ONLY_OPENID, UNIONID, WECOM_ID],
+  ]
+  for (const typed of personal) {
+    assert.match(await find(typed, lead), /"total":1/, typed)
+    assert.equal(await find(typed, analyst), nobody, typed)
+  }
+  for (const typed of ['C-1', 'shop:C-1']) assert.match(await find(typed, analyst), /"total":1/, typed)
 })
 
 test('of the own account everything is shown', async (t) => {

@@ -28,6 +28,8 @@ export async function openApiDocument(): Promise<object> {
     brandNamed: absent,
     clock: systemClock,
     settle: absent,
+    catchUp: absent,
+    erase: absent,
     vault: { seal: absent, open: absent },
   })
   await app.ready()

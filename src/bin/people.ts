@@ -6,6 +6,7 @@ import {
   splitIdentity,
   withdrawClaim,
 } from '../modules/customers/actions.ts'
+import { atTerminal } from '../platform/audit.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Database } from '../platform/db.ts'
 import { isRefusal, type Refusal } from '../platform/refusal.ts'
@@ -13,7 +14,7 @@ import { catchUp } from './catch-up.ts'
 import { type Answer, type Command, table, UsageError, withBrand } from './command.ts'
 
 /** Who decided it, as the claim says: somebody at the machine's terminal. */
-const BY = 'command line'
+const BY = atTerminal()
 
 /** Phones and e-mails that link nobody, because they would join what cannot be one person. */
 const review: Command = {
@@ -87,7 +88,7 @@ const withdraw: Command = {
     if (!Number.isSafeInteger(claimId))
       throw new UsageError(`withdraw takes a claim's number, not "${input.positionals[0]}".`)
     return withBrand(input, async (database) =>
-      settled(database, await withdrawClaim(database, systemClock, claimId), 'It was taken back.'),
+      settled(database, await withdrawClaim(database, systemClock, claimId, BY), 'It was taken back.'),
     )
   },
 }

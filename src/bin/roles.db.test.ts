@@ -14,6 +14,8 @@ const TABLE: Record<string, string> = {
   'brief:read': '      x     x    x       x       -          x',
   'people:read': '     x     x    x       x       -          x',
   'people:export': '   x     x    -       -       -          -',
+  'people:merge': '    x     x    -       -       -          -',
+  'people:erase': '    x     x    -       -       -          -',
   'users:manage': '    x     x    -       -       -          -',
   'audit:read': '      x     x    -       -       -          -',
   'settings:read': '   x     x    x       x       x          x',

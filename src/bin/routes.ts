@@ -10,6 +10,7 @@ import {
   PERSON_FACTS,
   REFERRAL_CLAIM_FACTS,
 } from '../modules/customers/actions.ts'
+import { type CustomersDeps, registerCustomersRoutes } from '../modules/customers/routes.ts'
 import type { FactKinds } from '../modules/intake/actions.ts'
 import { type IntakeDeps, registerIntakeRoutes } from '../modules/intake/routes.ts'
 import { INTERACTION_FACTS, REVIEW_FACTS } from '../modules/interactions/actions.ts'
@@ -29,11 +30,12 @@ export const FACT_KINDS: FactKinds = {
   referral_claim: REFERRAL_CLAIM_FACTS,
 }
 
-export type RouteDeps = AnalyticsDeps & BrandDeps & Omit<IntakeDeps, 'kinds'>
+export type RouteDeps = AnalyticsDeps & BrandDeps & CustomersDeps & Omit<IntakeDeps, 'kinds'>
 
 /** Every module's routes: what the server serves and what the OpenAPI document describes. */
 export function registerRoutes(app: Http, deps: RouteDeps): void {
   registerIntakeRoutes(app, { ...deps, kinds: FACT_KINDS })
+  registerCustomersRoutes(app, deps)
   registerCommerceRoutes(app, deps)
   registerRelationshipRoutes(app, deps)
   registerAnalyticsRoutes(app, deps)

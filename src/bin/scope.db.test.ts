@@ -102,6 +102,15 @@ const READS = [
   ...['deepened', 'lapsed', 'ordered', 'refunded'].map((figure) => `/api/v1/people?since_yesterday=${figure}`),
   `/api/v1/depth/migration?${SPAN}`,
   `/api/v1/depth/migration?${SPAN}&to=2026-03-15T00:00:00Z`,
+  ...['up', 'down', 'any', 'all'].map((way) => `/api/v1/depth/migration?${SPAN}&moved=${way}`),
+  ...['order', 'connection', 'end_of_connection', 'time', 'spread'].map(
+    (cause) => `/api/v1/depth/migration?${SPAN}&moved=any&cause=${cause}`,
+  ),
+  '/api/v1/depth/net-deepening?months=14',
+  ...['passer_by', 'follower', 'active', 'devoted'].map((tier) => `/api/v1/people?fan_tier=${tier}`),
+  ...['lin-1', 'other-1', 'shop:other-2', 'other-'].map(
+    (typed) => `/api/v1/people?search=${encodeURIComponent(typed)}`,
+  ),
   ...[0, 1, 3, 4].flatMap((from) =>
     [0, 1, 3, 4].map((to) => `/api/v1/depth/migration?${SPAN}&from_depth=${from}&to_depth=${to}`),
   ),
@@ -119,6 +128,59 @@ test('every figure and list of an adviser counts their own people and nobody els
   }
   const { total } = await read(all, '/api/v1/people', adviser)
   assert.equal(total, 4)
+})
+
+test('an adviser finds their own people by name, phone and last digits, and nobody else', async (t) => {
+  const desk = await start(t, [...OWN, ...OTHERS])
+  const record = (key: string, name: string, phone: string) => ({
+    kind: 'person',
+    external_id: key,
+    name,
+    identities: [who(key), { kind: 'phone', value: phone }],
+  })
+  await desk.post(record('lin-1', '王小满', '13812341234'), record('other-1', '王大海', '13987651234'))
+  const { cookie: adviser } = await userOf(desk.http, 'adviser')
+  const { cookie: owner } = await userOf(desk.http, 'owner')
+  const find = async (typed: string, cookie: string) => {
+    const page = await read(desk, `/api/v1/people?search=${encodeURIComponent(typed)}`, cookie)
+    const { total, people } = page as { total: number; people: { key: string }[] }
+    assert.equal(total, people.length)
+    return people.map(({ key }) => key).sort()
+  }
+  for (const typed of ['王', '1234']) {
+    assert.deepEqual(await find(typed, owner), ['lin-1', 'other-1'])
+    assert.deepEqual(await find(typed, adviser), ['lin-1'], typed)
+  }
+  for (const typed of ['王大海', '13987651234', '+86 139 8765 1234', 'other-1', 'shop:other-1']) {
+    assert.deepEqual(await find(typed, owner), ['other-1'], typed)
+    assert.deepEqual(await find(typed, adviser), [], typed)
+  }
+})
+
+test("an adviser's segments count their own people, each in the segment that the whole brand's cuts give", async (t) => {
+  const desk = await start(t, [...OWN, ...OTHERS])
+  const { cookie: adviser } = await userOf(desk.http, 'adviser')
+  const { cookie: owner } = await userOf(desk.http, 'owner')
+  const cells = async (cookie: string) => {
+    const { people, cells } = await read(desk, '/api/v1/depth/segments', cookie)
+    return { people, cells: cells as { depth: number; rfm_segment: string; people: number }[] }
+  }
+  const own = await cells(adviser)
+  assert.equal(own.people, 4)
+  const all = await cells(owner)
+  assert.ok(Number(all.people) > 4)
+  let counted = 0
+  for (const cell of all.cells) {
+    const path = `/api/v1/people?depth=${cell.depth}&rfm_segment=${cell.rfm_segment}`
+    const everyone = (await read(desk, path, owner)) as { people: { key: string }[] }
+    const expected = everyone.people.map(({ key }) => key).filter((key) => key.startsWith('lin-'))
+    const seen = (await read(desk, path, adviser)) as { total: number; people: { key: string }[] }
+    assert.deepEqual(seen.people.map(({ key }) => key).sort(), expected.sort(), path)
+    const mine = own.cells.find((row) => row.depth === cell.depth && row.rfm_segment === cell.rfm_segment)
+    assert.equal(mine?.people ?? 0, expected.length, path)
+    counted += expected.length
+  }
+  assert.equal(counted, 4)
 })
 
 /** Everybody's id by key, as the owner sees them. */

@@ -18,6 +18,7 @@ import { openVault } from '../platform/secrets.ts'
 import { type Stopping, stopOnSignals } from '../platform/stopping.ts'
 import { auditOf, brandByName, brandOfInstallation, keysOfInstallation, WEBHOOK_KEY_FILE } from './access.ts'
 import { catchUp } from './catch-up.ts'
+import { eraseEverywhere } from './erasure.ts'
 import { registerRoutes } from './routes.ts'
 import { createSettling, type Settling } from './settling.ts'
 
@@ -85,6 +86,8 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
     brandNamed: brandByName(installation),
     clock: systemClock,
     settle: settling.settle,
+    catchUp: (database) => catchUp(database, systemClock),
+    erase: (database, command) => eraseEverywhere(database, config.home, command),
     vault: openVault(config.home, WEBHOOK_KEY_FILE),
     count: (kind, status) => countedFacts.inc({ kind, status }),
   })

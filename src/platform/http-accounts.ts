@@ -7,7 +7,7 @@ import type { Auth, Caller, Cookies } from './auth.ts'
 import { type BrandOf, headersOf } from './http-gate.ts'
 import { statusOf } from './http-refusal.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
-import { isMaskedRole, permissionsOf, ROLES } from './roles.ts'
+import { isMaskedRole, PERMISSIONS, type Permission, permissionsOf, ROLES } from './roles.ts'
 
 export interface AccountParts {
   readonly auth: Auth
@@ -31,7 +31,7 @@ const wireSession = z.object({
   signed_in: z.boolean(),
   user: wireUser.optional(),
   /** What the role may do: a page whose permission is not among them is not shown. */
-  permissions: z.array(z.string()).optional(),
+  permissions: z.array(z.enum(Object.keys(PERMISSIONS) as [Permission, ...Permission[]])).optional(),
   /** What of people the answers have: everyone or the adviser's own, and whether personal values are masked. */
   sees: z.object({ people: z.enum(['everyone', 'own']), is_masked: z.boolean() }).optional(),
   brand: z.object({ key: z.string(), name: z.string(), is_demo: z.boolean() }).optional(),

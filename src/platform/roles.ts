@@ -17,6 +17,9 @@ export const PERMISSIONS = {
   'people:read': ALL_WHO_SEE_PEOPLE,
   /** All that is kept of one person, in one file. */
   'people:export': ['owner', 'lead'],
+  /** Who is one person, decided by hand: what waits for it, merges, splits, and taking them back. It is about everybody. */
+  'people:merge': ['owner', 'lead'],
+  'people:erase': ['owner', 'lead'],
   /** Invitations, roles, closing accounts: only for the roles that one may give (`GIVES`). */
   'users:manage': ['owner', 'lead'],
   'audit:read': ['owner', 'lead'],
@@ -48,7 +51,13 @@ export const GIVES: Readonly<Record<Role, readonly Role[]>> = {
 const SEES_PERSONAL_VALUES: readonly Role[] = ['owner', 'lead', 'adviser', 'outside_operator']
 
 /** Permissions behind which there are people: an answer to somebody who sees but some of them, or masked, needs a view. */
-const ABOUT_PEOPLE: readonly Permission[] = ['brief:read', 'people:read', 'people:export']
+const ABOUT_PEOPLE: readonly Permission[] = [
+  'brief:read',
+  'people:read',
+  'people:export',
+  'people:merge',
+  'people:erase',
+]
 
 /** Whose people: everyone's, or those with a live connection at `at` to one member of the staff. */
 export type PeopleScope = 'everyone' | { readonly staff: string; readonly at: Date }

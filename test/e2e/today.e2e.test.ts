@@ -150,7 +150,7 @@ test('Today with the demo brand', async (t) => {
       brief.lapses_next.length === 0 ? [] : await lapsing.getByRole('rowheader').getByRole('link').allInnerTexts()
     assert.deepEqual(
       keys,
-      brief.lapses_next.map((person) => person.key),
+      brief.lapses_next.map((person) => person.name ?? person.key),
     )
     await page.getByText(brief.brand.name, { exact: true }).waitFor()
     assert.equal(await page.getByText('演示数据', { exact: true }).count(), brief.brand.is_demo ? 1 : 0)

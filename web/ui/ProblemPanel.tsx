@@ -11,6 +11,8 @@ const REFUSALS = [
   'bad_email',
   'link_needed',
   'no_such_person',
+  'no_such_claim',
+  'wrong_key',
   'invitation_used_or_expired',
   'account_closed',
   'not_allowed',

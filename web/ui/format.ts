@@ -11,6 +11,21 @@ export function count(value: number, language: Language): string {
   return new Intl.NumberFormat(language).format(value)
 }
 
+/** A whole number with its sign, `+12`, `−3`; 0 has none. */
+export function signed(value: number, language: Language): string {
+  return withSign(value, count(Math.abs(value), language))
+}
+
+/** Money with its sign and currency: `+¥1,234.50`. */
+export function signedMoney(minor: number, currency: string, language: Language): string {
+  return withSign(minor, money(Math.abs(minor), currency, language))
+}
+
+function withSign(value: number, text: string): string {
+  if (value === 0) return text
+  return value > 0 ? `+${text}` : `−${text}`
+}
+
 /** Money with its currency, for sentences: `¥1,234.50`. */
 export function money(minor: number, currency: string, language: Language): string {
   return currencyFormat(currency, language, 'currency').format(major(minor, currency))

@@ -26,6 +26,33 @@ export function TodayIcon() {
   )
 }
 
+export function PeopleIcon() {
+  return (
+    <Icon>
+      <circle cx="7.500" cy="6.500" r="3" />
+      <path d="M2 16.500c.4-3.300 2.500-5 5.500-5s5.100 1.700 5.500 5M13 3.800a3 3 0 0 1 0 5.400M15 12c1.700.7 2.700 2.200 3 4.500" />
+    </Icon>
+  )
+}
+
+/** Steps that go deeper: the five depths. */
+export function RelationshipIcon() {
+  return (
+    <Icon>
+      <path d="M3 16.500v-2M6.500 16.500V12M10 16.500V9M13.500 16.500V6M17 16.500v-13" />
+    </Icon>
+  )
+}
+
+export function SearchIcon() {
+  return (
+    <Icon>
+      <circle cx="8.500" cy="8.500" r="5" />
+      <path d="m12.300 12.300 4.700 4.700" />
+    </Icon>
+  )
+}
+
 export function BackIcon() {
   return (
     <Icon>

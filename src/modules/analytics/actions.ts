@@ -2,12 +2,31 @@ import type { Sql } from '../../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { FULL_VIEW, type View } from '../../platform/roles.ts'
 import { readSettings } from '../brand/actions.ts'
-import { DEFAULT_CURRENCY } from '../brand/schema.ts'
-import { findPerson, isInScope } from '../customers/actions.ts'
-import { readInteraction, scorePerson, standingAt, standingOf } from '../relationship/actions.ts'
-import { DEPTHS, type DepthKey, nextStepAt } from '../relationship/schema.ts'
+import { DEFAULT_CURRENCY, type Settings } from '../brand/schema.ts'
+import { findPerson, isInScope, searchedPeople } from '../customers/actions.ts'
+import {
+  fanTiersAt,
+  readInteraction,
+  scorePerson,
+  segmentsAt,
+  standingAt,
+  standingOf,
+} from '../relationship/actions.ts'
+import { DEPTHS, type DepthKey, FAN_TIERS, nextStepAt } from '../relationship/schema.ts'
 import * as queries from './queries.ts'
-import type { Brief, ListedPerson, PeopleFilter, PeoplePage, Person } from './schema.ts'
+import {
+  type BrandInfo,
+  type Brief,
+  type ListedPerson,
+  type PeopleFilter,
+  type PeoplePage,
+  type Person,
+  rfmSegment,
+  type SegmentMatrix,
+  type TimelinePage,
+  type TimelineQuery,
+} from './schema.ts'
+import { selectTimeline, type TimelinePlace } from './timeline-queries.ts'
 
 /** The brand as the installation lists it. */
 export interface BrandName {
@@ -17,6 +36,21 @@ export interface BrandName {
 }
 
 const LAPSES_NEXT_MAX = 10
+
+export async function readBrand(db: Sql, brand: BrandName, now: Date): Promise<BrandInfo> {
+  return { ...nameBrand(brand, await readSettings(db)), now: now.toISOString() }
+}
+
+function nameBrand(brand: BrandName, settings: Settings): Brief['brand'] {
+  return {
+    key: brand.key,
+    name: brand.name,
+    is_demo: brand.isDemo,
+    zone: settings.zone,
+    currency: settings.currency ?? DEFAULT_CURRENCY,
+    period_days: settings.period_days,
+  }
+}
 
 /**
  * The brief (M1). Without `asOf` it is of now; with it, of the facts up to that instant by all that is known now.
@@ -35,14 +69,7 @@ export async function readBrief(
   const next = await queries.selectPeople(db, standing, { at, lapsingDays: 366 * 10, limit: LAPSES_NEXT_MAX, scope })
   const lastImport = scope === 'everyone' ? await queries.selectLastImport(db, at) : undefined
   return {
-    brand: {
-      key: brand.key,
-      name: brand.name,
-      is_demo: brand.isDemo,
-      zone: settings.zone,
-      currency: settings.currency ?? DEFAULT_CURRENCY,
-      period_days: settings.period_days,
-    },
+    brand: nameBrand(brand, settings),
     as_of: at.toISOString(),
     people: figures.people,
     buyers: figures.buyers,
@@ -76,12 +103,12 @@ export async function listPeople(
   db: Sql,
   now: Date,
   filter: PeopleFilter,
-  { scope }: View = FULL_VIEW,
+  { scope, isMasked }: View = FULL_VIEW,
 ): Promise<PeoplePage | Refusal> {
   const asOf = filter.as_of ? new Date(filter.as_of) : undefined
   const after = filter.after ? readCursor(filter.after) : undefined
   if (filter.after && !after) {
-    return refuse('invalid', 'bad_cursor', '`after` is not the `next` of a page.', 'Begin again without it.')
+    return badCursor()
   }
   const settings = await readSettings(db)
   const { total, rows } = await queries.selectPeople(db, standingAt(now, asOf, settings), {
@@ -90,6 +117,9 @@ export async function listPeople(
     lapsingDays: filter.lapsing_days,
     buyers: filter.buyers === undefined ? undefined : filter.buyers === 'true',
     sinceYesterday: filter.since_yesterday,
+    segment: filter.rfm_segment && { name: filter.rfm_segment, of: await segmentsAt(db, asOf ?? now) },
+    fanTier: filter.fan_tier && { name: filter.fan_tier, lowest: FAN_TIERS[0].tier, of: fanTiersAt(asOf ?? now) },
+    searched: filter.search === undefined ? undefined : searchedPeople(filter.search, { isMasked }),
     after,
     // One more than the page has: a full page may be the last.
     limit: filter.limit + 1,
@@ -100,6 +130,26 @@ export async function listPeople(
   return { total, people: page.map(listed), next: last ? writeCursor(last.sort, last.person_id) : null }
 }
 
+/**
+ * How many people stand at each depth in each segment: the same filter gives the same number in `listPeople`. Segments are
+ * by the cuts of the whole brand, whoever asks.
+ */
+export async function readSegmentMatrix(
+  db: Sql,
+  now: Date,
+  asOf: Date | undefined,
+  { scope }: View = FULL_VIEW,
+): Promise<SegmentMatrix> {
+  const at = asOf ?? now
+  const settings = await readSettings(db)
+  const rows = await queries.selectSegmentMatrix(db, standingAt(now, asOf, settings), await segmentsAt(db, at), scope)
+  return {
+    as_of: at.toISOString(),
+    people: rows.reduce((sum, { people }) => sum + people, 0),
+    cells: rows.map((row) => ({ ...row, rfm_segment: rfmSegment.parse(row.rfm_segment) })),
+  }
+}
+
 /** One person by id, as of an instant, with the facts behind. */
 export async function readPerson(
   db: Sql,
@@ -108,12 +158,11 @@ export async function readPerson(
   asOf: Date | undefined,
   { scope }: View = FULL_VIEW,
 ): Promise<Person | Refusal> {
-  const missing = refuse('missing', 'no_such_person', `There is no person ${personId}.`, 'Look the person up by key.')
-  if (!(await isInScope(db, personId, scope))) return missing
+  if (!(await isInScope(db, personId, scope))) return noSuchPerson(personId)
   const at = asOf ?? now
   const settings = await readSettings(db)
   const row = await queries.selectPerson(db, standingOf(personId, at, settings), personId)
-  if (!row) return missing
+  if (!row) return noSuchPerson(personId)
   const [facts, rfm, interaction] = await Promise.all([
     queries.selectPersonFacts(db, personId, row.evidence, at),
     scorePerson(db, personId, at),
@@ -126,7 +175,11 @@ export async function readPerson(
     depth_if_connected: row.depth_if_connected,
     is_lost: row.depth === 0 && facts.connections.length > 0,
     next_step: nextStepAt(row.depth, !settings.member_by_purchase && !facts.is_enrolled),
-    identities: facts.identities,
+    identities: facts.identities.map((identity) => ({
+      ...identity,
+      recorded_at: identity.recorded_at.toISOString(),
+      claims: identity.claims.map((claim) => ({ ...claim, claimed_at: new Date(claim.claimed_at).toISOString() })),
+    })),
     connections: facts.connections.map((connection) => ({
       ...connection,
       begun_at: connection.begun_at.toISOString(),
@@ -141,6 +194,45 @@ export async function readPerson(
     })),
     changes: facts.changes.map((change) => ({ ...change, changed_at: change.changed_at.toISOString() })),
   }
+}
+
+/** What happened with one person, newest first. */
+export async function readTimeline(
+  db: Sql,
+  personId: number,
+  now: Date,
+  query: TimelineQuery,
+  { scope }: View = FULL_VIEW,
+): Promise<TimelinePage | Refusal> {
+  if (!(await isInScope(db, personId, scope))) return noSuchPerson(personId)
+  const at = query.as_of ? new Date(query.as_of) : now
+  const after = query.after === undefined ? undefined : readPlace(query.after)
+  if (query.after !== undefined && !after) return badCursor()
+  const row = await queries.selectPerson(db, standingOf(personId, at, await readSettings(db)), personId)
+  if (!row) return noSuchPerson(personId)
+  // One more than the page has: a full page may be the last.
+  const { total, rows } = await selectTimeline(db, personId, { at, after, limit: query.limit + 1 })
+  const page = rows.slice(0, query.limit)
+  const last = rows.length > query.limit ? page.at(-1) : undefined
+  return {
+    total,
+    entries: page.map(({ at_us: _us, ...entry }) => ({ ...entry, at: entry.at.toISOString() })),
+    next: last ? Buffer.from(`${last.at_us} ${last.kind} ${last.fact_id}`).toString('base64url') : null,
+  }
+}
+
+function readPlace(text: string): TimelinePlace | undefined {
+  const [, atUs, kind, factId] =
+    /^(-?\d{1,17}) ([a-z_]{1,40}) (\d{1,15})$/.exec(Buffer.from(text, 'base64url').toString()) ?? []
+  return kind === undefined ? undefined : { atUs: Number(atUs), kind, factId: Number(factId) }
+}
+
+function noSuchPerson(personId: number): Refusal {
+  return refuse('missing', 'no_such_person', `There is no person ${personId}.`, 'Look the person up by key.')
+}
+
+function badCursor(): Refusal {
+  return refuse('invalid', 'bad_cursor', '`after` is not the `next` of a page.', 'Begin again without it.')
 }
 
 /** The person that a key names, as of now. */
@@ -160,6 +252,7 @@ function listed(row: queries.PersonRow): ListedPerson {
     key: row.key,
     key_kind: row.key_kind,
     source: row.source,
+    name: row.name,
     depth: row.depth,
     depth_key: depthKeyOf(row.depth),
     since: row.since?.toISOString() ?? null,

@@ -10,6 +10,7 @@ export interface PersonRow {
   readonly key: string
   readonly key_kind: string
   readonly source: string
+  readonly name: string | null
   readonly depth: number
   readonly since: Date | null
   readonly lapses_at: Date | null
@@ -19,12 +20,16 @@ export interface PersonRow {
   readonly net_paid_minor: number
 }
 
-/** What a source calls a person: the identity known longest. Looked up for the rows shown only. */
+/** What a source calls a person: the identity known longest, and the latest name. Looked up for the rows shown only. */
 const WITH_KEY = sql`
-  cross join lateral (
+  left join lateral (
     select p.value as key, p.kind as key_kind, p.namespace as source from customers.published_people p
     where p.person_id = s.person_id order by p.identity_id limit 1
-  ) k`
+  ) k on true
+  left join lateral (
+    select r.name from customers.published_records r
+    where r.person_id = s.person_id and r.name is not null order by r.claim_id desc limit 1
+  ) r on true`
 
 export interface BriefRow {
   readonly people: number
@@ -151,6 +156,12 @@ export interface PeopleQuery {
   readonly lapsingDays?: number | undefined
   readonly buyers?: boolean | undefined
   readonly sinceYesterday?: SinceYesterday | undefined
+  /** With the segments of everybody; `none` is who has no row in them. */
+  readonly segment?: { readonly name: string; readonly of: RawBuilder<unknown> } | undefined
+  /** With the tiers of everybody; the lowest is who has no row in them. */
+  readonly fanTier?: { readonly name: string; readonly lowest: string; readonly of: RawBuilder<unknown> } | undefined
+  /** Select body of the person_id of whom a search finds. */
+  readonly searched?: RawBuilder<unknown> | undefined
   readonly after?: { readonly sort: string; readonly personId: number } | undefined
   readonly limit: number
   readonly scope: PeopleScope
@@ -170,24 +181,57 @@ export async function selectPeople(
     (${query.depth ?? null}::int is null or depth = ${query.depth ?? null}::int)
     and (${query.buyers ?? null}::boolean is null or (occasions > 0) = ${query.buyers ?? null}::boolean)
     and (${query.lapsingDays ?? null}::int is null or lapses_at <= ${query.at}::timestamptz + make_interval(hours => 24 * ${query.lapsingDays ?? null}::int))`
-  const since = query.sinceYesterday ? sql`and person_id in (${peopleSince(query.sinceYesterday, query.at)})` : sql``
+  const among = sql.join(amongBodies(query), sql` `)
   const sort = lapsing ? sql`lapses_at` : sql`-net_paid_minor`
   const type = lapsing ? sql`timestamptz` : sql`bigint`
   const after = query.after
     ? sql`(sort, person_id) > (${query.after.sort}::${type}, ${query.after.personId}::bigint)`
     : sql`true`
   const { rows } = await sql<PersonRow & { sort: string; total: number }>`
-    with matching as materialized (select *, ${sort} as sort from (${ofScope(standing, query.scope)}) s where ${filter} ${since})
-    select s.person_id, k.key, k.key_kind, k.source, s.depth, s.since, s.lapses_at, s.lapses_to, s.last_occasion_at, s.occasions, s.net_paid_minor,
-      s.sort::text as sort, t.total
+    with matching as materialized (
+      select *, ${sort} as sort from (${ofScope(standing, query.scope)}) s where ${filter} ${among}
+    )
+    select s.person_id, k.key, k.key_kind, k.source, r.name, s.depth, s.since, s.lapses_at, s.lapses_to, s.last_occasion_at, s.occasions,
+      s.net_paid_minor, s.sort::text as sort, t.total
     from (select count(*) as total from matching) t
     left join (select * from matching where ${after} order by sort, person_id limit ${query.limit}) s on true
-    left join lateral (
-      select p.value as key, p.kind as key_kind, p.namespace as source from customers.published_people p
-      where p.person_id = s.person_id order by p.identity_id limit 1
-    ) k on true
+    ${WITH_KEY}
     order by s.sort, s.person_id`.execute(db)
   return { total: rows[0]?.total ?? 0, rows: rows.filter((row) => row.person_id !== null) }
+}
+
+/** The conditions that are sets of people. */
+function amongBodies(query: PeopleQuery): RawBuilder<unknown>[] {
+  const { sinceYesterday, searched, segment, fanTier } = query
+  const withRow = (column: string, { name, of }: { name: string; of: RawBuilder<unknown> }) =>
+    sql`and person_id in (select person_id from (${of}) f where f.${sql.ref(column)} = ${name})`
+  const withoutRow = (of: RawBuilder<unknown>) => sql`and person_id not in (select person_id from (${of}) f)`
+  return [
+    ...(sinceYesterday ? [sql`and person_id in (${peopleSince(sinceYesterday, query.at)})`] : []),
+    ...(searched ? [sql`and person_id in (${searched})`] : []),
+    ...(segment ? [segment.name === 'none' ? withoutRow(segment.of) : withRow('rfm_segment', segment)] : []),
+    ...(fanTier ? [fanTier.name === fanTier.lowest ? withoutRow(fanTier.of) : withRow('fan_tier', fanTier)] : []),
+  ]
+}
+
+export interface CellRow {
+  readonly depth: number
+  readonly rfm_segment: string
+  readonly people: number
+}
+
+/** People by depth and segment; `none` for who has no row in `segments`. */
+export async function selectSegmentMatrix(
+  db: Sql,
+  standing: RawBuilder<unknown>,
+  segments: RawBuilder<unknown>,
+  scope: PeopleScope,
+): Promise<CellRow[]> {
+  const { rows } = await sql<CellRow>`
+    select depth, coalesce(rfm_segment, 'none') as rfm_segment, count(*) as people
+    from (${ofScope(standing, scope)}) s left join (${segments}) g using (person_id)
+    group by 1, 2 order by 1, 2`.execute(db)
+  return rows
 }
 
 export async function selectPerson(
@@ -196,15 +240,34 @@ export async function selectPerson(
   personId: number,
 ): Promise<(PersonRow & { evidence: number[]; depth_if_connected: number }) | undefined> {
   const { rows } = await sql<PersonRow & { evidence: number[]; depth_if_connected: number }>`
-    select s.person_id, k.key, k.key_kind, k.source, s.depth, s.since, s.lapses_at, s.lapses_to, s.last_occasion_at, s.occasions,
+    select s.person_id, k.key, k.key_kind, k.source, r.name, s.depth, s.since, s.lapses_at, s.lapses_to, s.last_occasion_at, s.occasions,
       s.net_paid_minor, s.evidence, s.depth_if_connected
     from (${standing}) s ${WITH_KEY} where s.person_id = ${personId}`.execute(db)
   return rows[0]
 }
 
 export interface PersonFacts {
-  readonly identities: { kind: string; namespace: string; value: string }[]
-  readonly connections: { channel: string; source: string; begun_at: Date; ended_at: Date | null }[]
+  readonly identities: {
+    identity_id: number
+    kind: string
+    namespace: string
+    value: string
+    recorded_at: Date
+    claims: {
+      claim_id: number
+      kind: 'person' | 'merge'
+      source: string
+      claimed_at: string
+      claimed_by: string | null
+    }[]
+  }[]
+  readonly connections: {
+    channel: string
+    source: string
+    staff: string | null
+    begun_at: Date
+    ended_at: Date | null
+  }[]
   readonly evidence: {
     fact_id: number
     kind: Evidence['kind']
@@ -229,11 +292,13 @@ export async function selectPersonFacts(
 ): Promise<PersonFacts> {
   const [identities, connections, facts, occasions, changes, enrolled] = await Promise.all([
     sql<PersonFacts['identities'][number]>`
-      select kind, namespace, value from customers.published_people where person_id = ${personId} order by identity_id`.execute(
-      db,
-    ),
+      select identity_id, kind, namespace, value, recorded_at, (
+        select coalesce(jsonb_agg(jsonb_build_object('claim_id', c.claim_id, 'kind', c.kind, 'source', c.source,
+          'claimed_at', c.claimed_at, 'claimed_by', c.claimed_by) order by c.claimed_at, c.claim_id), '[]')
+        from customers.published_identity_claims c where c.identity_id = p.identity_id) as claims
+      from customers.published_people p where person_id = ${personId} order by identity_id`.execute(db),
     sql<PersonFacts['connections'][number]>`
-      select channel, source, begun_at, ended_at from customers.published_connections
+      select channel, source, staff, begun_at, ended_at from customers.published_connections
       where person_id = ${personId} and begun_at <= ${at} order by begun_at`.execute(db),
     sql<PersonFacts['evidence'][number]>`
       select order_id as fact_id, 'order' as kind, external_id, source, paid_at as occurred_at from commerce.published_orders

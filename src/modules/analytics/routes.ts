@@ -4,8 +4,28 @@ import { z } from 'zod'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { brandOfRequest, viewOf } from '../../platform/http-gate.ts'
-import { type BrandName, listPeople, readBrief, readPerson, readPersonByKey } from './actions.ts'
-import { brief, knownPerson, peopleFilter, peoplePage, person, personStanding } from './schema.ts'
+import {
+  type BrandName,
+  listPeople,
+  readBrand,
+  readBrief,
+  readPerson,
+  readPersonByKey,
+  readSegmentMatrix,
+  readTimeline,
+} from './actions.ts'
+import {
+  brandInfo,
+  brief,
+  knownPerson,
+  peopleFilter,
+  peoplePage,
+  person,
+  personStanding,
+  segmentMatrix,
+  timelinePage,
+  timelineQuery,
+} from './schema.ts'
 
 export interface AnalyticsDeps {
   readonly clock: Clock
@@ -29,6 +49,28 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
       const { brand, database } = await brandOf()
       const now = clock.now()
       return readBrief(database.db, brand, now, instant(request.query.as_of), viewOf(request, now))
+    },
+  )
+
+  routes.get(
+    '/api/v1/brand',
+    { config: { permission: 'settings:read' }, schema: { operationId: 'brand', response: { 200: brandInfo } } },
+    async () => {
+      const { brand, database } = await brandOf()
+      return readBrand(database.db, brand, clock.now())
+    },
+  )
+
+  routes.get(
+    '/api/v1/depth/segments',
+    {
+      config: { permission: 'people:read' },
+      schema: { operationId: 'segmentMatrix', querystring: asOfQuery, response: { 200: segmentMatrix } },
+    },
+    async (request) => {
+      const { database } = await brandOf()
+      const now = clock.now()
+      return readSegmentMatrix(database.db, now, instant(request.query.as_of), viewOf(request, now))
     },
   )
 
@@ -63,6 +105,25 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
       return reply.answer(
         await readPerson(database.db, personId, now, instant(request.query.as_of), viewOf(request, now)),
       )
+    },
+  )
+
+  routes.get(
+    '/api/v1/people/:person_id/timeline',
+    {
+      config: { permission: 'people:read' },
+      schema: {
+        operationId: 'timeline',
+        params: z.object({ person_id: z.coerce.number().int().positive() }),
+        querystring: timelineQuery,
+        response: { 200: timelinePage },
+      },
+    },
+    async (request, reply) => {
+      const { database } = await brandOf()
+      const now = clock.now()
+      const { person_id: personId } = request.params
+      return reply.answer(await readTimeline(database.db, personId, now, request.query, viewOf(request, now)))
     },
   )
 

@@ -1,5 +1,7 @@
 import { z } from 'zod'
-import { depthKey, evidence, interaction, nextStep } from '../relationship/schema.ts'
+import { depthKey, evidence, fanTier, interaction, nextStep, RFM_SEGMENTS } from '../relationship/schema.ts'
+
+export const rfmSegment = z.enum([...RFM_SEGMENTS.map(({ segment }) => segment), 'none'])
 
 /** One person in a list: enough to recognise them and to see why they are in it. */
 export const listedPerson = z.object({
@@ -9,6 +11,8 @@ export const listedPerson = z.object({
   /** Of what kind the key is: an own id, a phone … */
   key_kind: z.string(),
   source: z.string(),
+  /** What a record calls them, the latest that says a name. */
+  name: z.string().nullable(),
   depth: z.number().int().min(0).max(5),
   depth_key: depthKey,
   since: z.iso.datetime().nullable(),
@@ -22,6 +26,18 @@ export const listedPerson = z.object({
   net_paid_minor: z.number().int(),
 })
 export type ListedPerson = z.infer<typeof listedPerson>
+
+/** The brand that the console shows, and the server's clock. */
+export const brandInfo = z.object({
+  key: z.string(),
+  name: z.string(),
+  is_demo: z.boolean(),
+  zone: z.string(),
+  currency: z.string(),
+  period_days: z.number().int(),
+  now: z.iso.datetime(),
+})
+export type BrandInfo = z.infer<typeof brandInfo>
 
 /** The brief (M1): what the Today page and `./perennial brief` show; one query, one answer. */
 export const brief = z.object({
@@ -84,6 +100,11 @@ export const peopleFilter = z.object({
   /** Lapsing by time alone within so many days. */
   lapsing_days: z.coerce.number().int().min(1).max(366).optional(),
   buyers: z.enum(['true', 'false']).optional(),
+  /** `none`: who has never bought has no segment. */
+  rfm_segment: rfmSegment.optional(),
+  fan_tier: fanTier.optional(),
+  /** A key, a whole phone or e-mail, the last four digits of a phone, or a part of a name. */
+  search: z.string().trim().min(1).max(200).optional(),
   /** The people behind a figure of `since_yesterday`, in the 24 hours before as_of. */
   since_yesterday: z.enum(['deepened', 'lapsed', 'ordered', 'refunded']).optional(),
   as_of: z.iso.datetime({ offset: true }).optional(),
@@ -100,6 +121,16 @@ export const peoplePage = z.object({
 })
 export type PeoplePage = z.infer<typeof peoplePage>
 
+const plainIdentity = z.object({ kind: z.string(), namespace: z.string(), value: z.string() })
+
+/** People by depth and segment, as of an instant: cells in which somebody is. */
+export const segmentMatrix = z.object({
+  as_of: z.iso.datetime(),
+  people: z.number().int(),
+  cells: z.array(z.object({ depth: z.number().int(), rfm_segment: rfmSegment, people: z.number().int() })),
+})
+export type SegmentMatrix = z.infer<typeof segmentMatrix>
+
 /** One person whole: what `./perennial person KEY` and the person drawer show. */
 export const person = listedPerson.extend({
   as_of: z.iso.datetime(),
@@ -109,11 +140,29 @@ export const person = listedPerson.extend({
   /** Disconnected now, connected before. */
   is_lost: z.boolean(),
   next_step: nextStep.nullable(),
-  identities: z.array(z.object({ kind: z.string(), namespace: z.string(), value: z.string() })),
+  identities: z.array(
+    plainIdentity.extend({
+      identity_id: z.number().int(),
+      /** When we first heard of it. */
+      recorded_at: z.iso.datetime(),
+      /** Who says that it is theirs, and since when; empty where it came with facts alone. */
+      claims: z.array(
+        z.object({
+          claim_id: z.number().int(),
+          /** A record of a source, or a merge by hand. */
+          kind: z.enum(['person', 'merge']),
+          source: z.string(),
+          claimed_at: z.iso.datetime(),
+          claimed_by: z.string().nullable(),
+        }),
+      ),
+    }),
+  ),
   connections: z.array(
     z.object({
       channel: z.string(),
       source: z.string(),
+      staff: z.string().nullable(),
       begun_at: z.iso.datetime(),
       ended_at: z.iso.datetime().nullable(),
     }),
@@ -148,15 +197,64 @@ export const person = listedPerson.extend({
 })
 export type Person = z.infer<typeof person>
 
-/** One person as a program asks for them: who they are, by every identity that is known. */
-export const knownPerson = person.pick({
-  person_id: true,
-  key: true,
-  key_kind: true,
-  source: true,
-  identities: true,
-  connections: true,
+/** What a person's timeline is made of: each a fact, or the end of one. */
+export const timelineKind = z.enum([
+  'order',
+  'refund',
+  'spread',
+  'interaction',
+  'review',
+  'membership',
+  'end_of_membership',
+  'connection',
+  'end_of_connection',
+  'consent',
+  'referral_claim',
+  'referral',
+])
+export type TimelineKind = z.infer<typeof timelineKind>
+
+export const timelineEntry = z.object({
+  at: z.iso.datetime(),
+  kind: timelineKind,
+  fact_id: z.number().int(),
+  source: z.string().nullable(),
+  /** The source's own id, e.g. the order number. */
+  external_id: z.string().nullable(),
+  /** Type of an interaction, channel of a connection, purpose of a consent, campaign of a referral. */
+  what: z.string().nullable(),
+  /** Content of an interaction or referral, staff of a connection, evidence of a consent. */
+  note: z.string().nullable(),
+  /** Items of an order, at most three; item of an interaction or review; channel of a consent, none is every one. */
+  items: z.array(z.string()),
+  /** `granted` or `withdrawn` of a consent, `recommended` of a review, `voided` of a share whose order was refunded. */
+  state: z.string().nullable(),
+  rating: z.number().nullable(),
+  /** Paid or refunded, minor units. */
+  amount_minor: z.number().int().nullable(),
 })
+export type TimelineEntry = z.infer<typeof timelineEntry>
+
+export const timelineQuery = z.object({
+  as_of: z.iso.datetime({ offset: true }).optional(),
+  /** Keyset: the `next` of the page before. */
+  after: z.string().max(100).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+})
+export type TimelineQuery = z.infer<typeof timelineQuery>
+
+/** Newest first. */
+export const timelinePage = z.object({
+  total: z.number().int(),
+  entries: z.array(timelineEntry),
+  next: z.string().nullable(),
+})
+export type TimelinePage = z.infer<typeof timelinePage>
+
+/** One person as a program asks for them: who they are, by every identity that is known. */
+export const knownPerson = person
+  .pick({ person_id: true, key: true, key_kind: true, source: true, connections: true })
+  .extend({ identities: z.array(plainIdentity) })
 export type KnownPerson = z.infer<typeof knownPerson>
 
 /** How a person stands: what a program acts on. */

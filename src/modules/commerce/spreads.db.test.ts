@@ -23,6 +23,7 @@ import {
   versionsInForce,
 } from '../../../test/oracle.ts'
 import { ERASERS } from '../../bin/erasers.ts'
+import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { isRefusal } from '../../platform/refusal.ts'
@@ -155,14 +156,14 @@ async function take(
   const people = await peopleByName(database)
   if ('merge' in given) {
     const personIds = given.merge.flatMap((name) => people.get(NAMES[name] ?? '') ?? [])
-    await mergePeople(database, clock, { personIds, by: 'lead' })
+    await mergePeople(database, clock, { personIds, by: atTerminal('lead') })
   } else if ('split' in given) {
     const [row] = await rowsOf<{ identity_id: number }>(
       database,
       'select identity_id from customers.published_people where value = $1',
       [NAMES[given.split]],
     )
-    if (row) await splitIdentity(database, clock, { identityId: row.identity_id, by: 'lead' })
+    if (row) await splitIdentity(database, clock, { identityId: row.identity_id, by: atTerminal('lead') })
   } else {
     const claims = await rowsOf<{ claim_id: number }>(
       database,
@@ -297,7 +298,7 @@ test('an erased buyer leaves the share, an erased sharer leaves nothing of it', 
   await send(database, clock, order('1', 'C1', byId), order('2', 'C2', byId))
   const erase = async (value: string) => {
     const personId = await personNamed(database, value)
-    assert.ok(!isRefusal(await erasePerson(database, clock, { personId, by: 'lead', erasers: ERASERS })))
+    assert.ok(!isRefusal(await erasePerson(database, clock, { personId, by: atTerminal('lead'), erasers: ERASERS })))
   }
   await erase('C1')
   assert.equal((await stored(database)).length, 2, 'somebody else bought')

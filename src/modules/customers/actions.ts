@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import { atTerminal } from '../../platform/audit.ts'
+import type { RawBuilder } from 'kysely'
+import { type Actor, atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { isPersonal } from '../../platform/masking.ts'
@@ -26,15 +27,17 @@ import type { ImportReport } from '../intake/schema.ts'
 import { hasAgedClaims, renewClaims, resolveRegion, takeAgedClaims } from './graph-queries.ts'
 import { readOptions } from './personal-files.ts'
 import * as queries from './queries.ts'
-import { factRecord, identitiesIn, keysOf, mapRecord, phoneCut } from './rules.ts'
+import { factRecord, identitiesIn, keysOf, mapRecord, normaliseIdentity, phoneCut } from './rules.ts'
 import {
   type Identity,
+  type MergeReview,
   PEOPLE_FIELDS,
   type PeopleOptions,
   type PersonFact,
   personFact,
   type StagedRecord,
 } from './schema.ts'
+import { NOBODY, searchedBody, searchedByOwnId } from './search-queries.ts'
 
 export { type Eraser, erasePerson, exportCustomer, namesAny, reapplyErasures } from './erasure.ts'
 export {
@@ -50,7 +53,7 @@ export {
 export { factIdentity, type PersonalFact, type PersonalKind, personalFactKind } from './personal-facts.ts'
 export { type PersonalFile, personalFileKind } from './personal-files.ts'
 export { connect, identify } from './queries.ts'
-export { isInScope, ofScope } from './scope-queries.ts'
+export { isInScope, isPerson, ofScope } from './scope-queries.ts'
 
 /** Imports people from a file: each row claims that its identities are one person; who is one person follows from all claims. */
 export function importPeople(
@@ -196,6 +199,16 @@ function sayWhich(found: readonly Identity[]): string {
   return `Say which: ${keysOf(found).join(', ')}.`
 }
 
+/** What waits for somebody to decide, and what somebody decided that can be taken back. */
+export async function readMergeReview(database: Database): Promise<MergeReview> {
+  const values = await listWithdrawn(database)
+  const decisions = await queries.selectHandDecisions(database.db, REVIEW_MAX)
+  return {
+    values: values.map((value) => ({ ...value, withdrawn_at: value.withdrawn_at.toISOString() })),
+    decisions: decisions.map((decision) => ({ ...decision, decided_at: decision.decided_at.toISOString() })),
+  }
+}
+
 /** The identity that a key names (`12347`, or `online-retail:12347` where two sources use the same key). */
 export async function findIdentity(database: Database, key: string): Promise<number | Refusal> {
   const found = await queries.selectIdentitiesByKey(database.db, key, FULL_VIEW)
@@ -218,14 +231,14 @@ export async function findIdentity(database: Database, key: string): Promise<num
 export function mergePeople(
   database: Database,
   clock: Clock,
-  { personIds, by }: { personIds: readonly number[]; by: string },
+  { personIds, by }: { personIds: readonly number[]; by: Actor },
 ): Promise<{ claim_id: number } | Refusal> {
   return byHand(database, clock, { operation: 'people_merge', by }, async (tx, claimId, now) => {
     const identityIds = await queries.selectNamingIdentities(tx, personIds)
     if (new Set(personIds).size < 2 || identityIds.length < new Set(personIds).size) {
       return refuse('missing', 'no_such_person', 'Not all of these people exist.', 'Name two or more people that do.')
     }
-    await queries.insertHandClaim(tx, { claimId, kind: 'merge', identityIds, by, now })
+    await queries.insertHandClaim(tx, { claimId, kind: 'merge', identityIds, by: by.name, now })
     return { claim_id: claimId }
   })
 }
@@ -234,7 +247,7 @@ export function mergePeople(
 export function splitIdentity(
   database: Database,
   clock: Clock,
-  { identityId, by }: { identityId: number; by: string },
+  { identityId, by }: { identityId: number; by: Actor },
 ): Promise<{ claim_id: number } | Refusal> {
   return byHand(database, clock, { operation: 'identity_split', by }, async (tx, claimId, now) => {
     if (!(await queries.hasIdentity(tx, identityId))) {
@@ -245,7 +258,7 @@ export function splitIdentity(
         "Take one of the person's identities.",
       )
     }
-    await queries.insertHandClaim(tx, { claimId, kind: 'split', identityIds: [identityId], by, now })
+    await queries.insertHandClaim(tx, { claimId, kind: 'split', identityIds: [identityId], by: by.name, now })
     await queries.cutLinks(tx, claimId, identityId)
     return { claim_id: claimId }
   })
@@ -256,7 +269,7 @@ export function withdrawClaim(
   database: Database,
   clock: Clock,
   claimId: number,
-  by = 'command line',
+  by: Actor = atTerminal(),
 ): Promise<{ claim_id: number } | Refusal> {
   return byHand(database, clock, { operation: 'claim_withdraw', by }, async (tx, _next, now) =>
     (await queries.withdrawHandClaim(tx, claimId, now))
@@ -269,7 +282,7 @@ export function withdrawClaim(
 function byHand<T extends { readonly claim_id: number }>(
   database: Database,
   clock: Clock,
-  { operation, by }: { operation: string; by: string },
+  { operation, by }: { operation: string; by: Actor },
   decide: (tx: Sql, claimId: number, now: Date) => Promise<T | Refusal>,
 ): Promise<T | Refusal> {
   return database.transaction(async (tx) => {
@@ -281,9 +294,31 @@ function byHand<T extends { readonly claim_id: number }>(
     await queries.createMovedPeople(tx)
     await insertPending(tx, now)
     const subjects = { claim_id: decided.claim_id }
-    await recordAudit(tx, { actor: atTerminal(by), operation, subjects }, now)
+    await recordAudit(tx, { actor: by, operation, subjects }, now)
     return decided
   })
+}
+
+/** Last digits of a phone: what people say at a till. Fewer would be half of the brand. */
+const PHONE_END = /^\d{4}$/
+
+/**
+ * Who may be meant by what was typed, as a select body of person_id for the queries of modules above: a key as `findPerson`
+ * takes it, a whole phone or e-mail however it is written, exactly the last four digits of a phone, a part of a name. Where
+ * personal values are masked it is the key alone, and no personal one. Of whom in scope the asking query leaves.
+ */
+export function searchedPeople(typed: string, { isMasked }: Pick<View, 'isMasked'>): RawBuilder<unknown> {
+  const text = typed.trim()
+  if (isMasked) return isPersonal(text) ? NOBODY : searchedByOwnId(text)
+  const soft = (['phone', 'email'] as const).flatMap(
+    (kind) => normaliseIdentity({ kind, namespace: '', value: text }) ?? [],
+  )
+  return searchedBody({ text, soft, phoneEnd: PHONE_END.test(text) ? text : undefined })
+}
+
+/** Whether a key is one of this person's, also where somebody else's other source has the same. */
+export async function isKeyOf(db: Sql, personId: number, key: string): Promise<boolean> {
+  return (await queries.selectIdentitiesByKey(db, key, FULL_VIEW)).some((row) => row.person_id === personId)
 }
 
 /**

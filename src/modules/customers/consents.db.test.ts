@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { sql } from 'kysely'
 import { testDatabase } from '../../../test/database.ts'
 import { FACT_KINDS } from '../../bin/routes.ts'
+import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { storeFacts } from '../intake/actions.ts'
@@ -186,7 +187,7 @@ test('consents and both sides of claims follow their identities when people merg
         from customers.published_referral_claims order by claim_id`.execute(database.db)
     ).rows.map(({ invitee, referrer }) => [invitee, referrer])
   const [a, b, c] = [await personOf('a'), await personOf('b'), await personOf('c')]
-  const merged = await mergePeople(database, clock, { personIds: [a, b], by: 'lead' })
+  const merged = await mergePeople(database, clock, { personIds: [a, b], by: atTerminal('lead') })
   assert.ok('claim_id' in merged)
   const one = await personOf('a')
   assert.equal(await personOf('b'), one)
@@ -197,7 +198,10 @@ test('consents and both sides of claims follow their identities when people merg
   assert.equal(await stateAt('a', 'marketing', 'sms', day(2)), 'withdrawn')
   const { rows } = await sql<{ identity_id: number }>`
     select identity_id from customers.identities where value = 'b'`.execute(database.db)
-  assert.ok('claim_id' in (await splitIdentity(database, clock, { identityId: rows[0]?.identity_id ?? 0, by: 'lead' })))
+  assert.ok(
+    'claim_id' in
+      (await splitIdentity(database, clock, { identityId: rows[0]?.identity_id ?? 0, by: atTerminal('lead') })),
+  )
   assert.deepEqual(await claims(), [
     [a, c],
     [c, b],

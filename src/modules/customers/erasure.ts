@@ -1,4 +1,4 @@
-import { atTerminal } from '../../platform/audit.ts'
+import type { Actor } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { type Refusal, refuse } from '../../platform/refusal.ts'
@@ -42,7 +42,7 @@ export type Eraser = (tx: Sql) => Promise<void>
 export async function erasePerson(
   database: Database,
   clock: Clock,
-  command: { personId: number; by: string; erasers: readonly Eraser[] },
+  command: { personId: number; by: Actor; erasers: readonly Eraser[] },
 ): Promise<{ report: ErasureReport; identities: readonly Identity[] } | Refusal> {
   return database.transaction(async (tx) => {
     await lockIntake(tx)
@@ -52,9 +52,10 @@ export async function erasePerson(
       return refuse('missing', 'no_such_person', 'There is no such person.', 'They may have been erased before.')
     }
     const now = clock.now()
-    const report = await erase(tx, database, now, identities, command)
+    const { by, erasers } = command
+    const report = await erase(tx, database, now, identities, { by: by.name, erasers })
     const subjects = { erasure_id: report.erasure_id }
-    await recordAudit(tx, { actor: atTerminal(command.by), operation: 'person_erase', subjects }, now)
+    await recordAudit(tx, { actor: by, operation: 'person_erase', subjects }, now)
     return { report, identities }
   })
 }

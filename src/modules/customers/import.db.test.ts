@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { sql } from 'kysely'
 import { testDatabase } from '../../../test/database.ts'
+import { atTerminal } from '../../platform/audit.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { isRefusal } from '../../platform/refusal.ts'
@@ -132,7 +133,7 @@ test('a merge by hand joins orders, and taking it back gives each their own, lat
   await feed('orders', ORDERS)
   const before = await standing(database)
   const personIds = await peopleIds(database)
-  const merge = await mergePeople(database, systemClock, { personIds, by: 'lead' })
+  const merge = await mergePeople(database, systemClock, { personIds, by: atTerminal('lead') })
   assert.ok('claim_id' in merge)
   await followIdentities(database, systemClock)
   await refreshStanding(database, systemClock)
@@ -154,7 +155,10 @@ test('a split takes one identity out, and taking it back puts it in again', asyn
   const { rows } = await sql<{
     identity_id: number
   }>`select identity_id from customers.identities where value = 'b'`.execute(database.db)
-  const split = await splitIdentity(database, systemClock, { identityId: rows[0]?.identity_id ?? 0, by: 'lead' })
+  const split = await splitIdentity(database, systemClock, {
+    identityId: rows[0]?.identity_id ?? 0,
+    by: atTerminal('lead'),
+  })
   assert.ok('claim_id' in split)
   assert.deepEqual(await readPeople(database), [['a', 'u1'], ['b']])
   await withdrawClaim(database, systemClock, split.claim_id)

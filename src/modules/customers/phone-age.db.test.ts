@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { sql } from 'kysely'
 import { testDatabase } from '../../../test/database.ts'
 import { catchUp } from '../../bin/catch-up.ts'
+import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { importOrders } from '../commerce/actions.ts'
@@ -139,7 +140,10 @@ test('e-mails, firm identities and merges by hand have no age', async (t) => {
   await feed(BEFORE, 'people', ['record_id,phone,seen_at', `l1,13900002222,${SEEN}`, `l2,13900003333,${SEEN}`])
   const { rows } = await sql<{ person_id: number }>`
     select person_id from customers.published_people where kind = 'phone'`.execute(database.db)
-  const merged = await mergePeople(database, at(BEFORE), { personIds: rows.map((row) => row.person_id), by: 'lead' })
+  const merged = await mergePeople(database, at(BEFORE), {
+    personIds: rows.map((row) => row.person_id),
+    by: atTerminal('lead'),
+  })
   assert.ok('claim_id' in merged)
   const whole = [
     ['+8613900002222', '+8613900003333', 0],

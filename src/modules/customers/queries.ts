@@ -404,6 +404,29 @@ export async function selectIdentitiesByKey(
   return rows
 }
 
+export interface HandDecisionRow {
+  readonly claim_id: number
+  readonly kind: 'merge' | 'split'
+  readonly decided_at: Date
+  readonly decided_by: string | null
+  readonly identities: (Identity & { identity_id: number; person_id: number | null })[]
+}
+
+/** Merges and splits by hand that are in force, newest first. */
+export async function selectHandDecisions(db: Sql, limit: number): Promise<HandDecisionRow[]> {
+  const { rows } = await sql<HandDecisionRow>`
+    select c.claim_id, c.kind, c.claimed_at as decided_at, c.claimed_by as decided_by, (
+      select coalesce(jsonb_agg(jsonb_build_object('identity_id', i.identity_id, 'kind', i.kind, 'namespace', i.namespace,
+        'value', i.value, 'person_id', p.person_id) order by i.identity_id), '[]')
+      from customers.claim_identities l join customers.identities i using (identity_id)
+      left join customers.canonical p using (identity_id)
+      where l.claim_id = c.claim_id) as identities
+    from customers.claims c
+    where c.source = 'by_hand' and c.kind in ('merge', 'split') and c.withdrawn_at is null
+    order by c.claimed_at desc, c.claim_id desc limit ${limit}`.execute(db)
+  return rows
+}
+
 export async function hasIdentity(tx: Sql, identityId: number): Promise<boolean> {
   const { rows } = await sql`select from customers.canonical where identity_id = ${identityId}`.execute(tx)
   return rows.length > 0

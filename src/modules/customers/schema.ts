@@ -153,6 +153,46 @@ export const referralClaimFact = factBase
   .transform(({ invitee, ...fact }) => ({ ...fact, identity: invitee }))
 /** A claim is the invitee's fact. */
 export type ReferralClaimFact = z.output<typeof referralClaimFact>
+/** A value that links nobody for now, and whom it would join: up for review. */
+export const withdrawnValue = z.object({
+  identity_id: z.number().int(),
+  kind: z.string(),
+  value: z.string(),
+  /** How many it touches: of unionids one is the most, of accounts three. */
+  unionids: z.number().int(),
+  accounts: z.number().int(),
+  withdrawn_at: z.iso.datetime(),
+  people: z.array(z.number().int()),
+})
+
+/** A merge or split by hand that is in force. */
+export const handDecision = z.object({
+  claim_id: z.number().int(),
+  kind: z.enum(['merge', 'split']),
+  decided_at: z.iso.datetime(),
+  decided_by: z.string().nullable(),
+  identities: z.array(identity.extend({ identity_id: z.number().int(), person_id: z.number().int().nullable() })),
+})
+export type HandDecision = z.infer<typeof handDecision>
+
+/** At most 200 of each, newest first. */
+export const mergeReview = z.object({ values: z.array(withdrawnValue), decisions: z.array(handDecision) })
+export type MergeReview = z.infer<typeof mergeReview>
+
+export const mergeCommand = z.object({ person_ids: z.array(z.number().int().positive()).min(2).max(50) }).strict()
+export const splitCommand = z.object({ identity_id: z.number().int().positive() }).strict()
+export const decided = z.object({ claim_id: z.number().int() })
+
+/** The key as somebody typed it, so that nobody is erased by a slip. */
+export const eraseCommand = z.object({ key: z.string().min(1).max(300) }).strict()
+export const erasureAnswer = z.object({
+  erasure_id: z.number().int(),
+  identities: z.number().int(),
+  facts: z.number().int(),
+  rejected_rows: z.number().int(),
+})
+export type ErasureAnswer = z.infer<typeof erasureAnswer>
+
 export interface ErasureReport {
   readonly erasure_id: number
   /** Identities of which a mark is kept, that keeps them out. */

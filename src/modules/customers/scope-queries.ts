@@ -27,3 +27,10 @@ export async function isInScope(db: Sql, personId: number, scope: PeopleScope): 
     select ${inScope(sql`${personId}::bigint`, scope)} as found`.execute(db)
   return rows[0]?.found ?? false
 }
+
+/** Whether there is such a person: whoever was merged into another or erased is not. */
+export async function isPerson(db: Sql, personId: number): Promise<boolean> {
+  const { rows } = await sql<{ found: boolean }>`
+    select exists (select from customers.published_people where person_id = ${personId}) as found`.execute(db)
+  return rows[0]?.found ?? false
+}

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { testDatabase } from '../../../test/database.ts'
-import { testHttp } from '../../../test/http.ts'
+import { NO_DECISIONS, testHttp } from '../../../test/http.ts'
 import { workbook } from '../../../test/table-files.ts'
 import { brandByName, keysOfInstallation, WEBHOOK_KEY_FILE } from '../../bin/access.ts'
 import { registerRoutes } from '../../bin/routes.ts'
@@ -181,7 +181,14 @@ async function startApi(t: TestContext) {
     brandOf,
     keys: keysOfInstallation(installation, clock),
     routes: (app) =>
-      registerRoutes(app, { brandOf, brandNamed: brandByName(installation), clock, settle: () => {}, vault }),
+      registerRoutes(app, {
+        ...NO_DECISIONS,
+        brandOf,
+        brandNamed: brandByName(installation),
+        clock,
+        settle: () => {},
+        vault,
+      }),
   })
   const scopes = ['facts:write', 'people:read'] as const
   const made = await createApiKey(database.db, 'main', { name: 'test', scopes }, clock.now())

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { testDatabase } from '../../../test/database.ts'
 import { ERASERS } from '../../bin/erasers.ts'
 import { FACT_KINDS } from '../../bin/routes.ts'
+import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { isRefusal } from '../../platform/refusal.ts'
@@ -231,7 +232,7 @@ for (const [what, fact] of NAMING_LIN) {
     const late = send(held.database, fact)
     await held.reached
     const holding = hold(t, database)
-    const erased = erasePerson(holding.database, clock, { personId, by: 'lead', erasers: ERASERS })
+    const erased = erasePerson(holding.database, clock, { personId, by: atTerminal('lead'), erasers: ERASERS })
     await untilSomebodyWaits(database, { orElse: held.commit })
     held.commit()
     assert.deepEqual(await late, ['new'])

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { testDatabase } from '../../../test/database.ts'
 import { FACT_KINDS } from '../../bin/routes.ts'
+import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { isRefusal } from '../../platform/refusal.ts'
@@ -170,7 +171,7 @@ test('an identity that moves in a transaction that commits late takes its orders
   )
   const personIds = rows.map((row) => row.person_id)
   const merge = async (on: Database) => {
-    const made = await mergePeople(on, clock, { personIds, by: 'lead' })
+    const made = await mergePeople(on, clock, { personIds, by: atTerminal('lead') })
     if (isRefusal(made)) throw new Error(made.message)
     return made.claim_id
   }

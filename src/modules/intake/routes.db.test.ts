@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { testDatabase } from '../../../test/database.ts'
-import { type TestHttpOptions, testHttp } from '../../../test/http.ts'
+import { NO_DECISIONS, type TestHttpOptions, testHttp } from '../../../test/http.ts'
 import { brandByName, keysOfInstallation, WEBHOOK_KEY_FILE } from '../../bin/access.ts'
 import { registerRoutes } from '../../bin/routes.ts'
 import { createSettling } from '../../bin/settling.ts'
@@ -43,7 +43,8 @@ async function testApi(t: TestContext, options: TestHttpOptions = {}) {
     ...options,
     brandOf,
     keys: keysOfInstallation(installation, clock),
-    routes: (app) => registerRoutes(app, { brandOf, brandNamed, clock, settle: settling.settle, vault }),
+    routes: (app) =>
+      registerRoutes(app, { ...NO_DECISIONS, brandOf, brandNamed, clock, settle: settling.settle, vault }),
   })
 
   async function keyFor(...scopes: ApiScope[]): Promise<string> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { sql } from 'kysely'
 import { testDatabase } from '../../../test/database.ts'
+import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { CONNECTION_FACTS, MEMBERSHIP_FACTS, mergePeople, PERSON_FACTS } from '../customers/actions.ts'
@@ -122,7 +123,10 @@ test('what a person did follows the identity when two become one', async (t) => 
   const { rows } = await sql<{
     person_id: number
   }>`select distinct person_id from customers.canonical order by 1`.execute(database.db)
-  const merged = await mergePeople(database, clock, { personIds: rows.map((row) => row.person_id), by: 'lead' })
+  const merged = await mergePeople(database, clock, {
+    personIds: rows.map((row) => row.person_id),
+    by: atTerminal('lead'),
+  })
   assert.ok('claim_id' in merged)
   assert.equal(await followIdentities(database, clock), 1)
   const people = new Set((await read('interactions.published_interactions')).map((row) => row.person_id))

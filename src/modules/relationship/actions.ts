@@ -12,7 +12,7 @@ import {
   selectPending,
   selectPersonRows,
 } from '../intake/actions.ts'
-import { selectLastScore } from './interest-queries.ts'
+import { fanTiersBody, selectLastScore } from './interest-queries.ts'
 import {
   CLAIMED,
   countStanding,
@@ -33,13 +33,22 @@ import {
   insertCuts,
   type RfmQuery,
   type RfmValues,
+  segmentsBody,
   selectCutsInForce,
   selectRfm,
   selectRfmValues,
   type Ties,
 } from './rfm-queries.ts'
 import { interactionAt, segmentOf } from './rules.ts'
-import { DEPTHS, type DepthReport, type Interaction, RFM_SEGMENTS, RFM_VALUE_GROUPS, type RfmReport } from './schema.ts'
+import {
+  DEPTHS,
+  type DepthReport,
+  FAN_TIERS,
+  type Interaction,
+  RFM_SEGMENTS,
+  RFM_VALUE_GROUPS,
+  type RfmReport,
+} from './schema.ts'
 import { claimLapsed, knownThen } from './time-queries.ts'
 
 export { listFlow, readPersonMigration, reportMigration } from './migration.ts'
@@ -190,6 +199,25 @@ export async function scorePerson(db: Sql, personId: number, at: Date): Promise<
   const f = 1 + below(cuts.frequency, values.frequency)
   const m = 1 + below(cuts.monetary_minor, values.monetary_minor)
   return { ...values, r, f, m, segment: segmentOf(r, f) }
+}
+
+/**
+ * Everybody's segment as a select body (person_id, rfm_segment) for the queries of modules above, by the same cuts as
+ * scorePerson; who is no buyer has no row.
+ */
+export async function segmentsAt(db: Sql, at: Date): Promise<RawBuilder<unknown>> {
+  const settings = await readSettings(db)
+  const cuts =
+    (await selectCutsInForce(db, at, settings)) ?? (await computeCuts(db, { now: at, settings, ties: 'group' }))
+  const cells = RFM_SEGMENTS.flatMap(({ segment, r: rs, f: fs }) =>
+    rs.flatMap((r) => fs.map((f) => ({ r, f, segment }))),
+  )
+  return segmentsBody(at, settings, cuts, cells)
+}
+
+/** Everybody's fan tier as a select body (person_id, fan_tier); who is at the lowest has no row. */
+export function fanTiersAt(at: Date): RawBuilder<unknown> {
+  return fanTiersBody(at, FAN_TIERS)
 }
 
 /** One person's interaction score and fan tier as of an instant. */

@@ -13,6 +13,7 @@ import {
 import { beginStory, CUSTOMERS, check, feed, NOW, storyFolder, tickingClock } from '../../../test/histories.ts'
 import { occasionsAt, type Rules } from '../../../test/oracle.ts'
 import { joined, send, type Tale, tales } from '../../../test/personal-histories.ts'
+import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { readSettings } from '../brand/actions.ts'
@@ -245,7 +246,10 @@ async function join(database: Database, clock: Clock): Promise<boolean> {
     `select person_id from customers.published_people where value in ('a', 'b')`,
   )
   if (rows.length < 2) return false
-  const merged = await mergePeople(database, clock, { personIds: rows.map((row) => row.person_id), by: 'test' })
+  const merged = await mergePeople(database, clock, {
+    personIds: rows.map((row) => row.person_id),
+    by: atTerminal('test'),
+  })
   assert.ok('claim_id' in merged)
   await followOrders(database, clock)
   await followInteractions(database, clock)

@@ -68,6 +68,28 @@ export function interestSpans(scope: Scope, now: Date): RawBuilder<unknown> {
     from acts where type = any(${PRODUCT_TYPES}::text[])`
 }
 
+/**
+ * Everybody's fan tier above the lowest: (person_id, fan_tier). Each tier holds up to the last whole second that finds the
+ * score there, as in rules.ts interactionAt.
+ */
+export function fanTiersBody(now: Date, tiers: readonly { tier: string; from: number }[]): RawBuilder<unknown> {
+  const holds = (from: number) => sql`score >= ${from}::float8 and at + make_interval(
+    secs => floor(${INTEREST.half_life_seconds} * ln(score / ${from}::float8) / ln(2::float8) + 1e-6) + 1) > ${now}`
+  const above = tiers.filter(({ from }) => from > 0).toSorted((a, b) => b.from - a.from)
+  const cases = sql.join(
+    above.map(({ tier, from }) => sql`when ${holds(from)} then ${tier}::text`),
+    sql` `,
+  )
+  return sql`
+    select person_id, fan_tier
+    from (
+      select person_id, case ${cases} end as fan_tier
+      from (
+        select distinct on (person_id) person_id, at, score from (${scoresBody(sql`> 0`, now)}) scores order by person_id, at desc
+      ) last_scores
+    ) tiered where fan_tier is not null`
+}
+
 /** The score just after the last interaction up to `now` that raised it; undefined: none did. */
 export async function selectLastScore(
   db: Sql,

@@ -149,6 +149,44 @@ export async function selectFlows(db: Sql, span: Span, settings: Settings): Prom
   return rows
 }
 
+export interface MonthRow {
+  readonly from: Date
+  readonly to: Date
+  readonly ups: number
+  readonly downs: number
+}
+
+/**
+ * Who moved up and down in each of the last calendar months. A span of migration has its end and not its beginning, so
+ * months do here: whoever changes at the first instant of a month moved in the month before.
+ */
+export async function selectNetDeepening(
+  db: Sql,
+  months: number,
+  { now, scope }: Pick<Span, 'now' | 'scope'>,
+  settings: Settings,
+): Promise<MonthRow[]> {
+  const { log } = await known(db, { now, scope }, settings)
+  const zone = settings.zone
+  const { rows } = await sql<MonthRow>`
+    with month as materialized (
+      select begins at time zone ${zone} as "from", least((begins + interval '1 month') at time zone ${zone}, ${now}::timestamptz) as "to"
+      from (
+        select date_trunc('month', ${now}::timestamptz at time zone ${zone}) - make_interval(months => n) as begins
+        from generate_series(0, ${months}::int - 1) n
+      ) b
+    ), moved as (
+      select m."from", c.person_id, sum(${STEP}) as steps
+      from (${log}) c join month m on c.changed_at > m."from" and c.changed_at <= m."to"
+      -- The index on the time of a change is not found through a join.
+      where c.changed_at > (select min("from") from month) and c.changed_at <= ${now}
+      group by m."from", c.person_id
+    )
+    select m."from", m."to", count(*) filter (where steps > 0) as ups, count(*) filter (where steps < 0) as downs
+    from month m left join moved using ("from") group by m."from", m."to" order by m."from"`.execute(db)
+  return rows
+}
+
 export interface DepthRow {
   readonly depth: number
   readonly people: number
@@ -274,19 +312,27 @@ export async function selectDepthOf(
   return rows[0]?.to_depth ?? 0
 }
 
+/** Which people of a migration: those of a flow, of one of its ends, or who moved one way, or for one cause. */
 export interface FlowQuery {
-  readonly fromDepth: number
-  readonly toDepth: number
+  readonly fromDepth: number | undefined
+  readonly toDepth: number | undefined
+  /** Those who moved only, and this way; `all` or undefined: also who stayed. */
+  readonly moved: 'up' | 'down' | 'any' | 'all' | undefined
+  /** Kind of the fact that decided it: only who moved has one. */
+  readonly cause: string | undefined
   /** The place of the last row of the page before. */
   readonly after: { readonly sort: number; readonly personId: number } | undefined
   readonly limit: number
 }
 
-export interface MovedRow extends Omit<CausedRow, 'changed_at' | 'from_depth' | 'to_depth'> {
+export interface MovedRow extends Omit<CausedRow, 'changed_at'> {
   readonly person_id: number
+  readonly from_depth: number
+  readonly to_depth: number
   readonly key: string
   readonly key_kind: string
   readonly source_of_key: string
+  readonly name: string | null
   /** Null for who stayed. */
   readonly changed_at: Date | null
   /** Microseconds since 1970 of the change that decided it; 0 where nothing did. */
@@ -294,30 +340,57 @@ export interface MovedRow extends Omit<CausedRow, 'changed_at' | 'from_depth' | 
   readonly total: number
 }
 
-/** One page of the people of a flow, who moved last first; those who stayed where they were by their number. */
+/** Who moved and is asked for. */
+function moversBody(facts: Known, span: Span, query: FlowQuery): RawBuilder<unknown> {
+  const isAsked = (column: RawBuilder<unknown>, depth: number | undefined) =>
+    depth === undefined ? sql`true` : sql`${column} = ${depth}::int`
+  const isWay = query.moved === 'up' ? sql`steps > 0` : query.moved === 'down' ? sql`steps < 0` : sql`true`
+  const isCause = query.cause === undefined ? sql`true` : sql`coalesce(${CAUSE_KIND}, 'unknown') = ${query.cause}`
+  return sql`
+    select d.person_id, d.steps, f.from_depth, f.to_depth, d.cause_fact_id, d.changed_at
+    from (${movesBody(facts, span)}) d join (${FLOWS}) f using (steps)
+    where ${isAsked(sql`f.from_depth`, query.fromDepth)} and ${isAsked(sql`f.to_depth`, query.toDepth)} and ${isWay} and ${isCause}`
+}
+
+/** Who stayed where they were; undefined where nobody who did is asked for. */
+function stayersBody(facts: Known, span: Span, query: FlowQuery): RawBuilder<unknown> | undefined {
+  const depth = query.fromDepth ?? query.toDepth
+  const isOtherEnd = query.toDepth !== undefined && query.toDepth !== depth
+  const isMoversOnly = query.moved !== undefined && query.moved !== 'all'
+  if (isMoversOnly || query.cause !== undefined || isOtherEnd) return undefined
+  const stayed = sql`
+    select s.person_id, 0 as steps, s.depth as from_depth, s.depth as to_depth, null::bigint as cause_fact_id, null::timestamptz as changed_at
+    from (${depthsAtBody(facts, span)}) s
+    where ${depth === undefined ? sql`true` : sql`s.depth = ${depth}::int`}
+      and not exists (select from (${movesBody(facts, span)}) m where m.person_id = s.person_id)`
+  // Only at 0 is anybody of whom nothing had happened yet.
+  if (depth !== undefined && depth > 0) return stayed
+  return sql`
+    select * from (${stayed}) p where to_depth > 0
+    union all
+    select * from (${knownThen(sql`select * from (${stayed}) p where to_depth = 0`, span.to)}) k`
+}
+
+/** One page of people of a migration, who moved last first; those who stayed where they were by their number. */
 export async function selectMoved(
   db: Sql,
   span: Span,
   settings: Settings,
-  { fromDepth, toDepth, after, limit }: FlowQuery,
+  query: FlowQuery,
 ): Promise<{ total: number; rows: MovedRow[] }> {
+  const { after, limit } = query
   const facts = await known(db, span, settings)
-  const moves = movesBody(facts, span)
-  const stayed = sql`
-    select s.person_id, 0 as steps, null::bigint as cause_fact_id, null::timestamptz as changed_at
-    from (${depthsAtBody(facts, span)}) s
-    where depth = ${toDepth} and not exists (select from (${moves}) m where m.person_id = s.person_id)`
-  const moved = sql`
-    select person_id, steps, cause_fact_id, changed_at from (${moves}) m
-    where steps = (1 << ${toDepth}::int) - (1 << ${fromDepth}::int)`
-  const stayers = toDepth === 0 ? knownThen(stayed, span.to) : stayed
+  const movers = moversBody(facts, span, query)
+  const stayers = stayersBody(facts, span, query)
+  const isStay = query.fromDepth !== undefined && query.fromDepth === query.toDepth
+  const people = !stayers ? movers : isStay ? stayers : sql`${movers} union all ${stayers}`
   const isAfter = after ? sql`(sort, person_id) < (${after.sort}::bigint, ${after.personId}::bigint)` : sql`true`
   const { rows } = await sql<MovedRow>`
     with matching as materialized (
       select *, coalesce((date_part('epoch', changed_at) * 1000000)::bigint, 0) as sort
-      from (${fromDepth === toDepth ? stayers : moved}) p
+      from (${people}) p
     )
-    select d.person_id, k.key, k.kind as key_kind, k.source as source_of_key, d.sort, t.total, d.changed_at, d.cause_fact_id,
+    select d.person_id, d.from_depth, d.to_depth, k.key, k.kind as key_kind, k.source as source_of_key, r.name, d.sort, t.total, d.changed_at, d.cause_fact_id,
       f.kind, f.source, f.external_id, f.at
     from (select count(*) as total from matching) t
     left join (select * from matching where ${isAfter} order by sort desc, person_id desc limit ${limit}) d on true
@@ -326,6 +399,10 @@ export async function selectMoved(
       select i.value as key, i.kind, i.namespace as source from customers.published_people i
       where i.person_id = d.person_id order by i.identity_id limit 1
     ) k on true
+    left join lateral (
+      select r.name from customers.published_records r
+      where r.person_id = d.person_id and r.name is not null order by r.claim_id desc limit 1
+    ) r on true
     order by d.sort desc, d.person_id desc`.execute(db)
   return { total: rows[0]?.total ?? 0, rows: rows.filter((row) => row.person_id !== null) }
 }

@@ -23,14 +23,8 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { isRefusal, type Refusal } from '../../platform/refusal.ts'
 import { importOrders } from '../commerce/actions.ts'
-import {
-  listFlow,
-  readPersonMigration,
-  refreshLapsed,
-  refreshStanding,
-  reportDepth,
-  reportMigration,
-} from './actions.ts'
+import { readPersonMigration, refreshLapsed, refreshStanding, reportDepth, reportMigration } from './actions.ts'
+import { listFlow, reportNetDeepening } from './migration.ts'
 import { registerRelationshipRoutes } from './routes.ts'
 import { type FlowPage, flowPage, migrationReport } from './schema.ts'
 
@@ -85,6 +79,12 @@ function expectedOf({ story, history, from, to }: { story: Story; history: Histo
   return { people, flows, byValue, unvalued, value }
 }
 
+function wallClockOf(instant: string, zone: string): string {
+  return new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' }).format(
+    new Date(instant),
+  )
+}
+
 function answered<T>(answer: T | Refusal): T {
   assert.ok(!isRefusal(answer), JSON.stringify(answer))
   return answer as T
@@ -93,13 +93,19 @@ function answered<T>(answer: T | Refusal): T {
 async function everyone(
   database: Database,
   span: { from: Date; to: Date; now: Date },
-  flow: { fromDepth: number; toDepth: number; limit: number },
+  flow: {
+    fromDepth?: number
+    toDepth?: number
+    moved?: 'up' | 'down' | 'any' | 'all'
+    cause?: string
+    limit: number
+  },
 ): Promise<FlowPage['people']> {
   const people: FlowPage['people'] = []
   let after: string | undefined
   do {
     const page: FlowPage = answered(await listFlow(database, span, { ...flow, after }))
-    assert.ok(page.people.length > 0, 'no page is empty')
+    assert.ok(page.people.length > 0 || page.total === 0, 'no page is empty')
     people.push(...page.people)
     after = page.next ?? undefined
     if (!after) assert.equal(page.total, people.length)
@@ -198,6 +204,34 @@ test('migration between any two instants is what the loops count, and its lists 
         [...byKind.values()].sort((x, y) => (x.kind < y.kind ? -1 : 1)),
         place,
       )
+      // Every other figure of the report opens its people too. Two of six looks: each is two dozen questions.
+      if (index % 3 === 0) {
+        const counted = async (flow: Omit<Parameters<typeof everyone>[2], 'limit'>) =>
+          (await everyone(database, span, { ...flow, limit })).map(
+            ({ key, from_depth, to_depth }) => `${key} ${from_depth} ${to_depth}`,
+          )
+        const told = (people: typeof expected.people) =>
+          people.map((person) => `${person.customer} ${person.from} ${person.to}`).sort()
+        const isUp = (person: { from: number; to: number }) => person.to > person.from
+        const isMoved = (person: { from: number; to: number }) => person.to !== person.from
+        assert.deepEqual((await counted({ moved: 'all' })).sort(), told(expected.people), place)
+        assert.deepEqual((await counted({ moved: 'any' })).sort(), told(expected.people.filter(isMoved)), place)
+        assert.deepEqual((await counted({ moved: 'up' })).sort(), told(expected.people.filter(isUp)), place)
+        for (const { depth, people_from, people_to } of report.depths) {
+          const [began, ended] = [await counted({ fromDepth: depth }), await counted({ toDepth: depth })]
+          assert.deepEqual(began.sort(), told(expected.people.filter((person) => person.from === depth)), place)
+          assert.deepEqual(ended.sort(), told(expected.people.filter((person) => person.to === depth)), place)
+          assert.deepEqual([began.length, ended.length], [people_from, people_to], place)
+        }
+        for (const { kind, ups: deeper, downs: shallower } of report.causes) {
+          const people = [await counted({ moved: 'up', cause: kind }), await counted({ moved: 'down', cause: kind })]
+          assert.deepEqual(
+            people.map(({ length }) => length),
+            [deeper, shallower],
+            `${place}: ${kind}`,
+          )
+        }
+      }
       for (const person of expected.people) {
         const own = answered(await readPersonMigration(database, keys.get(person.customer) ?? 0, span))
         assert.deepEqual(
@@ -223,6 +257,28 @@ test('migration between any two instants is what the loops count, and its lists 
           }
         }
       }
+    }
+    // Months of the zone, end to end, each what the migration of it says.
+    const { months } = await reportNetDeepening(database, { now: new Date(now) }, 14)
+    assert.equal(months.length, 14)
+    assert.equal(months.at(-1)?.to, new Date(now).toISOString())
+    const begins = Date.parse(months[0]?.from ?? '')
+    const steps = changes
+      .filter(({ at }) => at > begins && at <= now)
+      .reduce((sum, { from, to }) => sum + Math.sign(to - from), 0)
+    if (steps !== 0)
+      assert.ok(
+        months.some(({ ups, downs }) => ups + downs > 0),
+        'months in which somebody moved',
+      )
+    for (const [place, month] of months.entries()) {
+      if (place > 0) assert.equal(month.from, months[place - 1]?.to)
+      assert.match(wallClockOf(month.from, story.rules.zone), /-01 00:00:00$/)
+      // A month in which nobody moves is asked about once.
+      if (month.ups + month.downs === 0 && place > 0) continue
+      const span = { from: new Date(month.from), to: new Date(month.to), now: new Date(now) }
+      const { ups, downs, net_deepening } = answered(await reportMigration(database, span))
+      assert.deepEqual([month.ups, month.downs, month.net_deepening], [ups, downs, net_deepening], month.from)
     }
     await refreshLapsed(database, { now: () => new Date(now) })
     const span = { from: new Date(NOW - 400 * DAY_MS), to: new Date(now), now: new Date(now) }
@@ -335,7 +391,14 @@ test('the worked example, and the API says the same', async (t) => {
   const at = '2024-08-01T02:00:00.000Z'
   assert.deepEqual(cause, { kind: 'refund', source: 'orders', external_id: 'R4005', at })
   assert.equal(moved?.changed_at, at)
-  assert.equal((await http.send(`${path}&from_depth=4`, { cookie })).status, 400, 'half of a flow is none')
+  const left = flowPage.parse(await (await http.send(`${path}&from_depth=3`, { cookie })).json())
+  assert.deepEqual(left.people.map(({ key }) => key).sort(), ['C1', 'C2', 'C5'], 'who was at 3, wherever they are')
+  const byTime = flowPage.parse(await (await http.send(`${path}&cause=time&moved=down`, { cookie })).json())
+  assert.deepEqual(
+    byTime.people.map(({ key, to_depth }) => [key, to_depth]),
+    [['C1', 2]],
+  )
+  assert.equal((await http.send(`${path}&cause=;drop`, { cookie })).status, 400)
 })
 
 test('a span that ends in the future, or before it begins, is refused', async (t) => {

@@ -2,6 +2,7 @@ import type { Database } from '../../platform/db.ts'
 import { type Refusal, refuse } from '../../platform/refusal.ts'
 import { readSettings } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
+import { isInScope, isPerson } from '../customers/actions.ts'
 import * as queries from './migration-queries.ts'
 import {
   type ChangeCause,
@@ -9,6 +10,7 @@ import {
   type FlowPage,
   type MigrationQuery,
   type MigrationReport,
+  type NetDeepening,
   type PersonMigration,
 } from './schema.ts'
 
@@ -92,11 +94,19 @@ function meanPaid(depth: number, people: number, netPaidMinor: number): number |
   return depth === 0 ? 0 : null
 }
 
-/** One page of the people of one flow, with the fact that decided each. */
+/** Which of the people of a migration; see `migrationQuery`. */
+interface Flow {
+  readonly fromDepth?: number | undefined
+  readonly toDepth?: number | undefined
+  readonly moved?: queries.FlowQuery['moved']
+  readonly cause?: string | undefined
+}
+
+/** One page of the people of a flow, or of whatever else of a migration is asked for, with the fact that decided each. */
 export async function listFlow(
   database: Database,
   span: queries.Span,
-  flow: { readonly fromDepth: number; readonly toDepth: number } & Pick<MigrationQuery, 'after' | 'limit'>,
+  flow: Flow & Pick<MigrationQuery, 'after' | 'limit'>,
 ): Promise<FlowPage | Refusal> {
   const refused = refuseSpan(span)
   if (refused) return refused
@@ -106,7 +116,10 @@ export async function listFlow(
   }
   const settings = await readSettings(database.db)
   const { total: found, rows } = await queries.selectMoved(database.db, span, settings, {
-    ...flow,
+    fromDepth: flow.fromDepth,
+    toDepth: flow.toDepth,
+    moved: flow.moved,
+    cause: flow.cause,
     after,
     // One more than the page has: a full page may be the last.
     limit: flow.limit + 1,
@@ -120,12 +133,32 @@ export async function listFlow(
       key: row.key,
       key_kind: row.key_kind,
       source: row.source_of_key,
-      from_depth: flow.fromDepth,
-      to_depth: flow.toDepth,
+      name: row.name,
+      from_depth: row.from_depth,
+      to_depth: row.to_depth,
       changed_at: row.changed_at?.toISOString() ?? null,
       cause: row.changed_at ? causeOf({ ...row, changed_at: row.changed_at }) : null,
     })),
     next: last ? Buffer.from(`${last.person_id} ${last.sort}`).toString('base64url') : null,
+  }
+}
+
+/** Net deepening of so many calendar months, the running one last. */
+export async function reportNetDeepening(
+  database: Database,
+  asked: Pick<queries.Span, 'now' | 'scope'>,
+  months: number,
+): Promise<NetDeepening> {
+  const settings = await readSettings(database.db)
+  const rows = await queries.selectNetDeepening(database.db, months, asked, settings)
+  return {
+    months: rows.map(({ from, to, ups, downs }) => ({
+      from: from.toISOString(),
+      to: to.toISOString(),
+      ups,
+      downs,
+      net_deepening: ups - downs,
+    })),
   }
 }
 
@@ -137,6 +170,9 @@ export async function readPersonMigration(
 ): Promise<PersonMigration | Refusal> {
   const refused = refuseSpan(span)
   if (refused) return refused
+  if (!(await isInScope(database.db, personId, span.scope ?? 'everyone')) || !(await isPerson(database.db, personId))) {
+    return refuse('missing', 'no_such_person', `There is no person ${personId}.`, 'Look the person up by key.')
+  }
   const settings = await readSettings(database.db)
   const changes = await queries.selectChanges(database.db, personId, span, settings)
   const fromDepth =

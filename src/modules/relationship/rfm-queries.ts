@@ -104,6 +104,32 @@ export async function selectCutsInForce(
   return rows[0]
 }
 
+/** Which segment a pair of R and F is. */
+export interface SegmentCell {
+  readonly r: number
+  readonly f: number
+  readonly segment: string
+}
+
+/** The segment of every buyer by the cuts given: (person_id, rfm_segment). */
+export function segmentsBody(
+  now: Date,
+  settings: Settings,
+  cuts: Cuts,
+  cells: readonly SegmentCell[],
+): RawBuilder<unknown> {
+  const below = (list: readonly number[], value: RawBuilder<unknown>) =>
+    sql`(select count(*) from unnest(${list}::bigint[]) cut where cut < ${value})::int`
+  return sql`
+    select person_id, g.segment as rfm_segment
+    from (
+      select person_id, 5 - ${below(cuts.recency_days, sql`v.recency_days`)} as r, 1 + ${below(cuts.frequency, sql`v.frequency`)} as f
+      from (${rfmValuesBody(EVERYONE, now, settings)}) v
+    ) scored
+    join (values ${sql.join(cells.map(({ r, f, segment }) => sql`(${r}::int, ${f}::int, ${segment}::text)`))}) as g(r, f, segment)
+      using (r, f)`
+}
+
 export interface RfmQuery {
   readonly now: Date
   readonly settings: Pick<Settings, 'period_days' | 'recency_unit' | 'zone'>

@@ -213,24 +213,45 @@ export const migrationReport = z.object({
 })
 export type MigrationReport = z.infer<typeof migrationReport>
 
-export const migrationQuery = z
-  .object({
-    from: z.iso.datetime({ offset: true }),
-    /** Now when absent. */
-    to: z.iso.datetime({ offset: true }).optional(),
-    /** With to_depth: one page of the people of this flow, in place of the figures. */
-    from_depth: z.coerce.number().int().min(0).max(5).optional(),
-    to_depth: z.coerce.number().int().min(0).max(5).optional(),
-    /** Keyset: the `next` of the page before. */
-    after: z.string().max(100).optional(),
-    limit: z.coerce.number().int().min(1).max(200).default(50),
-  })
-  .refine((query) => (query.from_depth === undefined) === (query.to_depth === undefined), {
-    message: 'from_depth and to_depth go together',
-  })
+export const migrationQuery = z.object({
+  from: z.iso.datetime({ offset: true }),
+  /** Now when absent. */
+  to: z.iso.datetime({ offset: true }).optional(),
+  /** Any of these four: one page of the people, in place of the figures. Both depths are a flow; one is its end. */
+  from_depth: z.coerce.number().int().min(0).max(5).optional(),
+  to_depth: z.coerce.number().int().min(0).max(5).optional(),
+  /** Who moved, and which way; `all`, or another of these without it: also who stayed. */
+  moved: z.enum(['up', 'down', 'any', 'all']).optional(),
+  /** Kind of the fact that decided it, as `causes` of the figures has it. */
+  cause: z
+    .string()
+    .regex(/^[a-z_]{1,40}$/)
+    .optional(),
+  /** Keyset: the `next` of the page before. */
+  after: z.string().max(100).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+})
 export type MigrationQuery = z.infer<typeof migrationQuery>
 
-/** People of one flow, who moved last first. */
+/** Calendar months of the brand's zone, the running one last. */
+export const netDeepeningQuery = z.object({ months: z.coerce.number().int().min(1).max(36).default(12) })
+
+/** Net deepening month by month; each is what the migration from its first instant to its last says. */
+export const netDeepening = z.object({
+  months: z.array(
+    z.object({
+      from: z.iso.datetime(),
+      /** The first instant of the next month; of the running one the instant of asking. */
+      to: z.iso.datetime(),
+      ups: z.number().int(),
+      downs: z.number().int(),
+      net_deepening: z.number().int(),
+    }),
+  ),
+})
+export type NetDeepening = z.infer<typeof netDeepening>
+
+/** People of a migration, who moved last first. */
 export const flowPage = z.object({
   total: z.number().int(),
   people: z.array(
@@ -239,6 +260,8 @@ export const flowPage = z.object({
       key: z.string(),
       key_kind: z.string(),
       source: z.string(),
+      /** What a record calls them, the latest that says a name. */
+      name: z.string().nullable(),
       from_depth: depthNumber,
       to_depth: depthNumber,
       /** The change that decided it; null for who stayed. */

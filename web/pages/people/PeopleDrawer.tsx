@@ -4,25 +4,37 @@ import { Button, Drawer } from 'antd'
 import type { TFunction } from 'i18next'
 import { type ReactNode, useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { Brief } from '../../api/queries.ts'
-import { filterOf, type TodaySearch } from '../../paths.ts'
+import type { Brief, Span } from '../../api/queries.ts'
+import { filterOf, type Opened } from '../../paths.ts'
+import { useBeside } from '../../ui/beside.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { DepthMark, depthNameKey } from '../../ui/Depth.tsx'
 import { BackIcon, CloseIcon } from '../../ui/icons.tsx'
 import { depthRuleKey } from '../today/Depths.tsx'
 import { AnonymousExplained, UnmatchedExplained } from './Explained.tsx'
+import { causeName, MovedList } from './MovedList.tsx'
 import { PeopleList } from './PeopleList.tsx'
 import { PersonDetail } from './PersonDetail.tsx'
 
 const WIDTH_PX = 720
 
+interface PeopleDrawerProps {
+  search: Opened
+  asOf?: string | undefined
+  /** For the two figures that open their reason; pages without them have none. */
+  brief?: Brief | undefined
+  /** For lists of who moved. */
+  span?: Span | undefined
+}
+
 /** What a figure opens, beside the page: the list, and a person of it in front. The URL says which. */
-export function PeopleDrawer({ brief, search }: { brief: Brief; search: TodaySearch }) {
+export function PeopleDrawer({ search, asOf, brief, span }: PeopleDrawerProps) {
   const { t } = useTranslation()
   const navigate = useNavigate()
+  const beside = useBeside()
   const isOpen = search.list !== undefined || search.person !== undefined
-  const asOf = search.as_of === undefined ? {} : { as_of: search.as_of }
-  const close = () => void navigate({ to: '/', search: asOf, resetScroll: false })
+  const open = (opened: Opened) => void navigate({ to: '.', search: beside(opened), resetScroll: false })
+  const close = () => open({})
 
   // While it slides away the drawer keeps what it showed: an emptied one would flash.
   const lastShown = useRef(search)
@@ -42,23 +54,20 @@ export function PeopleDrawer({ brief, search }: { brief: Brief; search: TodaySea
       aria-label={shown.person === undefined ? listTitle(t, shown) : t('person.loading')}
     >
       {shown.list !== undefined && (
-        <Pane
-          key={`${shown.list} ${shown.depth} ${shown.lapsing_days} ${shown.since_yesterday}`}
-          isBehind={shown.person !== undefined}
-        >
+        <Pane key={JSON.stringify({ ...shown, person: undefined })} isBehind={shown.person !== undefined}>
           <PaneHeader
             mark={shown.list === 'depth' && <DepthMark depth={shown.depth ?? 0} />}
             title={listTitle(t, shown)}
             onClose={close}
           />
-          <ListBody brief={brief} search={shown} />
+          <ListBody search={shown} asOf={asOf} brief={brief} span={span} />
         </Pane>
       )}
       {shown.person !== undefined && (
         <Pane key={shown.person} isBehind={false}>
           <PersonDetail
             personId={shown.person}
-            asOf={shown.as_of}
+            asOf={asOf}
             header={(title) => (
               <PaneHeader
                 title={title}
@@ -68,7 +77,7 @@ export function PeopleDrawer({ brief, search }: { brief: Brief; search: TodaySea
                     ? undefined
                     : () => {
                         const { person: _person, ...list } = shown
-                        void navigate({ to: '/', search: list, resetScroll: false })
+                        open(list)
                       }
                 }
               />
@@ -82,7 +91,8 @@ export function PeopleDrawer({ brief, search }: { brief: Brief; search: TodaySea
 
 type Translate = TFunction
 
-function listTitle(t: Translate, search: TodaySearch): string {
+function listTitle(t: Translate, search: Opened): string {
+  const depthName = (depth: number) => `${depth} ${t(depthNameKey(depth))}`
   switch (search.list) {
     case 'people':
       return t('list.people_title')
@@ -94,6 +104,13 @@ function listTitle(t: Translate, search: TodaySearch): string {
       return t('list.lapsing_title', { days: search.lapsing_days ?? 0 })
     case 'since':
       return t(`list.since_${search.since_yesterday ?? 'ordered'}_title`)
+    case 'standing':
+      return [
+        ...(search.depth === undefined ? [] : [depthName(search.depth)]),
+        ...(search.rfm_segment === undefined ? [] : [t(`segment.${search.rfm_segment}`)]),
+      ].join(' · ')
+    case 'moved':
+      return movedTitle(t, search)
     case 'anonymous':
       return t('list.anonymous_title')
     case 'unmatched':
@@ -103,20 +120,34 @@ function listTitle(t: Translate, search: TodaySearch): string {
   }
 }
 
+function movedTitle(t: Translate, { from_depth: from, to_depth: to, moved, cause }: Opened): string {
+  const name = (depth: number) => `${depth} ${t(depthNameKey(depth))}`
+  if (from !== undefined && to !== undefined) return `${name(from)} → ${name(to)}`
+  if (from !== undefined) return t('moved.from_title', { name: name(from) })
+  if (to !== undefined) return t('moved.to_title', { name: name(to) })
+  const way = t(`moved.${moved ?? 'all'}_title`)
+  return cause === undefined ? way : `${way} · ${causeName(t, cause)}`
+}
+
 /** Who is in the list, in words. */
-function listRule(t: Translate, search: TodaySearch, periodDays: number): string {
+function listRule(t: Translate, search: Opened, periodDays: number): string {
   if (search.list === 'buyers') return t('list.buyers_rule')
   if (search.list === 'depth') return t(depthRuleKey(search.depth ?? 0), { days: periodDays })
   if (search.list === 'lapsing') return t('list.lapsing_rule', { days: search.lapsing_days ?? 0 })
   if (search.list === 'since') return t(`list.since_${search.since_yesterday ?? 'ordered'}_rule`)
+  if (search.list === 'standing') return t('list.standing_rule')
   return t('list.people_rule')
 }
 
-function ListBody({ brief, search }: { brief: Brief; search: TodaySearch }) {
+function ListBody({ search, asOf, brief, span }: PeopleDrawerProps) {
   const { t } = useTranslation()
   const { periodDays } = useBrandFormat()
-  if (search.list === 'anonymous') return <AnonymousExplained brief={brief} />
-  if (search.list === 'unmatched') return <UnmatchedExplained brief={brief} />
+  const withPerson = (personId: number): Opened => ({ ...search, person: personId })
+  if (search.list === 'anonymous') return brief ? <AnonymousExplained brief={brief} /> : null
+  if (search.list === 'unmatched') return brief ? <UnmatchedExplained brief={brief} /> : null
+  if (search.list === 'moved') {
+    return span ? <MovedList title={listTitle(t, search)} span={span} search={search} openedBy={withPerson} /> : null
+  }
   const filter = filterOf(search)
   if (!filter) return null
   return (
@@ -124,11 +155,8 @@ function ListBody({ brief, search }: { brief: Brief; search: TodaySearch }) {
       title={listTitle(t, search)}
       rule={listRule(t, search, periodDays)}
       filter={filter}
-      asOf={search.as_of}
-      openedBy={(person) => {
-        const { as_of: _asOf, ...list } = search
-        return { ...list, person: person.person_id }
-      }}
+      asOf={asOf}
+      openedBy={(person) => withPerson(person.person_id)}
     />
   )
 }

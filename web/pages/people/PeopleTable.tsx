@@ -61,10 +61,10 @@ function PersonRow({ person, showsDepth, opened }: PersonRowProps) {
     <tr>
       <th scope="row" className="people-key" title={person.key}>
         <Figure opened={opened} className="people-link">
-          {person.key}
+          {person.name ?? person.key}
         </Figure>
         <span className="people-source" title={t('people.source', { source: person.source })}>
-          {person.source}
+          {person.name === null ? person.source : person.key}
         </span>
       </th>
       {showsDepth && (

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import type { TFunction } from 'i18next'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -58,7 +59,7 @@ export function PersonDetail({ personId, asOf, header }: PersonDetailProps) {
   }
   return (
     <>
-      {header(t('person.title', { key: person.key }))}
+      {header(t('person.title', { key: person.name ?? person.key }))}
       <div className="pane-body person">
         <p className="person-head">
           <span className="person-depth">
@@ -69,6 +70,9 @@ export function PersonDetail({ personId, asOf, header }: PersonDetailProps) {
           </span>
           {person.since !== null && <Since at={person.since} />}
           <span className="soft">{t('people.source', { source: person.source })}</span>
+          <Link to="/people/$person_id" params={{ person_id: person.person_id }} className="person-open">
+            {t('person.open_page')}
+          </Link>
         </p>
         <Why person={person} />
         <div className="person-pair">
@@ -118,7 +122,7 @@ function useReason(person: Person): string {
   }
 }
 
-function Why({ person }: { person: Person }) {
+export function Why({ person }: { person: Person }) {
   const { t } = useTranslation()
   const reason = useReason(person)
   return (
@@ -165,7 +169,7 @@ function Why({ person }: { person: Person }) {
   )
 }
 
-function Lapse({ person }: { person: Person }) {
+export function Lapse({ person }: { person: Person }) {
   const { t } = useTranslation()
   const { when } = useBrandFormat()
   return (
@@ -184,7 +188,7 @@ function Lapse({ person }: { person: Person }) {
   )
 }
 
-function NextStep({ person }: { person: Person }) {
+export function NextStep({ person }: { person: Person }) {
   const { t } = useTranslation()
   return (
     <section>
@@ -194,7 +198,7 @@ function NextStep({ person }: { person: Person }) {
   )
 }
 
-function InteractionScore({ person }: { person: Person }) {
+export function InteractionScore({ person }: { person: Person }) {
   const { t } = useTranslation()
   const { when } = useBrandFormat()
   const { score, tier, tier_lapses_at, tier_lapses_to } = person.interaction
@@ -202,6 +206,9 @@ function InteractionScore({ person }: { person: Person }) {
     <section>
       <h3>{t('person.interaction')}</h3>
       <p>{t('person.interaction_score', { score, tier: t(`tier.${tier}`) })}</p>
+      {score > 0 && (
+        <p className="soft">{t('person.interaction_decay', { half: decayed(score, 1), quarter: decayed(score, 2) })}</p>
+      )}
       {tier_lapses_at !== null && tier_lapses_to !== null && (
         <p className="soft">
           {t('person.interaction_lapse', { at: when(tier_lapses_at), tier: t(`tier.${tier_lapses_to}`) })}
@@ -211,7 +218,12 @@ function InteractionScore({ person }: { person: Person }) {
   )
 }
 
-function Value({ person }: { person: Person }) {
+/** The score after so many half-lives of 30 days without a new interaction. */
+function decayed(score: number, halfLives: number): number {
+  return Math.round(score * 2 ** -halfLives * 100) / 100
+}
+
+export function Value({ person }: { person: Person }) {
   const { t } = useTranslation()
   const { money, count } = useBrandFormat()
   const rfm = person.rfm

@@ -6,11 +6,12 @@ import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
 import { answered } from '../../api/errors.ts'
-import { sessionQuery } from '../../api/queries.ts'
-import { BrandMark, SignOutIcon, TodayIcon } from '../../ui/icons.tsx'
+import { type Session, sessionQuery } from '../../api/queries.ts'
+import { BrandMark, PeopleIcon, RelationshipIcon, SignOutIcon, TodayIcon } from '../../ui/icons.tsx'
 import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
 import { AccountBanner } from './AccountBanner.tsx'
 import { useGoKeys } from './keys.ts'
+import { NoPeople } from './NoPeople.tsx'
 import { LanguageSwitch, ThemeSwitch } from './Switches.tsx'
 
 /** Rail and page. Asks who is there; without an answer nobody sees a page. */
@@ -34,7 +35,7 @@ export function Shell() {
       <a className="skip" href="#page">
         {t('app.skip')}
       </a>
-      <Rail userName={session?.user?.name} />
+      <Rail session={session} />
       <main id="page" className="page" tabIndex={-1}>
         {session?.user?.role === 'owner' && !session.user.has_password && <AccountBanner user={session.user} />}
         {error && !session ? (
@@ -45,6 +46,8 @@ export function Shell() {
             onRetry={() => void refetch()}
             retrying={isFetching}
           />
+        ) : seesNobody(session) ? (
+          <NoPeople />
         ) : (
           <Outlet />
         )}
@@ -53,8 +56,28 @@ export function Shell() {
   )
 }
 
-function Rail({ userName }: { userName: string | undefined }) {
+/** Whether the account is known to be for something else than people. */
+function seesNobody(session: Session | undefined): boolean {
+  const { permissions } = session ?? {}
+  return permissions !== undefined && !permissions.includes('brief:read') && !permissions.includes('people:read')
+}
+
+function Rail({ session }: { session: Session | undefined }) {
   const { t } = useTranslation()
+  const places = [
+    { to: '/', needs: 'brief:read', name: t('nav.today'), keys: t('nav.today_key'), icon: <TodayIcon /> },
+    { to: '/people', needs: 'people:read', name: t('nav.people'), keys: t('nav.people_key'), icon: <PeopleIcon /> },
+    {
+      to: '/relationship',
+      needs: 'people:read',
+      name: t('nav.relationship'),
+      keys: t('nav.relationship_key'),
+      icon: <RelationshipIcon />,
+    },
+  ] as const
+  // Until it is known who is there the rail has all its places: they move nobody, and nearly everybody has them.
+  const open = places.filter(({ needs }) => session?.permissions?.includes(needs) ?? true)
+  const userName = session?.user?.name
   return (
     <header className="rail">
       <p className="rail-brand">
@@ -63,19 +86,21 @@ function Rail({ userName }: { userName: string | undefined }) {
       </p>
       <nav aria-label={t('nav.label')}>
         <ul>
-          <li>
-            <Link
-              to="/"
-              search={{}}
-              className="rail-link"
-              activeProps={{ 'aria-current': 'page' }}
-              activeOptions={{ includeSearch: false }}
-              title={t('nav.today_key')}
-            >
-              <TodayIcon />
-              {t('nav.today')}
-            </Link>
-          </li>
+          {open.map(({ to, name, keys, icon }) => (
+            <li key={to}>
+              <Link
+                to={to}
+                search={{}}
+                className="rail-link"
+                activeProps={{ 'aria-current': 'page' }}
+                activeOptions={{ exact: to === '/', includeSearch: false }}
+                title={keys}
+              >
+                {icon}
+                {name}
+              </Link>
+            </li>
+          ))}
         </ul>
       </nav>
       <div className="rail-foot">

@@ -11,6 +11,8 @@ import { instant, longDay } from '../../ui/format.ts'
 import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
 import { useLanguage } from '../../ui/preferences.ts'
 import { SkeletonRows } from '../../ui/Skeleton.tsx'
+import { useSees } from '../../ui/session.ts'
+import { ViewTags } from '../../ui/ViewTags.tsx'
 import { PeopleDrawer } from '../people/PeopleDrawer.tsx'
 import { Depths } from './Depths.tsx'
 import { FirstThings } from './FirstThings.tsx'
@@ -23,6 +25,7 @@ export function Today({ search }: { search: TodaySearch }) {
   const { t } = useTranslation()
   const { data: brief, error, isFetching, refetch, dataUpdatedAt } = useQuery(briefQuery(search.as_of))
   const retry = () => void refetch()
+  const isOwn = useSees()?.people === 'own'
 
   if (!brief) {
     return (
@@ -44,7 +47,7 @@ export function Today({ search }: { search: TodaySearch }) {
   }
 
   return (
-    <BrandFormatProvider brief={brief}>
+    <BrandFormatProvider brand={brief.brand} asOf={brief.as_of}>
       <article className="today">
         <TodayHeader brief={brief} isPast={search.as_of !== undefined} />
         {error && (
@@ -56,9 +59,17 @@ export function Today({ search }: { search: TodaySearch }) {
             retrying={isFetching}
           />
         )}
-        {isEmpty(brief) ? <NoData /> : <TodayBody brief={brief} />}
+        {isEmpty(brief) ? (
+          isOwn ? (
+            <p className="nobody">{t('view.own_none')}</p>
+          ) : (
+            <NoData />
+          )
+        ) : (
+          <TodayBody brief={brief} />
+        )}
       </article>
-      <PeopleDrawer brief={brief} search={search} />
+      <PeopleDrawer brief={brief} search={search} asOf={search.as_of} />
     </BrandFormatProvider>
   )
 }
@@ -79,6 +90,7 @@ function TodayHeader({ brief, isPast }: { brief: Brief; isPast: boolean }) {
       <p className="today-facts">
         <strong className="today-brand">{brand.name}</strong>
         {brand.is_demo && <span className="tag">{t('today.demo')}</span>}
+        <ViewTags />
         <span>
           <time dateTime={as_of}>{t('today.as_of', { at: instant(as_of, brand.zone) })}</time>
         </span>
@@ -98,6 +110,8 @@ function TodayHeader({ brief, isPast }: { brief: Brief; isPast: boolean }) {
 }
 
 function TodayBody({ brief }: { brief: Brief }) {
+  // An import brought everybody's rows: it is no figure of one's own customers.
+  const isOwn = useSees()?.people === 'own'
   return (
     <>
       <div className="today-columns">
@@ -107,7 +121,7 @@ function TodayBody({ brief }: { brief: Brief }) {
       <SinceYesterday brief={brief} />
       <Depths brief={brief} />
       <LapsesNext brief={brief} />
-      <LastImport brief={brief} />
+      {!isOwn && <LastImport brief={brief} />}
     </>
   )
 }

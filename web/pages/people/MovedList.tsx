@@ -1,0 +1,106 @@
+import { useInfiniteQuery } from '@tanstack/react-query'
+import type { TFunction } from 'i18next'
+import { useTranslation } from 'react-i18next'
+import { type MovedFilter, type MovedPerson, movedQuery, type Span } from '../../api/queries.ts'
+import { defined, type Opened } from '../../paths.ts'
+import { useBrandFormat } from '../../ui/brand-format.tsx'
+import { DepthMark } from '../../ui/Depth.tsx'
+import { Figure } from '../../ui/Figure.tsx'
+import { When } from '../../ui/When.tsx'
+import { PagedList } from './PagedList.tsx'
+
+interface MovedListProps {
+  title: string
+  span: Span
+  search: Opened
+  openedBy: (personId: number) => Opened
+}
+
+/** The people of a migration: each with the change that decided it, and the fact that caused the change. */
+export function MovedList({ title, span, search, openedBy }: MovedListProps) {
+  const { t } = useTranslation()
+  const { instant } = useBrandFormat()
+  const { from_depth, to_depth, moved, cause } = search
+  const filter: MovedFilter = defined({ from_depth, to_depth, moved, cause })
+  const query = useInfiniteQuery(movedQuery(span, filter))
+  const pages = query.data?.pages.map((page) => page.people).filter((people) => people.length > 0) ?? []
+  return (
+    <PagedList
+      query={query}
+      rule={t('moved.rule', { from: instant(span.from), to: instant(span.to) })}
+      total={query.data?.pages.at(-1)?.total ?? 0}
+      shown={pages.reduce((sum, people) => sum + people.length, 0)}
+    >
+      <table className="people people-moved" aria-label={title}>
+        <thead>
+          <tr>
+            <th scope="col">{t('people.key')}</th>
+            <th scope="col">{t('person.change')}</th>
+            <th scope="col">{t('moved.at')}</th>
+            <th scope="col">{t('person.cause')}</th>
+          </tr>
+        </thead>
+        {pages.map((people) => (
+          <tbody key={people[0]?.person_id ?? 'none'}>
+            {people.map((person) => (
+              <MovedRow key={person.person_id} person={person} opened={openedBy(person.person_id)} />
+            ))}
+          </tbody>
+        ))}
+      </table>
+    </PagedList>
+  )
+}
+
+function MovedRow({ person, opened }: { person: MovedPerson; opened: Opened }) {
+  const { t } = useTranslation()
+  return (
+    <tr>
+      <th scope="row" className="people-key" title={person.key}>
+        <Figure opened={opened} className="people-link">
+          {person.name ?? person.key}
+        </Figure>
+        <span className="people-source">{person.name === null ? person.source : person.key}</span>
+      </th>
+      <td className="people-change">
+        {person.from_depth === person.to_depth ? (
+          <span className="faint">{t('moved.stayed')}</span>
+        ) : (
+          <span className="change">
+            {person.from_depth} <span aria-hidden="true">→</span> {person.to_depth}{' '}
+            <DepthMark depth={person.to_depth} />
+          </span>
+        )}
+      </td>
+      <td className="people-when">{person.changed_at !== null && <When at={person.changed_at} />}</td>
+      <td className="people-cause">
+        {person.cause !== null && (
+          <>
+            {causeName(t, person.cause.kind)} <span className="id faint">{person.cause.external_id}</span>
+          </>
+        )}
+      </td>
+    </tr>
+  )
+}
+
+const CAUSES = [
+  'order',
+  'refund',
+  'connection',
+  'end_of_connection',
+  'membership',
+  'person',
+  'interaction',
+  'review',
+  'spread',
+  'spread_voided',
+  'time',
+  'unknown',
+] as const
+
+/** What moved somebody, in words; a kind that is not known here is shown as it is. */
+export function causeName(t: TFunction, kind: string): string {
+  const known = CAUSES.find((cause) => cause === kind)
+  return known ? t(`cause.${known}`) : kind
+}

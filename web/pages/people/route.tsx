@@ -1,0 +1,21 @@
+import { getRouteApi } from '@tanstack/react-router'
+import { MergeReview } from './MergeReview.tsx'
+import { People } from './People.tsx'
+import { PersonPage } from './PersonPage.tsx'
+
+const peopleRoute = getRouteApi('/shell/people')
+const personRoute = getRouteApi('/shell/people/$person_id')
+
+export function PeopleRoute() {
+  return <People search={peopleRoute.useSearch()} />
+}
+
+export function ReviewRoute() {
+  return <MergeReview />
+}
+
+export function PersonRoute() {
+  const { person_id: personId } = personRoute.useParams()
+  // Another person is another page: nothing that was opened or typed about the one before stays.
+  return <PersonPage key={personId} personId={personId} />
+}
