@@ -305,7 +305,7 @@ const PHONE_END = /^\d{4}$/
 /**
  * Who may be meant by what was typed, as a select body of person_id for the queries of modules above: a key as `findPerson`
  * takes it, a whole phone or e-mail however it is written, exactly the last four digits of a phone, a part of a name. Where
- * personal values are masked it is the key alone, and no personal one. Of whom in scope the asking query leaves.
+ * personal values are masked it is an own id alone. Of everyone: the query it becomes part of has the scope.
  */
 export function searchedPeople(typed: string, { isMasked }: Pick<View, 'isMasked'>): RawBuilder<unknown> {
   const text = typed.trim()

@@ -13,7 +13,7 @@ import { listPeople, readBrief, readPersonByKey } from '../analytics/actions.ts'
 import { importOrders } from '../commerce/actions.ts'
 import { importPeople } from '../customers/actions.ts'
 import { storeFacts } from '../intake/actions.ts'
-import { rebuild } from './actions.ts'
+import { rebuild, reportDepth } from './actions.ts'
 
 // A person exists when some fact is kept under it: who is counted, listed and stored, and who is not.
 
@@ -111,6 +111,34 @@ test('each kind of fact makes a person, and its correction takes them away', asy
   )
   assert.deepEqual(new Set(await post(...elsewhere)), new Set(['corrected']))
   assert.deepEqual(await people(), [['x']])
+})
+
+test('somebody known by a consent or a referral alone was known from then on', async (t) => {
+  const { post, database } = await start(t)
+  const statuses = await post(
+    {
+      kind: 'consent',
+      external_id: 'k',
+      identity: who('own_id', 'k'),
+      purpose: 'marketing',
+      channel: 'sms',
+      state: 'granted',
+      occurred_at: '2026-01-02T00:00:00Z',
+    },
+    {
+      kind: 'referral_claim',
+      external_id: 'f',
+      invitee: who('own_id', 'f'),
+      referrer: who('own_id', 'g'),
+      occurred_at: '2026-01-03T00:00:00Z',
+    },
+  )
+  assert.deepEqual(statuses, ['new', 'new'])
+  const now = new Date('2026-02-01T00:00:00Z')
+  const known = async (at: string) => (await reportDepth(database.db, now, new Date(at))).people
+  assert.equal(await known('2026-01-01T00:00:00Z'), 0)
+  assert.equal(await known('2026-01-02T00:00:00Z'), 1)
+  assert.equal(await known('2026-01-03T00:00:00Z'), 3)
 })
 
 test('whom a corrected order or record named is nobody, and leaves no occasions behind', async (t) => {

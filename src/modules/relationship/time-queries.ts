@@ -24,6 +24,11 @@ export function knownThen(standing: RawBuilder<unknown>, at: Date): RawBuilder<u
       or exists (select from customers.published_memberships m where m.person_id = s.person_id and m.enrolled_at <= ${at})
       or exists (select from customers.published_records r where r.person_id = s.person_id and r.enrolled_at <= ${at})
       or exists (select from customers.published_claims k where k.person_id = s.person_id and k.claimed_at <= ${at})
+      or exists (select from customers.published_consent_statements c where c.person_id = s.person_id and c.occurred_at <= ${at})
+      or exists (select from customers.published_referral_claims f
+        where f.invitee_person_id = s.person_id and f.claimed_at <= ${at})
+      or exists (select from customers.published_referral_claims f
+        where f.referrer_person_id = s.person_id and f.claimed_at <= ${at})
       or exists (select from interactions.published_interactions i where i.person_id = s.person_id and i.occurred_at <= ${at})
       or exists (select from interactions.published_reviews v where v.person_id = s.person_id and v.reviewed_at <= ${at})`
 }
