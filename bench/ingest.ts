@@ -1,4 +1,4 @@
-// `node bench/ingest.ts [--kinds order,interaction,mix] [--facts 200000] [--batch 1000] [--connections 4] [--refunds 0]`: how
+// `node bench/ingest.ts [--kinds order,interaction,mix] [--facts 300000] [--batch 1000] [--connections 4] [--refunds 0]`: how
 // many facts a second are stored for good when they come over HTTP, into a server and a PostgreSQL of this run's own. Prints
 // one line of JSON for each kind and ends by itself.
 //
@@ -26,7 +26,7 @@ const root = resolve(import.meta.dirname, '..')
 const { values } = parseArgs({
   options: {
     kinds: { type: 'string', default: 'order,interaction,mix' },
-    facts: { type: 'string', default: '200000' },
+    facts: { type: 'string', default: '300000' },
     batch: { type: 'string', default: '1000' },
     connections: { type: 'string', default: '4' },
     refunds: { type: 'string', default: '0' },

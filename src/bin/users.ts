@@ -3,11 +3,12 @@ import { readSettings } from '../modules/brand/actions.ts'
 import { atTerminal } from '../platform/audit.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
+import { toWireUser } from '../platform/http-users.ts'
 import type { Installation } from '../platform/installation.ts'
 import { INVITATION_HOURS, invitationPath, invite, listInvitations } from '../platform/invitations.ts'
 import { isRefusal, type Refusal } from '../platform/refusal.ts'
 import { ROLES } from '../platform/roles.ts'
-import { changeUser, findUserByEmail, listUsers, TERMINAL, type User } from '../platform/users.ts'
+import { changeUser, findUserByEmail, listUsers, TERMINAL } from '../platform/users.ts'
 import {
   type Answer,
   type Command,
@@ -29,7 +30,7 @@ const users: Command = {
   run: ({ config }) =>
     withInstallation(config, async (installation) => {
       const now = systemClock.now()
-      const found = (await listUsers(installation.control, now)).map(toJson)
+      const found = (await listUsers(installation.control, now)).map(toWireUser)
       const invitations = (await listInvitations(installation.control))
         .filter(({ acceptedAt, revokedAt, expiresAt }) => !acceptedAt && !revokedAt && expiresAt > now)
         .map(({ invitationId, name, email, role, expiresAt }) => ({
@@ -57,21 +58,7 @@ const users: Command = {
     }),
 }
 
-function toJson(user: User) {
-  return {
-    user_id: user.userId,
-    name: user.name,
-    email: user.email,
-    role: user.role,
-    staff_id: user.staffId,
-    ends_at: user.endsAt?.toISOString() ?? null,
-    created_at: user.createdAt.toISOString(),
-    disabled_at: user.disabledAt?.toISOString() ?? null,
-    sessions: user.sessions,
-  }
-}
-
-function stateOf({ disabled_at: closed, sessions }: ReturnType<typeof toJson>): string {
+function stateOf({ disabled_at: closed, sessions }: ReturnType<typeof toWireUser>): string {
   if (closed) return `closed since ${closed}`
   return sessions > 0 ? `signed in ${sessions} times` : ''
 }
@@ -145,7 +132,7 @@ function setDisabled({ config, positionals }: CommandInput, isDisabled: boolean)
     if (isRefusal(changed)) return changed
     await note(installation, 'user_change', { user_id: found.userId }, changed.fields)
     const state = isDisabled ? 'closed; its sessions have ended' : 'open'
-    return { json: toJson(changed.user), text: `The account ${found.email} is ${state}.\n` }
+    return { json: toWireUser(changed.user), text: `The account ${found.email} is ${state}.\n` }
   })
 }
 

@@ -356,7 +356,8 @@ function giverOf({ user }: FastifyRequest): Giver {
   return { userId: user.userId, role: user.role }
 }
 
-function toWireUser(user: User): z.infer<typeof wireUser> {
+/** A user as the API and the command line tell of one. */
+export function toWireUser(user: User): z.infer<typeof wireUser> {
   return {
     user_id: user.userId,
     name: user.name,
