@@ -54,7 +54,8 @@ export const TABLE_LIMITS: TableLimits = {
   gzipBytes: 20_000_000_000,
 }
 
-export const BATCH_RECORDS = 2000
+/** Rows read at a time. Of wide rows (250 bytes) 2,000 took Node 55 MB more at its peak, and were read no faster. */
+export const BATCH_RECORDS = 500
 
 /** @throws TableError when the header is wider than any table people keep. */
 export function checkColumns(count: number, limits: TableLimits): void {
