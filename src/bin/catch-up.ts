@@ -13,8 +13,10 @@ const withoutErased = new WeakSet<Database>()
  * Works off what time and facts left to do, lowest module first: phones that link nobody any more, whose orders are whose
  * then, how everybody concerned stands, and who has lapsed since.
  * RFM cuts younger than `cutsKeptMs` stay as they are.
+ *
+ * @returns how many people were computed anew.
  */
-export async function catchUp(database: Database, clock: Clock, cutsKeptMs = 0): Promise<void> {
+export async function catchUp(database: Database, clock: Clock, cutsKeptMs = 0): Promise<number> {
   if (!withoutErased.has(database)) {
     // A backup that was restored has them again.
     await reapplyErasures(database, clock, ERASERS)
@@ -23,6 +25,6 @@ export async function catchUp(database: Database, clock: Clock, cutsKeptMs = 0):
   await refreshAgedPhones(database, clock)
   await followOrders(database, clock)
   await followInteractions(database, clock)
-  await refreshStanding(database, clock, cutsKeptMs)
-  await refreshLapsed(database, clock)
+  const changed = await refreshStanding(database, clock, cutsKeptMs)
+  return changed + (await refreshLapsed(database, clock))
 }

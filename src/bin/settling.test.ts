@@ -15,6 +15,7 @@ test('calls while a run is under way make one more run, and databases do not wai
     work: async (one) => {
       runs.push(one)
       if (one === slow) await gate
+      return 1
     },
   })
   t.after(() => settling.stop())
@@ -41,6 +42,7 @@ test('a run that fails is said and leaves the others alone; stopping waits for w
       if (one === bad) throw new Error('disk full')
       await sleep(50)
       ended = true
+      return 1
     },
   })
   settling.settle(bad)
@@ -51,4 +53,27 @@ test('a run that fails is said and leaves the others alone; stopping waits for w
   assert.equal(said.length, 1)
   assert.match(said[0] ?? '', /trying again in 5 s: disk full$/)
   settling.settle(good)
+})
+
+test('few people pause a run shortly however long it took, many of them longer', async (t) => {
+  const begun = new Map<Database, number[]>()
+  const [few, many] = [database(), database()]
+  const settling = createSettling(systemClock, {
+    log: assert.fail,
+    work: async (one) => {
+      begun.set(one, [...(begun.get(one) ?? []), performance.now()])
+      await sleep(200)
+      return one === many ? 1000 : 999
+    },
+  })
+  t.after(() => settling.stop())
+  for (const one of [few, many]) {
+    settling.settle(one)
+    settling.settle(one)
+  }
+  await turn()
+  for (const one of [few, many]) settling.settle(one)
+  await sleep(700)
+  assert.equal(begun.get(few)?.length, 2, 'after 200 ms more')
+  assert.equal(begun.get(many)?.length, 1, 'not before 800 ms more')
 })

@@ -15,15 +15,19 @@ export interface Settling {
 }
 
 /**
- * Between two runs for one database: as long as the last one took, so that a stream of requests is worked off in bunches
- * and nobody waits a second. A run that takes longer is of a flood, in which the same people come again and again: then
+ * Between two runs for one database: as long as the last one took, within these, so that a stream of requests is worked off in
+ * bunches and nobody waits a second. A run of many people is of a flood, in which the same people come again and again: then
  * four times as long, so that storing has the machine and each of them is worked off once in place of five times. Of
- * 20,000 facts a second standing lags some seconds behind, as /healthz says.
+ * 20,000 facts a second standing lags some seconds behind, as /healthz says. By people and not by the time of the run: RFM cuts
+ * of a million buyers, once an hour, take seconds too.
  */
-const PAUSE_MS = { min: 100, max: 6000 } as const
-const FLOOD_RUN_MS = 200
-const pauseAfter = (tookMs: number) =>
-  Math.min(Math.max(tookMs < FLOOD_RUN_MS ? tookMs : 4 * tookMs, PAUSE_MS.min), PAUSE_MS.max)
+const PAUSE_MS = { min: 100, max: 400, flood: 6000 } as const
+const FLOOD_PEOPLE = 1000
+
+function pauseAfter(tookMs: number, people: number): number {
+  if (people < FLOOD_PEOPLE) return Math.min(Math.max(tookMs, PAUSE_MS.min), PAUSE_MS.max)
+  return Math.min(Math.max(4 * tookMs, PAUSE_MS.min), PAUSE_MS.flood)
+}
 const CUTS_KEPT_MS = 3600 * 1000
 /** A run that failed is tried again after this long, whether or not more facts come. */
 const RETRY_MS = 5_000
@@ -32,7 +36,8 @@ export function createSettling(
   clock: Clock,
   options: {
     log: (sentence: string) => void
-    work?: (database: Database) => Promise<void>
+    /** @returns how many people it worked off. */
+    work?: (database: Database) => Promise<number>
     /** Told how long each run took. */
     spent?: (seconds: number, outcome: 'done' | 'failed') => void
   },
@@ -47,10 +52,10 @@ export function createSettling(
       let pause: number = PAUSE_MS.min
       const begun = clock.now().getTime()
       try {
-        await work(database)
+        const people = await work(database)
         const took = clock.now().getTime() - begun
         spent?.(took / 1000, 'done')
-        pause = pauseAfter(took)
+        pause = pauseAfter(took, people)
       } catch (error) {
         // While stopping the database goes away under the work; the next start takes it up again.
         if (stopping.signal.aborted) break

@@ -21,7 +21,7 @@ export interface CustomersDeps {
   /** The brand that the console shows. */
   readonly brandOf: () => Promise<{ database: Database }>
   /** Works off whom a decision moved: the next question is answered by the new people. */
-  readonly catchUp: (database: Database) => Promise<void>
+  readonly catchUp: (database: Database) => Promise<unknown>
   /** Erases a person in every module, and in the files beside the database. */
   readonly erase: (database: Database, command: { personId: number; by: Actor }) => Promise<ErasureAnswer | Refusal>
 }
