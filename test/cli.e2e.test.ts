@@ -161,6 +161,84 @@ const scoredFile = z.object({
     }),
   ),
 })
+const figure = z.number().nullable()
+const parameters = z.record(z.string(), z.number())
+const reason = { fallback: z.string().nullable(), fallback_reason: z.string().nullable() }
+const fittedModel = {
+  model: z.string(),
+  ...reason,
+  parameters,
+  log_likelihood: figure,
+  standard_errors: z.record(z.string(), figure),
+}
+const valuedFile = z.object({
+  model_asked: z.string(),
+  unit: z.enum(['day', 'week']),
+  until: z.string().nullable(),
+  horizon: z.number(),
+  step_length: z.number(),
+  margin_rate: z.number(),
+  discount_per_step: z.number(),
+  discount_per_unit: z.number(),
+  rows_in: count,
+  rows_after_until: count,
+  rows_rejected: count,
+  rejected: z.array(z.object({ line: count, reason: z.string() })),
+  people: count,
+  repeaters: count,
+  ...fittedModel,
+  tried: z.array(z.object({ model: z.string(), parameters, log_likelihood: figure, is_converged: z.boolean() })),
+  spend: z.object({ ...fittedModel, people: count, correlation: figure }),
+  calibration_split: z.string().nullable(),
+  calibration_from: z.iso.date().nullable(),
+  calibration_to: z.iso.date().nullable(),
+  calibration: z.array(z.object({ frequency: count, people: count, actual: z.number(), expected: z.number() })),
+  tracking: z.array(z.object({ week: count, actual: count, expected: z.number() })),
+  new_customer: z.object({ expected_purchases: z.number(), probabilities: z.array(z.number()).nullable() }),
+  total: z.object({ clv: z.number(), low: z.number(), high: z.number() }),
+  customers: z.array(
+    z.object({
+      customer: z.string(),
+      x: count,
+      t_x: z.number(),
+      T: z.number(),
+      mean_spend: z.number(),
+      p_alive: figure,
+      expected_purchases: figure,
+      expected_spend: figure,
+      dert: figure,
+      clv: figure,
+      clv_low: figure,
+      clv_high: figure,
+    }),
+  ),
+})
+const propagated = z.object({
+  beta: share,
+  decimals: count,
+  rows_rejected: count,
+  rejected: z.array(z.object({ file: z.enum(['edges', 'values']), line: count, reason: z.string() })),
+  edges_used: count,
+  edges_refused: z.array(
+    z.object({
+      line: count,
+      referrer: z.string(),
+      invitee: z.string(),
+      reason: z.enum(['self', 'later_claim', 'cycle']),
+    }),
+  ),
+  total_own: z.number(),
+  total_allocated: z.number(),
+  people: z.array(
+    z.object({
+      person: z.string(),
+      own: z.number(),
+      allocated: z.number(),
+      influenced: z.number(),
+      depth: count,
+    }),
+  ),
+})
 const madeDemo = z.object({
   brand: z.string(),
   people: count,
@@ -213,6 +291,8 @@ const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   depth: depthReport,
   rfm: rfmReport,
   'rfm-file': scoredFile,
+  clv: valuedFile,
+  propagate: propagated,
   review: reviewed,
   merge: decided,
   split: decided,
@@ -251,6 +331,8 @@ C7,oUn-7,138 0013 8017,Lin
 C8,oUn-8,13800138017,Wei
 C9,,138****0000,Bo
 `
+const EDGES = 'referrer,invitee,at\nA,B,2026-01-05\nB,C,2026-02-01\nB,D,2026-02-03\nC,B,2026-03-01\nC,A,2026-03-02\n'
+const VALUES = 'person,value\nA,10\nB,5\nC,100\nD,-1\nE,x\n'
 const UNSURE = 'Order No,When,Sum\nX1,01/02/2026,10.00\nX2,03/04/2026,12.50\n'
 const PAYMENTS =
   'customer,date,amount\nA,2026-01-05,10\nA,2026-02-05 12:00,30.5\nB,2026-02-01,20\n,2026-02-01,20\nC,2027-01-01,5\n'
@@ -267,6 +349,8 @@ suite('the command line', () => {
     await writeFile(file('members.csv'), MEMBERS)
     await writeFile(file('unsure.csv'), UNSURE)
     await writeFile(file('payments.csv'), PAYMENTS)
+    await writeFile(file('edges.csv'), EDGES)
+    await writeFile(file('values.csv'), VALUES)
   })
   after(() => home?.remove())
 
@@ -303,6 +387,9 @@ suite('the command line', () => {
       ['user-invite', 'Mei', 'mei@example.com'],
       ['user-invite', 'Mei', 'mei@example.com', '--role', 'boss'],
       ['rfm-file', file('payments.csv')],
+      ['clv', file('payments.csv'), '--model', 'bg-nbd'],
+      ['propagate', file('edges.csv')],
+      ['propagate', file('edges.csv'), file('values.csv'), '--beta', '2'],
       ['demo', '--people', '20'],
       ['depth', '--flow', '3:4'],
       ['depth', '--from', '2026-01-01', '--after', 'x'],
@@ -313,6 +400,57 @@ suite('the command line', () => {
       assert.equal(said.stdout === '', args.length > 0, 'an explanation is no answer')
     })
     assert.equal(existsSync(file('postgres')), false)
+  })
+
+  test('clv and propagate need no data folder and make none', async () => {
+    const absent = file('absent')
+    const plain = (...args: string[]) => home.cli([...args, '--json'], { PERENNIAL_HOME: absent })
+    const [valued, spread, missing] = await inPairs(
+      [
+        [
+          'clv',
+          file('payments.csv'),
+          '--model',
+          'bg-nbd',
+          '--unit',
+          'day',
+          '--until',
+          '2026-03-01',
+          '--horizon',
+          '365',
+        ],
+        ['propagate', file('edges.csv'), file('values.csv')],
+        ['propagate', file('edges.csv'), file('payments.csv')],
+      ],
+      (args) => plain(...args),
+    )
+    assert.equal(valued?.code, 3, valued?.stderr)
+    const value = answerOf(valued, valuedFile)
+    assert.deepEqual(
+      [value.rows_in, value.people, value.model, value.fallback],
+      [5, 2, 'historic-rate', 'few_repeaters'],
+    )
+    assert.equal(spread?.code, 3, spread?.stderr)
+    const { people, edges_used, edges_refused, total_own, total_allocated } = answerOf(spread, propagated)
+    assert.deepEqual([edges_used, total_own, total_allocated], [3, 114, 114])
+    assert.deepEqual(
+      edges_refused.map(({ line, reason: refusal }) => [line, refusal]),
+      [
+        [5, 'later_claim'],
+        [6, 'cycle'],
+      ],
+    )
+    assert.deepEqual(
+      people.map(({ person: who, allocated, influenced }) => [who, allocated, influenced]),
+      [
+        ['A', 14.96, 104],
+        ['B', 19.84, 99],
+        ['C', 80, 0],
+        ['D', -0.8, 0],
+      ],
+    )
+    assert.equal(answerOf(missing, refused).error.code, 'wrong_columns')
+    assert.equal(existsSync(absent), false)
   })
 
   test('rfm-file needs no data folder and makes none', async () => {

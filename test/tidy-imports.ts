@@ -14,6 +14,19 @@ const PURE_PACKAGES = ['zod', 'temporal-polyfill', 'libphonenumber-js/max']
  * stands. A name that begins with `queries` may hold SQL.
  */
 export const FURTHER_FILES: Readonly<Record<string, string>> = {
+  'src/modules/value/numeric.ts': 'special functions that no kept package has: mathematics alone',
+  'src/modules/value/optimise.ts': 'maximum likelihood for every model: mathematics alone',
+  'src/modules/value/histories.ts': 'what every model of occasions is fitted to, equal people together',
+  'src/modules/value/nbd.ts': 'one model with its formulas; rules.ts chooses between them',
+  'src/modules/value/bg-nbd.ts': 'one model with its formulas; rules.ts chooses between them',
+  'src/modules/value/pareto-nbd.ts': 'one model with its formulas; rules.ts chooses between them',
+  'src/modules/value/gamma-gamma.ts': 'one model with its formulas; rules.ts chooses between them',
+  'src/modules/value/sbg.ts': 'one model with its formulas, for contracts',
+  'src/modules/value/purchases.ts': 'a plain list of payments as histories, for files that are in no brand',
+  'src/modules/value/plain-table.ts':
+    'a plain table from its payments to its values; rules.ts is what the brand uses too',
+  'src/modules/value/propagation.ts':
+    'which referrals count and how value is split over them; rules.ts is about occasions',
   'src/modules/intake/access.ts': 'who may send facts: keys and signed webhooks; actions.ts is about files',
   'src/modules/intake/access-routes.ts': 'keys and webhooks for the pages of settings; routes.ts is what facts come by',
   'src/modules/intake/facts.ts': 'facts by API; with the files of actions.ts it would be too long to read',
@@ -32,6 +45,21 @@ export const FURTHER_FILES: Readonly<Record<string, string>> = {
   'src/modules/customers/personal-files.ts': 'files of all facts about one person, for every module that has some',
   'src/modules/customers/personal-facts.ts': 'what all facts about one person share, for every module that has some',
 }
+
+/** Further files that are rules by another name: held to the rule for rules.ts, and rules.ts may import them. */
+const PURE_FURTHER = [
+  'numeric',
+  'optimise',
+  'histories',
+  'nbd',
+  'bg-nbd',
+  'pareto-nbd',
+  'gamma-gamma',
+  'sbg',
+  'purchases',
+  'plain-table',
+  'propagation',
+].map((name) => `src/modules/value/${name}.ts`)
 
 const declarations: readonly ModuleDeclaration[] = MODULES
 
@@ -114,7 +142,7 @@ export function pureRules(sources: readonly Source[]): Finding[] {
   const impure = importRule('pure-rules', (source, { specifier, target }) => {
     if (!isPure(source.file)) return undefined
     const allowed = target
-      ? PURE_PLATFORM.includes(target) || /\/(rules|schema)\.ts$/.test(target)
+      ? PURE_PLATFORM.includes(target) || PURE_FURTHER.includes(target) || /\/(rules|schema)\.ts$/.test(target)
       : PURE_PACKAGES.includes(specifier)
     return allowed ? undefined : `a rule decides from its arguments and may not import ${specifier}`
   })
@@ -134,7 +162,7 @@ export function pureRules(sources: readonly Source[]): Finding[] {
 }
 
 function isPure(file: string): boolean {
-  return /^src\/modules\/[^/]+\/rules\.ts$/.test(file) || PURE_PLATFORM.includes(file)
+  return /^src\/modules\/[^/]+\/rules\.ts$/.test(file) || PURE_PLATFORM.includes(file) || PURE_FURTHER.includes(file)
 }
 
 export function moduleFiles(files: readonly string[]): Finding[] {

@@ -17,6 +17,7 @@ import type { Brand, Installation } from '../platform/installation.ts'
 import { formatMinor } from '../platform/money.ts'
 import { isRefusal, refuse } from '../platform/refusal.ts'
 import { ACCESS_COMMANDS } from './api-keys.ts'
+import { clvCommand } from './clv.ts'
 import {
   AS_OF,
   type Command,
@@ -35,6 +36,7 @@ import { ERASURE_COMMANDS } from './erasure.ts'
 import { importCommand } from './import.ts'
 import { IMPORT_COMMANDS } from './imports.ts'
 import { PEOPLE_COMMANDS } from './people.ts'
+import { propagateCommand } from './propagate.ts'
 import { rfmFile } from './rfm-file.ts'
 import { signIn } from './sign-in.ts'
 import { USER_COMMANDS } from './users.ts'
@@ -339,6 +341,8 @@ export const COMMANDS: readonly Command[] = [
   depthCommand,
   rfmCommand,
   rfmFile,
+  clvCommand,
+  propagateCommand,
   ...PEOPLE_COMMANDS,
   ...ERASURE_COMMANDS,
   ...ACCESS_COMMANDS,

@@ -1,15 +1,7 @@
 import { compareKeys, scoreRfm } from '../modules/relationship/actions.ts'
-import {
-  RFM_SEGMENTS,
-  RFM_VALUE_GROUPS,
-  type ScoredCustomer,
-  type Transaction,
-} from '../modules/relationship/schema.ts'
-import { columnsOf, readNumber, readTime } from '../platform/fields.ts'
-import { type Refusal, refuse } from '../platform/refusal.ts'
-import { TableError, type TableFile } from '../platform/table.ts'
-import { openTable } from '../platform/table-file.ts'
+import { RFM_SEGMENTS, RFM_VALUE_GROUPS, type ScoredCustomer } from '../modules/relationship/schema.ts'
 import { type Answer, type Command, choice, EXIT, table, text, UsageError } from './command.ts'
+import { type PaymentRows, readPayments, wallClock } from './plain-tables.ts'
 
 /** RFM of a plain file, no database: for analysts, by the same rules. */
 export const rfmFile: Command = {
@@ -47,74 +39,17 @@ export const rfmFile: Command = {
       recencyUnit: choice('recency', values.recency, ['day', '24h']) ?? 'day',
       occasionUnit: choice('occasion', values.occasion, ['day', 'order']) ?? 'day',
     } as const
-    const read = await readTransactions(positionals[0] ?? '', asOf)
+    const read = await readPayments(positionals[0] ?? '', asOf)
     if ('refused' in read) return read
-    const { cuts, customers } = scoreRfm(read.transactions, options)
+    const { cuts, customers } = scoreRfm(read.payments, options)
     return answer(asOfText, options, read, cuts, customers)
   },
-}
-
-interface FileRows {
-  readonly rowsIn: number
-  readonly transactions: Transaction[]
-  readonly rejected: { line: number; reason: string }[]
-  readonly later: number
-}
-
-async function readTransactions(path: string, asOf: number): Promise<FileRows | Refusal> {
-  try {
-    return await readRows(path, await openTable(path), asOf)
-  } catch (error) {
-    const { code } = error as { code?: string }
-    if (!(error instanceof TableError) && !code) throw error
-    const reason = error instanceof TableError ? error.message : `it cannot be read (${code}).`
-    const remedy = 'Give a table with the columns customer, date, amount.'
-    return refuse('invalid', 'unreadable_table', `${path}: ${reason}`, remedy)
-  }
-}
-
-async function readRows(path: string, file: TableFile, asOf: number): Promise<FileRows | Refusal> {
-  const columns = columnsOf(file.header, { customer: ['customer', 'customer_id'], date: ['date'], amount: ['amount'] })
-  const missing = Object.entries(columns).filter(([, index]) => index < 0)
-  if (missing.length > 0) {
-    file.close()
-    return refuse(
-      'invalid',
-      'wrong_columns',
-      `${path} has no column ${missing.map(([name]) => name).join(', ')}.`,
-      'It needs customer, date, amount.',
-    )
-  }
-  const transactions: Transaction[] = []
-  const rejected: { line: number; reason: string }[] = []
-  let [rowsIn, later] = [0, 0]
-  for await (const batch of file.batches) {
-    for (const { line, fields } of batch) {
-      rowsIn += 1
-      const customer = fields[columns.customer ?? -1]?.trim() ?? ''
-      const at = wallClock(fields[columns.date ?? -1]?.trim() ?? '')
-      const amount = readNumber(fields[columns.amount ?? -1]?.trim() ?? '')
-      if (!customer) rejected.push({ line, reason: 'missing_customer' })
-      else if (at === undefined) rejected.push({ line, reason: 'bad_time' })
-      else if (amount === undefined) rejected.push({ line, reason: 'bad_number' })
-      else if (at > asOf) later += 1
-      else transactions.push({ customer, at, amount: Number(amount) })
-    }
-  }
-  return { rowsIn, transactions, rejected, later }
-}
-
-/** Wall-clock milliseconds: a plain file has no zone, and days are counted as it writes them. */
-function wallClock(content: string): number | undefined {
-  const time = readTime(content, 'ymd')
-  if (!time) return undefined
-  return Date.parse('instant' in time ? time.instant.replace(' ', 'T') : `${time.local.replace(' ', 'T')}Z`)
 }
 
 function answer(
   asOf: string,
   options: { ties: string; recencyUnit: string; occasionUnit: string },
-  read: FileRows,
+  read: PaymentRows,
   cuts: Record<string, number[]>,
   customers: ScoredCustomer[],
 ): Answer {

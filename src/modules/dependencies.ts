@@ -10,7 +10,11 @@ export const MODULES = [
   { name: 'interactions', knows: ['audit', 'brand', 'intake', 'customers'] },
   { name: 'commerce', knows: ['audit', 'brand', 'intake', 'customers'] },
   { name: 'relationship', knows: ['audit', 'brand', 'intake', 'customers', 'interactions', 'commerce'] },
-  { name: 'analytics', knows: ['audit', 'brand', 'intake', 'customers', 'interactions', 'commerce', 'relationship'] },
+  { name: 'value', knows: ['audit', 'brand', 'intake', 'customers', 'interactions', 'commerce', 'relationship'] },
+  {
+    name: 'analytics',
+    knows: ['audit', 'brand', 'intake', 'customers', 'interactions', 'commerce', 'relationship', 'value'],
+  },
 ] as const satisfies readonly ModuleDeclaration[]
 
 export interface ModuleDeclaration {

@@ -1,0 +1,6 @@
+import { test } from 'node:test'
+import { assertCoverage } from '../../../test/coverage.ts'
+
+test('the interval of a cohort holds what it brings as often as promised (2,000 cohorts)', (t) => {
+  assertCoverage(t, 2000, 1000)
+})
