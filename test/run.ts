@@ -53,6 +53,9 @@ const files = globSync(`${FOLDERS}/**/*.test.ts`, { cwd: root, exclude: (name) =
   .sort()
 
 const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
+/** What each file took, for whoever wants the suite to stay fast. */
+const seconds = new Map<string, number>()
+const SLOWEST_SHOWN = 12
 try {
   if (files.length === 0) console.log(`No test file matches ${filters.join(' ') || 'at all'}.`)
   else await runAll()
@@ -66,6 +69,9 @@ if (interrupted.signal.aborted) {
   console.log('Interrupted.')
   process.exit(130)
 }
+const slowest = [...seconds].sort(([, one], [, other]) => other - one).slice(0, SLOWEST_SHOWN)
+if (seconds.size > 0)
+  for (const [file, took] of slowest) console.log(`${took.toFixed(0).padStart(5)} s  ${file}`)
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
 process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0)
 
@@ -105,7 +111,11 @@ async function runFiles(server: TestServer, chosen: string[]): Promise<void> {
   })
   stream.on('test:summary', (summary) => {
     // One summary for each file and, without a file, one for the whole run.
-    if (summary.file !== undefined) return
+    if (summary.file !== undefined) {
+      const file = summary.file.slice(root.length + 1)
+      seconds.set(file, (seconds.get(file) ?? 0) + summary.duration_ms / 1000)
+      return
+    }
     const { tests, passed, skipped, todo } = summary.counts
     const failed = tests - passed - skipped - todo
     counts.passed += passed
