@@ -5,6 +5,7 @@ import { writeInteractions } from './interactions.ts'
 import { writeCounterOrders, writeOrders } from './orders.ts'
 import { type Club, personOf, writeRecords, writeRelations } from './people.ts'
 import { writeReferrals } from './referrals.ts'
+import { writeTags } from './tags.ts'
 
 /** Every file of the club with its columns, in the order in which they are imported: who is one person comes first. */
 const COLUMNS = {
@@ -21,6 +22,7 @@ const COLUMNS = {
   consents: 'external_id,external_userid,openid,purpose,channel,state,occurred_at,evidence',
   referral_claims:
     'external_id,referrer_own_id,referrer_external_userid,referrer_phone,invitee_external_userid,invitee_phone,occurred_at,campaign',
+  tags: 'external_id,own_id,external_userid,tag,group,strength,occurred_at,removed_at',
 } as const
 
 export type FileName = keyof typeof COLUMNS
@@ -88,5 +90,6 @@ function writePerson(files: Files, club: Club, number: number): void {
   writeRelations(files, club, person)
   writeInteractions(files, club, person, writeOrders(files, club, person))
   writeReferrals(files, club, person)
+  writeTags(files, club, person)
   writeCounterOrders(files, club, number)
 }

@@ -79,6 +79,10 @@ test('the demo brand has people at every depth, who move, lapse, and were told o
        (select count(*)::int from commerce.published_spreads) as spreads,
        (select count(*)::int from interactions.reviews where rating < 3) as bad_reviews,
        (select count(*)::int from customers.consents where state = 'withdrawn') as withdrawn,
+       (select count(*)::int from tags.published_tags where lapses_at < $1) as tags_ended,
+       (select count(*)::int from tags.published_tags where lapses_at > $1) as tags_fading,
+       (select count(*)::int from (
+         select from tags.published_tags where lapses_at is null group by person_id having count(*) > 2) p) as tagged_often,
        (select count(*)::int from customers.published_people where person_id <> identity_id) as merged`,
     NOW,
   )

@@ -8,6 +8,7 @@ import type { Database } from '../src/platform/db.ts'
 import type { Installation } from '../src/platform/installation.ts'
 import { isRefusal, type Refusal } from '../src/platform/refusal.ts'
 import { FILE_NAMES, type FileName, writeClub } from './files.ts'
+import { makeTags } from './tags.ts'
 
 /** What `npm start` begins with: some 20 s of processor, where 20,000 people take 37 and a start may not take half a minute. */
 export const PEOPLE_AT_START = 10_000
@@ -44,6 +45,7 @@ const IMPORTS: Readonly<
   reviews: { mapping: 'reviews', source: 'shop', options: SHOP },
   consents: { mapping: 'consents', source: 'wecom', options: WECHAT },
   referral_claims: { mapping: 'referral_claims', source: 'shop', options: { ...WECHAT, ...SHOP } },
+  tags: { mapping: 'tags', source: 'wecom', options: { ...WECHAT, ...SHOP } },
 }
 
 /** Who is one person comes first: what they did finds them then. */
@@ -78,6 +80,7 @@ export async function importClub(
       }
       return reports
     }
+    await makeTags(database, now)
     const records = await take(RECORDS)
     if (isRefusal(records)) return records
     // Beside each other, on two cores: neither writes a table of the other's facts.

@@ -598,6 +598,71 @@ export interface RelationshipStanding {
   net_paid_minor: number | null
 }
 
+export interface TagsAssignments {
+  person_id: number
+  assignment_id: number
+  identity_id: number
+  tag_id: number
+  source: string
+  origin: string | null
+  strength: number
+  given_at: Date
+  given_by: string | null
+  edit_id: number | null
+  lapses_at: Date | null
+  ends_at: Date | null
+  removed_at: Date | null
+  removed_by: string | null
+  removed_edit_id: number | null
+  recorded_at: Date
+}
+
+export interface TagsEdits {
+  edit_id: GeneratedAlways<number>
+  tag_id: number
+  verb: string
+  people: number
+  done_at: Date
+  done_by: string
+  done_by_id: string | null
+  undone_at: Date | null
+  undone_by: string | null
+}
+
+export interface TagsGroups {
+  group_id: GeneratedAlways<number>
+  name: string
+  external_id: string | null
+}
+
+export interface TagsPublishedTags {
+  person_id: number
+  tag: string
+  source: string
+  strength: number | null
+  given_at: Date
+  lapses_at: Date | null
+}
+
+export interface TagsRules {
+  tag_id: number
+  segment: string
+  set_at: Date
+}
+
+export interface TagsTags {
+  tag_id: GeneratedAlways<number>
+  group_id: number | null
+  name: string
+  description: string | null
+  life_days: number | null
+  half_life_days: number | null
+  archived_at: Date | null
+  external_id: string | null
+  sync_direction: string | null
+  created_at: Date
+}
+
 /** Tables and views of a brand database. */
 export interface DB {
   'audit.entries': AuditEntries
@@ -663,4 +728,10 @@ export interface DB {
   'relationship.published_standing': RelationshipPublishedStanding
   'relationship.rfm_cuts': RelationshipRfmCuts
   'relationship.standing': RelationshipStanding
+  'tags.assignments': TagsAssignments
+  'tags.edits': TagsEdits
+  'tags.groups': TagsGroups
+  'tags.published_tags': TagsPublishedTags
+  'tags.rules': TagsRules
+  'tags.tags': TagsTags
 }

@@ -557,7 +557,7 @@ create table intake.inbox (
   version numeric,
   retracted_at timestamp with time zone,
   constraint inbox_pkey PRIMARY KEY (external_id, kind, source),
-  constraint inbox_kind_check CHECK ((kind = ANY (ARRAY['order'::text, 'connection'::text, 'person'::text, 'membership'::text, 'interaction'::text, 'review'::text, 'consent'::text, 'referral_claim'::text])))
+  constraint inbox_kind_check CHECK ((kind = ANY (ARRAY['order'::text, 'connection'::text, 'person'::text, 'membership'::text, 'interaction'::text, 'review'::text, 'consent'::text, 'referral_claim'::text, 'tag'::text])))
 );
 CREATE INDEX inbox_by_fact ON intake.inbox USING btree (fact_id);
 CREATE INDEX inbox_by_import ON intake.inbox USING brin (import_id);
@@ -824,3 +824,99 @@ begin
   return null;
 end
 $function$;
+
+-- tags ---------------------------------------------------------------------------------------------------------------
+create schema tags;
+
+create table tags.assignments (
+  person_id bigint not null,
+  assignment_id bigint not null,
+  identity_id bigint not null,
+  tag_id bigint not null,
+  source text not null,
+  origin text,
+  strength double precision not null,
+  given_at timestamp with time zone not null,
+  given_by text,
+  edit_id bigint,
+  lapses_at timestamp with time zone,
+  ends_at timestamp with time zone,
+  removed_at timestamp with time zone,
+  removed_by text,
+  removed_edit_id bigint,
+  recorded_at timestamp with time zone not null,
+  constraint assignments_pkey PRIMARY KEY (person_id, assignment_id),
+  constraint assignments_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES tags.tags(tag_id),
+  constraint assignments_check CHECK ((ends_at >= given_at)),
+  constraint assignments_source_check CHECK ((source = ANY (ARRAY['manual'::text, 'rule'::text, 'import'::text, 'wecom'::text]))),
+  constraint assignments_strength_check CHECK (((strength > (0)::double precision) AND (strength <= (1)::double precision)))
+);
+CREATE INDEX assignments_by_edit ON tags.assignments USING btree (edit_id) WHERE (edit_id IS NOT NULL);
+CREATE INDEX assignments_by_id ON tags.assignments USING btree (assignment_id);
+CREATE INDEX assignments_by_removal ON tags.assignments USING btree (removed_edit_id) WHERE (removed_edit_id IS NOT NULL);
+CREATE INDEX assignments_by_tag ON tags.assignments USING btree (tag_id, person_id) INCLUDE (given_at, lapses_at, ends_at, removed_at);
+
+create table tags.edits (
+  edit_id bigint generated always as identity not null,
+  tag_id bigint not null,
+  verb text not null,
+  people integer not null,
+  done_at timestamp with time zone not null,
+  done_by text not null,
+  done_by_id text,
+  undone_at timestamp with time zone,
+  undone_by text,
+  constraint edits_pkey PRIMARY KEY (edit_id),
+  constraint edits_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES tags.tags(tag_id) ON DELETE CASCADE,
+  constraint edits_verb_check CHECK ((verb = ANY (ARRAY['give'::text, 'take'::text])))
+);
+CREATE INDEX edits_by_tag ON tags.edits USING btree (tag_id);
+
+create table tags.groups (
+  group_id bigint generated always as identity not null,
+  name text not null,
+  external_id text,
+  constraint groups_pkey PRIMARY KEY (group_id)
+);
+CREATE UNIQUE INDEX groups_by_name ON tags.groups USING btree (lower(name));
+
+-- Its columns:
+--   person_id bigint
+--   tag text
+--   source text
+--   strength real
+--   given_at timestamp with time zone
+--   lapses_at timestamp with time zone
+create view tags.published_tags as
+  select a.person_id, t.name as tag, a.source, a.strength::real as strength, a.given_at,
+    least(a.lapses_at, a.ends_at, a.removed_at) as lapses_at
+  from tags.assignments a join tags.tags t using (tag_id);
+
+create table tags.rules (
+  tag_id bigint not null,
+  segment text not null,
+  set_at timestamp with time zone not null,
+  constraint rules_pkey PRIMARY KEY (tag_id),
+  constraint rules_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES tags.tags(tag_id) ON DELETE CASCADE
+);
+
+create table tags.tags (
+  tag_id bigint generated always as identity not null,
+  group_id bigint,
+  name text not null,
+  description text,
+  life_days integer,
+  half_life_days integer,
+  archived_at timestamp with time zone,
+  external_id text,
+  sync_direction text,
+  created_at timestamp with time zone not null,
+  constraint tags_pkey PRIMARY KEY (tag_id),
+  constraint tags_group_id_fkey FOREIGN KEY (group_id) REFERENCES tags.groups(group_id),
+  constraint tags_check CHECK (((life_days IS NULL) OR (half_life_days IS NULL))),
+  constraint tags_half_life_days_check CHECK ((half_life_days > 0)),
+  constraint tags_life_days_check CHECK ((life_days > 0)),
+  constraint tags_sync_direction_check CHECK ((sync_direction = ANY (ARRAY['in'::text, 'out'::text, 'both'::text])))
+);
+CREATE INDEX tags_by_group ON tags.tags USING btree (group_id);
+CREATE UNIQUE INDEX tags_by_name ON tags.tags USING btree (lower(name));

@@ -247,6 +247,34 @@ const madeDemo = z.object({
     z.object({ file_name: z.string(), kind: z.string(), source: z.string(), rows_in: count, rows_rejected: count }),
   ),
 })
+const listedTags = z.object({
+  as_of: z.iso.datetime(),
+  groups: z.array(z.object({ group_id: count, name: z.string(), tags: count })),
+  tags: z.array(
+    z.object({
+      tag_id: count,
+      name: z.string(),
+      group_id: count.nullable(),
+      group: z.string().nullable(),
+      description: z.string().nullable(),
+      life_days: count.nullable(),
+      half_life_days: count.nullable(),
+      rule_segment: z.string().nullable(),
+      archived_at: z.iso.datetime().nullable(),
+      people: count,
+    }),
+  ),
+})
+const tagEdited = z.object({
+  edit_id: count,
+  tag_id: count,
+  verb: z.enum(['give', 'take']),
+  asked: count,
+  changed: count,
+  unchanged: count,
+  kept_by_rule: count,
+})
+const tagUndone = z.object({ edit_id: count, restored: count, left_alone: count })
 const used = z.object({ brand: z.string(), name: z.string() })
 const link = z.object({ url: z.url(), valid_minutes: count })
 const refused = z.object({
@@ -297,6 +325,10 @@ const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   merge: decided,
   split: decided,
   withdraw: decided,
+  tags: listedTags,
+  'tag-give': tagEdited,
+  'tag-take': tagEdited,
+  'tag-undo': tagUndone,
   export: exported,
   erase: erased,
   'api-key-create': madeKey,
@@ -381,6 +413,9 @@ suite('the command line', () => {
       ['withdraw', 'C7'],
       ['withdraw', ''],
       ['undo', 'C7'],
+      ['tag-give', 'VIP'],
+      ['tag-give', 'VIP', 'C7', '--strength', '2'],
+      ['tag-undo', 'VIP'],
       ['api-key-create', 'till'],
       ['api-key-create', 'till', '--scope', 'everything'],
       ['webhook-revoke', 'my-shop'],
@@ -638,6 +673,37 @@ suite('the command line', () => {
     )
     assert.equal(answerOf(again, refused).error.code, 'no_such_claim')
     assert.equal(answerOf(alone, refused).error.code, 'no_such_person')
+  })
+
+  test('tags come from a file; by hand they are given, taken and put back', async () => {
+    const answer = async <Schema extends z.ZodType>(schema: Schema, ...args: string[]) => {
+      const said = await cli(...args, '--json')
+      assert.equal(said.code, 0, said.stderr)
+      return answerOf(said, schema)
+    }
+    await writeFile(
+      file('tags.csv'),
+      'customer_id,tag,group,occurred_at\nC7,送礼,场景,2026-05-01\nC8,投诉,,2026-05-02\n',
+    )
+    const report = await answer(imported, 'import', file('tags.csv'), '--option', 'own_id_source=orders')
+    assert.deepEqual([report.kind, report.guess?.mapping.kind, report.rows_stored], ['tags', 'tags', 2])
+    const people = async () =>
+      (await answer(listedTags, 'tags')).tags.map(({ name, group, people: having }) => [name, group, having])
+    assert.deepEqual(await people(), [
+      ['送礼', '场景', 1],
+      ['投诉', null, 1],
+    ])
+    const given = await answer(tagEdited, 'tag-give', '送礼', 'C8', '--strength', '0.5')
+    assert.deepEqual([given.verb, given.asked, given.changed], ['give', 1, 1])
+    const taken = await answer(tagEdited, 'tag-take', '送礼', 'C7')
+    assert.deepEqual([taken.verb, taken.changed], ['take', 1])
+    assert.deepEqual((await people())[0], ['送礼', '场景', 1])
+    const undoing = ['tag-undo', String(taken.edit_id)] as const
+    assert.deepEqual(await answer(tagUndone, ...undoing), { edit_id: taken.edit_id, restored: 1, left_alone: 0 })
+    assert.deepEqual((await people())[0], ['送礼', '场景', 2])
+    const [again, unknown] = await inPairs([[...undoing], ['tag-give', 'VIP', 'C7']], (args) => cli(...args, '--json'))
+    assert.equal(answerOf(again, refused).error.code, 'already_undone')
+    assert.equal(answerOf(unknown, refused).error.code, 'no_such_tag')
   })
 
   test('the demo brand is made and made anew, beside the brand that is current', async () => {

@@ -26,6 +26,7 @@ const SHORT_SET_ON_15 = [
   /^src\/platform\/migrate.*\.db\.test\.ts$/,
   /^src\/modules\/intake\/(beside|facts|pending|versions)\.db\.test\.ts$/,
   /^src\/modules\/commerce\/(import|refunds|spreads|versions)\.db\.test\.ts$/,
+  /^src\/modules\/tags\/routes\.db\.test\.ts$/,
   /^src\/modules\/customers\/people\.db\.test\.ts$/,
   /^src\/modules\/relationship\/(advocate|depth|lapse|migration|people|rfm)\.db\.test\.ts$/,
   /^src\/modules\/analytics\/.*\.db\.test\.ts$/,
@@ -70,8 +71,7 @@ if (interrupted.signal.aborted) {
   process.exit(130)
 }
 const slowest = [...seconds].sort(([, one], [, other]) => other - one).slice(0, SLOWEST_SHOWN)
-if (seconds.size > 0)
-  for (const [file, took] of slowest) console.log(`${took.toFixed(0).padStart(5)} s  ${file}`)
+if (seconds.size > 0) for (const [file, took] of slowest) console.log(`${took.toFixed(0).padStart(5)} s  ${file}`)
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
 process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0)
 

@@ -149,6 +149,8 @@ export interface PeopleSearch {
   fan_tier?: FanTier
   lapsing_days?: number
   buyers?: boolean
+  /** The number of a tag. */
+  tag?: number
   person?: number
 }
 
@@ -162,6 +164,7 @@ export function readPeopleSearch(raw: Record<string, unknown>): PeopleSearch {
     fan_tier: FAN_TIERS.find((tier) => tier === raw.fan_tier),
     lapsing_days: whole(raw.lapsing_days, 1, 366),
     buyers: yesOrNo(raw.buyers),
+    tag: whole(raw.tag, 1, Number.MAX_SAFE_INTEGER),
     person: whole(raw.person, 1, Number.MAX_SAFE_INTEGER),
   })
 }

@@ -5,8 +5,10 @@ import {
   briefQuery,
   mergeReviewQuery,
   personQuery,
+  personTagsQuery,
   segmentMatrixQuery,
   sessionQuery,
+  tagsQuery,
   timelineQuery,
 } from './api/queries.ts'
 import { PageProblem } from './pages/shell/PageProblem.tsx'
@@ -53,6 +55,16 @@ const reviewRoute = createRoute({
   component: lazyRouteComponent(() => import('./pages/people/route.tsx'), 'ReviewRoute'),
 })
 
+const tagsRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/people/tags',
+  loader: () => {
+    void queryClient.prefetchQuery(brandQuery)
+    void queryClient.prefetchQuery(tagsQuery)
+  },
+  component: lazyRouteComponent(() => import('./pages/people/route.tsx'), 'TagsRoute'),
+})
+
 const personRoute = createRoute({
   getParentRoute: () => shellRoute,
   path: '/people/$person_id',
@@ -63,6 +75,7 @@ const personRoute = createRoute({
   loader: ({ params }) => {
     void queryClient.prefetchQuery(brandQuery)
     void queryClient.prefetchQuery(personQuery(params.person_id, undefined))
+    void queryClient.prefetchQuery(personTagsQuery(params.person_id, undefined))
     void queryClient.prefetchInfiniteQuery(timelineQuery(params.person_id))
   },
   component: lazyRouteComponent(() => import('./pages/people/route.tsx'), 'PersonRoute'),
@@ -105,7 +118,15 @@ const acceptRoute = createRoute({
 
 export const router = createRouter({
   routeTree: rootRoute.addChildren([
-    shellRoute.addChildren([todayRoute, peopleRoute, reviewRoute, personRoute, relationshipRoute, segmentsRoute]),
+    shellRoute.addChildren([
+      todayRoute,
+      peopleRoute,
+      reviewRoute,
+      tagsRoute,
+      personRoute,
+      relationshipRoute,
+      segmentsRoute,
+    ]),
     signInRoute,
     acceptRoute,
   ]),

@@ -62,6 +62,16 @@ async function known({ desk }: Hands) {
   return { lin, wu }
 }
 
+async function tagFor({ ask }: Hands, name: string): Promise<number> {
+  const { tag_id } = await ask({ path: '/api/v1/tags', body: { name } })
+  return Number(tag_id)
+}
+
+async function editOf(hands: Hands, name: string) {
+  const { lin, wu } = await known(hands)
+  return { verb: 'give', tag_id: await tagFor(hands, name), person_ids: [lin.person_id, wu.person_id] }
+}
+
 async function merged(hands: Hands) {
   const { lin, wu } = await known(hands)
   return hands.ask({ path: '/api/v1/merges', body: { person_ids: [lin.person_id, wu.person_id] } })
@@ -208,6 +218,72 @@ const RECIPES: Record<string, { operation: string; fields?: string[]; call: (han
       await desk.post({ ...order, customer_id: 'lin' })
       const { people } = (await ask({ path: '/api/v1/people', method: 'GET' })) as { people: { person_id: number }[] }
       return { path: `/api/v1/people/${people[0]?.person_id}/export`, method: 'GET' }
+    },
+  },
+  'POST /api/v1/tag-groups': {
+    operation: 'tag_group_create',
+    fields: ['name'],
+    call: async () => ({ path: '/api/v1/tag-groups', body: { name: `Of ${NAME}` } }),
+  },
+  'PATCH /api/v1/tag-groups/:group_id': {
+    operation: 'tag_group_change',
+    fields: ['name'],
+    call: async ({ ask }) => {
+      const { group_id } = await ask({ path: '/api/v1/tag-groups', body: { name: 'Old' } })
+      return { path: `/api/v1/tag-groups/${group_id}`, method: 'PATCH', body: { name: `With ${NAME}` } }
+    },
+  },
+  'DELETE /api/v1/tag-groups/:group_id': {
+    operation: 'tag_group_delete',
+    call: async ({ ask }) => {
+      const { group_id } = await ask({ path: '/api/v1/tag-groups', body: { name: 'Gone' } })
+      return { path: `/api/v1/tag-groups/${group_id}`, method: 'DELETE' }
+    },
+  },
+  'POST /api/v1/tags': {
+    operation: 'tag_create',
+    fields: ['name', 'description'],
+    call: async () => ({ path: '/api/v1/tags', body: { name: 'VIP', description: `As ${NAME} said` } }),
+  },
+  'PATCH /api/v1/tags/:tag_id': {
+    operation: 'tag_change',
+    fields: ['name'],
+    call: async (hands) => ({
+      path: `/api/v1/tags/${await tagFor(hands, 'before')}`,
+      method: 'PATCH',
+      body: { name: `After ${NAME}` },
+    }),
+  },
+  'DELETE /api/v1/tags/:tag_id': {
+    operation: 'tag_delete',
+    call: async (hands) => ({ path: `/api/v1/tags/${await tagFor(hands, 'short-lived')}`, method: 'DELETE' }),
+  },
+  'POST /api/v1/people/:person_id/tags': {
+    operation: 'tag_give',
+    fields: ['tag', 'strength'],
+    call: async (hands) => {
+      const { lin } = await known(hands)
+      return { path: `/api/v1/people/${lin.person_id}/tags`, body: { tag_id: await tagFor(hands, 'given') } }
+    },
+  },
+  'DELETE /api/v1/people/:person_id/tags/:tag_id': {
+    operation: 'tag_take',
+    fields: ['tag'],
+    call: async (hands) => {
+      const { lin } = await known(hands)
+      return { path: `/api/v1/people/${lin.person_id}/tags/${await tagFor(hands, 'taken')}`, method: 'DELETE' }
+    },
+  },
+  'POST /api/v1/tag-edits': {
+    operation: 'tag_give',
+    fields: ['tag', 'strength'],
+    call: async (hands) => ({ path: '/api/v1/tag-edits', body: await editOf(hands, 'of two') }),
+  },
+  'POST /api/v1/tag-edits/:edit_id/undo': {
+    operation: 'tag_undo',
+    call: async (hands) => {
+      const { edit_id } = await hands.ask({ path: '/api/v1/tag-edits', body: await editOf(hands, 'undone') })
+      return { path: `/api/v1/tag-edits/${edit_id}/undo`, body: {} }
     },
   },
   'POST /api/v1/merges': {

@@ -2,6 +2,7 @@ import { followIdentities as followOrders } from '../modules/commerce/actions.ts
 import { reapplyErasures, refreshAgedPhones } from '../modules/customers/actions.ts'
 import { followIdentities as followInteractions } from '../modules/interactions/actions.ts'
 import { refreshLapsed, refreshStanding } from '../modules/relationship/actions.ts'
+import { followIdentities as followTags } from '../modules/tags/actions.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/db.ts'
 import { ERASERS } from './erasers.ts'
@@ -23,6 +24,7 @@ export async function catchUp(database: Database, clock: Clock, cutsKeptMs = 0):
     withoutErased.add(database)
   }
   await refreshAgedPhones(database, clock)
+  await followTags(database, clock)
   await followOrders(database, clock)
   await followInteractions(database, clock)
   const changed = await refreshStanding(database, clock, cutsKeptMs)

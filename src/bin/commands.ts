@@ -39,6 +39,7 @@ import { PEOPLE_COMMANDS } from './people.ts'
 import { propagateCommand } from './propagate.ts'
 import { rfmFile } from './rfm-file.ts'
 import { signIn } from './sign-in.ts'
+import { TAG_COMMANDS } from './tags.ts'
 import { USER_COMMANDS } from './users.ts'
 
 const briefCommand: Command = {
@@ -344,6 +345,7 @@ export const COMMANDS: readonly Command[] = [
   clvCommand,
   propagateCommand,
   ...PEOPLE_COMMANDS,
+  ...TAG_COMMANDS,
   ...ERASURE_COMMANDS,
   ...ACCESS_COMMANDS,
   ...USER_COMMANDS,

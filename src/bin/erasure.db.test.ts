@@ -56,6 +56,7 @@ const LIN = [
     rating: 5,
     occurred_at: at,
   },
+  { kind: 'tag', external_id: 't1', identity: own('lin-7731'), tag: 'collector', occurred_at: at },
 ]
 const LIN_AND_OTHERS = [
   {
@@ -72,6 +73,7 @@ const LIN_AND_OTHERS = [
 const OTHERS = [
   { kind: 'order', external_id: 'o9', customer_id: 'wu-1', paid_at: at, lines: [{ item: 'W1', amount: 70 }] },
   { kind: 'interaction', external_id: 'i9', identity: own('wu-1'), type: 'cart', occurred_at: at },
+  { kind: 'tag', external_id: 't9', identity: own('wu-1'), tag: 'collector', occurred_at: at },
 ]
 
 async function start(t: TestContext) {
@@ -181,7 +183,7 @@ test('who was erased is refused at every intake; the same fact without them is n
   assert.deepEqual(await post(LIN_AND_OTHERS), ['erased', 'erased', 'erased'])
   assert.deepEqual(await post([{ ...LIN[1], customer_id: undefined }]), ['corrected'])
   assert.deepEqual(await post([{ ...LIN[4], identity: { kind: 'phone', value: '+86 139-0273-8164' } }]), ['erased'])
-  assert.deepEqual(await post(OTHERS), ['known', 'known'])
+  assert.deepEqual(await post(OTHERS), ['known', 'known', 'known'])
 
   const path = join(folder, 'file.csv')
   const command = { path, options: {}, dryRun: false, rejectsFolder: folder, runsFolder: join(folder, 'runs') }

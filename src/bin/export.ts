@@ -8,6 +8,7 @@ import { exportCustomer } from '../modules/customers/actions.ts'
 import type { PersonRows } from '../modules/intake/actions.ts'
 import { exportInteractions } from '../modules/interactions/actions.ts'
 import { exportStanding } from '../modules/relationship/actions.ts'
+import { exportTags } from '../modules/tags/actions.ts'
 import { type Actor, actorOf } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database, Sql } from '../platform/db.ts'
@@ -16,6 +17,7 @@ import { isRefusal } from '../platform/refusal.ts'
 
 const EXPORTERS: Readonly<Record<string, (db: Sql, personId: number) => Promise<PersonRows>>> = {
   customers: exportCustomer,
+  tags: exportTags,
   interactions: exportInteractions,
   commerce: exportOrders,
   relationship: exportStanding,

@@ -125,6 +125,35 @@ test('a file of each kind is stored as the API would store its rows', async (t) 
   assert.deepEqual(await read('customers.referral_claims', 'value, campaign, claimed_at'), [
     ['+8613900002222', '春', '2026-03-04T16:00:00Z'],
   ])
+  const tags = await feed(
+    'tags',
+    [
+      '会员编号,标签,分组,强度,打标时间,移除时间',
+      'u1,送礼,场景,0.5,2026-03-05,',
+      'u2, 送礼 ,别处,,2026-03-05 10:00,2026-04-05 10:00',
+      'u1,VIP,,1,2026-03-05,',
+      'u2,vip,,,2026-03-05,2026-03-04',
+      'u2,vip,,1.5,2026-03-05,',
+      'u2,vip,,much,2026-03-05,',
+      'u2,,,,2026-03-05,',
+      ',vip,,,2026-03-05,',
+      'u2,vip,,,2027-03-05,',
+    ],
+    shop,
+  )
+  assert.deepEqual(tags.rejected_by_reason, {
+    ended_before_begun: 1,
+    bad_value: 1,
+    bad_number: 1,
+    missing_field: 1,
+    missing_identity: 1,
+    future_time: 1,
+  })
+  assert.deepEqual(await read('tags.published_tags', 'value, tag, t.source, strength, given_at, lapses_at'), [
+    ['u1', 'VIP', 'import', 1, '2026-03-04T16:00:00Z', null],
+    ['u1', '送礼', 'import', 0.5, '2026-03-04T16:00:00Z', null],
+    ['u2', '送礼', 'import', 1, '2026-03-05T02:00:00Z', '2026-04-05T02:00:00Z'],
+  ])
 })
 
 test('bad rows are rejected, each with its reason, and the rest is stored', async (t) => {

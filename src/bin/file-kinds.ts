@@ -3,6 +3,7 @@ import { CONNECTIONS, CONSENTS, MEMBERSHIPS, PEOPLE, REFERRAL_CLAIMS } from '../
 import { type ImportCommand, type ImportKind, importFile, loadMapping } from '../modules/intake/actions.ts'
 import type { ImportReport } from '../modules/intake/schema.ts'
 import { INTERACTIONS, REVIEWS } from '../modules/interactions/actions.ts'
+import { TAGS } from '../modules/tags/actions.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
@@ -26,6 +27,7 @@ export const FILE_KINDS = [
   fileKind(REVIEWS),
   fileKind(CONSENTS),
   fileKind(REFERRAL_CLAIMS),
+  fileKind(TAGS),
 ]
 
 export const MAPPING_FOLDERS = [...new Set(FILE_KINDS.map(({ mappingsFolder }) => mappingsFolder))]

@@ -16,6 +16,8 @@ const TABLE: Record<string, string> = {
   'people:export': '   x     x    -       -       -          -',
   'people:merge': '    x     x    -       -       -          -',
   'people:erase': '    x     x    -       -       -          -',
+  'tags:write': '      x     x    x       -       -          -',
+  'tags:manage': '     x     x    -       -       -          -',
   'users:manage': '    x     x    -       -       -          -',
   'audit:read': '      x     x    -       -       -          -',
   'settings:read': '   x     x    x       x       x          x',

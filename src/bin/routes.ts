@@ -15,6 +15,8 @@ import type { FactKinds } from '../modules/intake/actions.ts'
 import { type IntakeDeps, registerIntakeRoutes } from '../modules/intake/routes.ts'
 import { INTERACTION_FACTS, REVIEW_FACTS } from '../modules/interactions/actions.ts'
 import { registerRelationshipRoutes } from '../modules/relationship/routes.ts'
+import { TAG_FACTS } from '../modules/tags/actions.ts'
+import { registerTagsRoutes, type TagsDeps } from '../modules/tags/routes.ts'
 import type { Http } from '../platform/http.ts'
 import { registerExportRoutes } from './export.ts'
 
@@ -28,14 +30,16 @@ export const FACT_KINDS: FactKinds = {
   review: REVIEW_FACTS,
   consent: CONSENT_FACTS,
   referral_claim: REFERRAL_CLAIM_FACTS,
+  tag: TAG_FACTS,
 }
 
-export type RouteDeps = AnalyticsDeps & BrandDeps & CustomersDeps & Omit<IntakeDeps, 'kinds'>
+export type RouteDeps = AnalyticsDeps & BrandDeps & CustomersDeps & Omit<IntakeDeps, 'kinds'> & TagsDeps
 
 /** Every module's routes: what the server serves and what the OpenAPI document describes. */
 export function registerRoutes(app: Http, deps: RouteDeps): void {
   registerIntakeRoutes(app, { ...deps, kinds: FACT_KINDS })
   registerCustomersRoutes(app, deps)
+  registerTagsRoutes(app, deps)
   registerCommerceRoutes(app, deps)
   registerRelationshipRoutes(app, deps)
   registerAnalyticsRoutes(app, deps)

@@ -7,13 +7,14 @@ export const MODULES = [
   { name: 'brand', knows: ['audit'] },
   { name: 'intake', knows: ['audit', 'brand'] },
   { name: 'customers', knows: ['audit', 'brand', 'intake'] },
+  { name: 'tags', knows: ['audit', 'brand', 'intake', 'customers'] },
   { name: 'interactions', knows: ['audit', 'brand', 'intake', 'customers'] },
   { name: 'commerce', knows: ['audit', 'brand', 'intake', 'customers'] },
-  { name: 'relationship', knows: ['audit', 'brand', 'intake', 'customers', 'interactions', 'commerce'] },
+  { name: 'relationship', knows: ['audit', 'brand', 'intake', 'customers', 'tags', 'interactions', 'commerce'] },
   { name: 'value', knows: ['audit', 'brand', 'intake', 'customers', 'interactions', 'commerce', 'relationship'] },
   {
     name: 'analytics',
-    knows: ['audit', 'brand', 'intake', 'customers', 'interactions', 'commerce', 'relationship', 'value'],
+    knows: ['audit', 'brand', 'intake', 'customers', 'tags', 'interactions', 'commerce', 'relationship', 'value'],
   },
 ] as const satisfies readonly ModuleDeclaration[]
 

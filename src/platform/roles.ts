@@ -20,6 +20,10 @@ export const PERMISSIONS = {
   /** Who is one person, decided by hand: what waits for it, merges, splits, and taking them back. It is about everybody. */
   'people:merge': ['owner', 'lead'],
   'people:erase': ['owner', 'lead'],
+  /** Giving people tags and taking them, and taking such edits back: of whom, the view says. */
+  'tags:write': ['owner', 'lead', 'adviser'],
+  /** Which tags and groups there are. */
+  'tags:manage': ['owner', 'lead'],
   /** Invitations, roles, closing accounts: only for the roles that one may give (`GIVES`). */
   'users:manage': ['owner', 'lead'],
   'audit:read': ['owner', 'lead'],
@@ -57,6 +61,7 @@ const ABOUT_PEOPLE: readonly Permission[] = [
   'people:export',
   'people:merge',
   'people:erase',
+  'tags:write',
 ]
 
 /** Whose people: everyone's, or those with a live connection at `at` to one member of the staff. */

@@ -290,7 +290,7 @@ test('People of a brand', async (t) => {
     await page.goto(`/people/${personId}`)
     await page.getByRole('button', { name: '删除这个人' }).click()
     const asking = dialog(page, /^删除/)
-    await asking.getByText('2个身份、1份资料、1条同意').waitFor()
+    await asking.getByText('2个身份、1份资料、1条同意、0条标签记录').waitFor()
     await asking.getByText('2笔订单').waitFor()
     const erase = asking.getByRole('button', { name: '永久删除' })
     await asking.getByRole('textbox').fill('K8')

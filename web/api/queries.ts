@@ -26,6 +26,9 @@ export type TimelineEntry = Timeline['entries'][number]
 export type MergeReview = Body<'/api/v1/merge-review'>
 export type PersonExport = Body<'/api/v1/people/{person_id}/export'>
 export type SegmentMatrix = Body<'/api/v1/depth/segments'>
+export type TagList = Body<'/api/v1/tags'>
+export type Tag = TagList['tags'][number]
+export type PersonTags = Body<'/api/v1/people/{person_id}/tags'>
 
 /** The filter of a list, in the API's own words; the same ones stand in the URL. */
 export type PeopleFilter = Omit<
@@ -190,3 +193,23 @@ export const segmentMatrixQuery = queryOptions({
   queryFn: ({ signal }) => answered(api.GET('/api/v1/depth/segments', { signal })),
   staleTime: 30_000,
 })
+
+/** All groups and tags, with how many people have each now. */
+export const tagsQuery = queryOptions({
+  queryKey: ['tags'],
+  queryFn: ({ signal }) => answered(api.GET('/api/v1/tags', { signal })),
+  staleTime: 30_000,
+})
+
+export const personTagsQuery = (personId: number, asOf: string | undefined) =>
+  queryOptions({
+    queryKey: ['person-tags', personId, asOf ?? 'now'],
+    queryFn: ({ signal }) =>
+      answered(
+        api.GET('/api/v1/people/{person_id}/tags', {
+          params: { path: { person_id: personId }, query: defined({ as_of: asOf }) },
+          signal,
+        }),
+      ),
+    staleTime: 30_000,
+  })

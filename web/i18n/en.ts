@@ -1,4 +1,5 @@
 import { peopleEn } from './people-en.ts'
+import { tagsEn } from './tags-en.ts'
 import type { MessageKey } from './zh-CN.ts'
 
 /** English has a form for one where Chinese has none: `key_one` beside `key` (i18next picks by `count`). */
@@ -6,6 +7,7 @@ export type Texts<Key extends string> = Record<Key, string> & Partial<Record<`${
 
 export const en: Texts<MessageKey> = {
   ...peopleEn,
+  ...tagsEn,
   'app.name': 'Perennial',
   'app.skip': 'Skip to content',
   'app.loading': 'Loading',

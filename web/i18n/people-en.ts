@@ -219,7 +219,7 @@ export const peopleEn: Texts<keyof typeof peopleZhCN> = {
   'erase.title': 'Erase {{name}}',
   'erase.lead': 'This is what will happen:',
   'erase.goes':
-    'Everything that names them goes for good: {{identities}} identities, {{records}} records, {{consents}} consents, with their earlier versions and rejected rows.',
+    'Everything that names them goes for good: {{identities}} identities, {{records}} records, {{consents}} consents, {{tags}} tags given, with their earlier versions and rejected rows.',
   'erase.stays':
     'What stays in the totals as nobody’s: {{orders}} orders, {{refunds}} refunds, {{interactions}} interactions and reviews, {{connections}} connections and memberships.',
   'erase.never': 'Any record or order with one of these identities is refused from now on.',

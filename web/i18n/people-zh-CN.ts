@@ -201,7 +201,7 @@ export const peopleZhCN = {
   'erase.title': '删除{{name}}',
   'erase.lead': '按下删除，会发生这些事：',
   'erase.goes':
-    '彻底删掉指认这个人的一切：{{identities}}个身份、{{records}}份资料、{{consents}}条同意，以及它们的旧版本和被拒收的行。',
+    '彻底删掉指认这个人的一切：{{identities}}个身份、{{records}}份资料、{{consents}}条同意、{{tags}}条标签记录，以及它们的旧版本和被拒收的行。',
   'erase.stays':
     '留在总数里、不再属于任何人：{{orders}}笔订单、{{refunds}}笔退款、{{interactions}}条互动和评价、{{connections}}条连接和会员身份。',
   'erase.never': '以后再有资料或订单带着这些身份，一律拒收。',

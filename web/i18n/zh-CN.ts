@@ -1,4 +1,5 @@
 import { peopleZhCN } from './people-zh-CN.ts'
+import { tagsZhCN } from './tags-zh-CN.ts'
 
 /**
  * Chinese is written first; English follows key by key (locales.test.ts). No space stands between Chinese and Latin
@@ -6,6 +7,7 @@ import { peopleZhCN } from './people-zh-CN.ts'
  */
 export const zhCN = {
   ...peopleZhCN,
+  ...tagsZhCN,
   'app.name': '长青',
   'app.skip': '跳到正文',
   'app.loading': '正在加载',

@@ -13,6 +13,7 @@ import {
   standingOf,
 } from '../relationship/actions.ts'
 import { DEPTHS, type DepthKey, FAN_TIERS, nextStepAt } from '../relationship/schema.ts'
+import { taggedPeople } from '../tags/actions.ts'
 import * as queries from './queries.ts'
 import {
   type BrandInfo,
@@ -119,6 +120,7 @@ export async function listPeople(
     sinceYesterday: filter.since_yesterday,
     segment: filter.rfm_segment && { name: filter.rfm_segment, of: await segmentsAt(db, asOf ?? now) },
     fanTier: filter.fan_tier && { name: filter.fan_tier, lowest: FAN_TIERS[0].tier, of: fanTiersAt(asOf ?? now) },
+    tagged: filter.tag === undefined ? undefined : taggedPeople(filter.tag, asOf ?? now),
     searched: filter.search === undefined ? undefined : searchedPeople(filter.search, { isMasked }),
     after,
     // One more than the page has: a full page may be the last.

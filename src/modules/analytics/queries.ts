@@ -160,6 +160,8 @@ export interface PeopleQuery {
   readonly segment?: { readonly name: string; readonly of: RawBuilder<unknown> } | undefined
   /** With the tiers of everybody; the lowest is who has no row in them. */
   readonly fanTier?: { readonly name: string; readonly lowest: string; readonly of: RawBuilder<unknown> } | undefined
+  /** Select body of the person_id of who has a tag. */
+  readonly tagged?: RawBuilder<unknown> | undefined
   /** Select body of the person_id of whom a search finds. */
   readonly searched?: RawBuilder<unknown> | undefined
   readonly after?: { readonly sort: string; readonly personId: number } | undefined
@@ -202,12 +204,13 @@ export async function selectPeople(
 
 /** The conditions that are sets of people. */
 function amongBodies(query: PeopleQuery): RawBuilder<unknown>[] {
-  const { sinceYesterday, searched, segment, fanTier } = query
+  const { sinceYesterday, searched, segment, fanTier, tagged } = query
   const withRow = (column: string, { name, of }: { name: string; of: RawBuilder<unknown> }) =>
     sql`and person_id in (select person_id from (${of}) f where f.${sql.ref(column)} = ${name})`
   const withoutRow = (of: RawBuilder<unknown>) => sql`and person_id not in (select person_id from (${of}) f)`
   return [
     ...(sinceYesterday ? [sql`and person_id in (${peopleSince(sinceYesterday, query.at)})`] : []),
+    ...(tagged ? [sql`and person_id in (${tagged})`] : []),
     ...(searched ? [sql`and person_id in (${searched})`] : []),
     ...(segment ? [segment.name === 'none' ? withoutRow(segment.of) : withRow('rfm_segment', segment)] : []),
     ...(fanTier ? [fanTier.name === fanTier.lowest ? withoutRow(fanTier.of) : withRow('fan_tier', fanTier)] : []),

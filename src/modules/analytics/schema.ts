@@ -103,6 +103,8 @@ export const peopleFilter = z.object({
   /** `none`: who has never bought has no segment. */
   rfm_segment: rfmSegment.optional(),
   fan_tier: fanTier.optional(),
+  /** Who has the tag of this number. */
+  tag: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER).optional(),
   /** A key, a whole phone or e-mail, the last four digits of a phone, or a part of a name. */
   search: z.string().trim().min(1).max(200).optional(),
   /** The people behind a figure of `since_yesterday`, in the 24 hours before as_of. */

@@ -29,7 +29,7 @@ export interface PersonalFact {
 /** What a module brings: its schema, and how new and corrected facts are written. */
 export interface PersonalKind<Fact extends PersonalFact> {
   /** As it stands in the inbox. */
-  readonly name: 'connection' | 'membership' | 'interaction' | 'review' | 'consent' | 'referral_claim'
+  readonly name: 'connection' | 'membership' | 'interaction' | 'review' | 'consent' | 'referral_claim' | 'tag'
   readonly fact: z.ZodType<Fact>
   /** The field that says when it happened: a fact of the future is refused. */
   readonly occurredField: keyof Fact & string

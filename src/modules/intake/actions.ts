@@ -48,6 +48,7 @@ export {
   lockIntake,
   lookUp,
   nextFactId,
+  numberAssignments,
   numberConnections,
   numberSpreads,
   type Share,

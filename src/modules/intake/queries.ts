@@ -48,6 +48,11 @@ export async function numberSpreads(tx: Sql): Promise<void> {
     where spread_id is null`.execute(tx)
 }
 
+/** The same for the caller's `new_assignments`: tags that are given here and not told by a source. */
+export async function numberAssignments(tx: Sql): Promise<void> {
+  await sql`update new_assignments set assignment_id = nextval('intake.fact_id')`.execute(tx)
+}
+
 export interface ImportRow {
   readonly file_name: string
   readonly mapping_name: string
@@ -91,14 +96,14 @@ export async function insertImport(
 }
 
 /**
- * `changed_people (person_id bigint)` of the caller's transaction -> a pending row for each subscriber, waiting since `now`. Always
+ * `changed_people (person_id bigint)` of the caller's transaction, or another table of it -> a pending row for each subscriber, waiting since `now`. Always
  * a row of its own, also for who is pending already: that row may be worked off before this transaction commits, by a worker that
  * does not see its facts. And nobody waits for a worker.
  */
-export async function insertPending(tx: Sql, now: Date): Promise<void> {
+export async function insertPending(tx: Sql, now: Date, changed = 'changed_people'): Promise<void> {
   await sql`
     insert into intake.pending_people (subscriber, person_id, pending_since)
-    select s.subscriber, p.person_id, ${now}::timestamptz from intake.subscribers s, (select distinct person_id from changed_people) p
+    select s.subscriber, p.person_id, ${now}::timestamptz from intake.subscribers s, (select distinct person_id from ${sql.ref(changed)}) p
     where s.event = 'people_changed' and p.person_id > 0`.execute(tx)
 }
 

@@ -16,6 +16,7 @@ export const mapping = z
       'reviews',
       'consents',
       'referral_claims',
+      'tags',
     ]),
     /** Names the system the file comes from: ids of different sources never meet by chance. */
     source: z.string().min(1).max(60),

@@ -18,6 +18,7 @@ export function hasFacts(personId: RawBuilder<unknown>): RawBuilder<unknown> {
       union all select 1 from customers.published_consents c where c.person_id = ${personId}
       union all select 1 from customers.published_referral_claims f where f.invitee_person_id = ${personId}
       union all select 1 from customers.published_referral_claims f where f.referrer_person_id = ${personId}
+      union all select 1 from tags.published_tags t where t.person_id = ${personId}
       union all select 1 from commerce.published_spreads s where s.person_id = ${personId}
       union all select 1 from interactions.published_reviews v where v.person_id = ${personId}
       union all select 1 from interactions.published_interactions i where i.person_id = ${personId}

@@ -113,7 +113,7 @@ test('each kind of fact makes a person, and its correction takes them away', asy
   assert.deepEqual(await people(), [['x']])
 })
 
-test('somebody known by a consent or a referral alone was known from then on', async (t) => {
+test('somebody known by a consent, a referral or a tag alone was known from then on', async (t) => {
   const { post, database } = await start(t)
   const statuses = await post(
     {
@@ -132,13 +132,21 @@ test('somebody known by a consent or a referral alone was known from then on', a
       referrer: who('own_id', 'g'),
       occurred_at: '2026-01-03T00:00:00Z',
     },
+    {
+      kind: 'tag',
+      external_id: 't',
+      identity: who('own_id', 't'),
+      tag: 'VIP',
+      occurred_at: '2026-01-04T00:00:00Z',
+    },
   )
-  assert.deepEqual(statuses, ['new', 'new'])
+  assert.deepEqual(statuses, ['new', 'new', 'new'])
   const now = new Date('2026-02-01T00:00:00Z')
   const known = async (at: string) => (await reportDepth(database.db, now, new Date(at))).people
   assert.equal(await known('2026-01-01T00:00:00Z'), 0)
   assert.equal(await known('2026-01-02T00:00:00Z'), 1)
   assert.equal(await known('2026-01-03T00:00:00Z'), 3)
+  assert.equal(await known('2026-01-04T00:00:00Z'), 4)
 })
 
 test('whom a corrected order or record named is nobody, and leaves no occasions behind', async (t) => {

@@ -25,6 +25,7 @@ export function knownThen(standing: RawBuilder<unknown>, at: Date): RawBuilder<u
       or exists (select from customers.published_records r where r.person_id = s.person_id and r.enrolled_at <= ${at})
       or exists (select from customers.published_claims k where k.person_id = s.person_id and k.claimed_at <= ${at})
       or exists (select from customers.published_consent_statements c where c.person_id = s.person_id and c.occurred_at <= ${at})
+      or exists (select from tags.published_tags t where t.person_id = s.person_id and t.given_at <= ${at})
       or exists (select from customers.published_referral_claims f
         where f.invitee_person_id = s.person_id and f.claimed_at <= ${at})
       or exists (select from customers.published_referral_claims f

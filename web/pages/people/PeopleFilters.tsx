@@ -1,6 +1,8 @@
+import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { tagsQuery } from '../../api/queries.ts'
 import { FAN_TIERS, type PeopleSearch, RFM_SEGMENTS, readPeopleSearch } from '../../paths.ts'
 import { depthNameKey } from '../../ui/Depth.tsx'
 import { SearchIcon } from '../../ui/icons.tsx'
@@ -63,12 +65,30 @@ export function PeopleFilters({ search }: { search: PeopleSearch }) {
         <option value="true">{t('people.bought_yes')}</option>
         <option value="false">{t('people.bought_no')}</option>
       </Choice>
+      <TagChoice value={filter.tag} onChoose={(value) => choose('tag', value)} />
       {Object.keys(filter).length > 0 && (
         <Link to="/people" search={{}} className="people-clear" activeProps={{}}>
           {t('people.clear')}
         </Link>
       )}
     </search>
+  )
+}
+
+/** Tags that can be given, and the one of the address whatever it is. */
+function TagChoice({ value, onChoose }: { value: number | undefined; onChoose: (value: string) => void }) {
+  const { t } = useTranslation()
+  const { data } = useQuery(tagsQuery)
+  const tags = data?.tags.filter(({ archived_at: at, tag_id: id }) => at === null || id === value) ?? []
+  if (tags.length === 0) return null
+  return (
+    <Choice label={t('tags.filter')} value={value} onChoose={onChoose}>
+      {tags.map(({ tag_id: id, name }) => (
+        <option key={id} value={id}>
+          {name}
+        </option>
+      ))}
+    </Choice>
   )
 }
 

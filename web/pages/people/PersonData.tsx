@@ -93,6 +93,7 @@ function EraseDialog({ person, onClose }: { person: Person; onClose: () => void 
               identities: count(rows(kept.data, 'customers', 'identities')),
               records: count(rows(kept.data, 'customers', 'records')),
               consents: count(rows(kept.data, 'customers', 'consents')),
+              tags: count(rows(kept.data, 'tags', 'assignments')),
             })}
           </li>
           <li>

@@ -9,6 +9,7 @@ import { DepthMark, DepthName, depthLevel, depthNameKey } from '../../ui/Depth.t
 import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
 import { SkeletonRows } from '../../ui/Skeleton.tsx'
 import { When } from '../../ui/When.tsx'
+import { MainTags } from './PersonTags.tsx'
 
 const DAY_MS = 86_400_000
 
@@ -74,6 +75,7 @@ export function PersonDetail({ personId, asOf, header }: PersonDetailProps) {
             {t('person.open_page')}
           </Link>
         </p>
+        <MainTags personId={person.person_id} asOf={asOf} />
         <Why person={person} />
         <div className="person-pair">
           <Lapse person={person} />

@@ -13,6 +13,7 @@ import { DepthHistory } from './DepthHistory.tsx'
 import { PersonData } from './PersonData.tsx'
 import { InteractionScore, Lapse, NextStep, Value, Why } from './PersonDetail.tsx'
 import { PersonIdentities, Relations } from './PersonIdentities.tsx'
+import { PersonTags } from './PersonTags.tsx'
 import { Timeline } from './Timeline.tsx'
 
 /** One person whole: who they are to us and why, what happened, by what they are known, and their rights over it. */
@@ -59,6 +60,7 @@ function Whole({ personId }: { personId: number }) {
           <Timeline personId={personId} />
         </div>
         <div>
+          <PersonTags personId={personId} />
           <Value person={person} />
           <InteractionScore person={person} />
           <Relations person={person} />

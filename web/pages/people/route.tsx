@@ -2,6 +2,7 @@ import { getRouteApi } from '@tanstack/react-router'
 import { MergeReview } from './MergeReview.tsx'
 import { People } from './People.tsx'
 import { PersonPage } from './PersonPage.tsx'
+import { Tags } from './Tags.tsx'
 
 const peopleRoute = getRouteApi('/shell/people')
 const personRoute = getRouteApi('/shell/people/$person_id')
@@ -12,6 +13,10 @@ export function PeopleRoute() {
 
 export function ReviewRoute() {
   return <MergeReview />
+}
+
+export function TagsRoute() {
+  return <Tags />
 }
 
 export function PersonRoute() {
