@@ -66,6 +66,7 @@ export interface CommercePublishedAllocations {
   order_id: number | null
   refunded_at: Date | null
   amount_minor: number | null
+  order_line_no: number | null
 }
 
 export interface CommercePublishedOrderLines {
@@ -420,6 +421,8 @@ export interface IntakePendingPeople {
   subscriber: string
   person_id: number
   pending_since: Date | null
+  fact_kind: string | null
+  fact_id: number | null
 }
 
 export interface IntakePublishedBodies {
@@ -583,6 +586,9 @@ export interface RelationshipRfmCuts {
   recency_days: number[]
   frequency: number[]
   monetary_minor: number[]
+  mean_recency_days: number | null
+  mean_frequency: number | null
+  mean_monetary_minor: number | null
 }
 
 export interface RelationshipStanding {
@@ -596,6 +602,70 @@ export interface RelationshipStanding {
   last_occasion_at: Date | null
   occasions: number | null
   net_paid_minor: number | null
+}
+
+export interface SegmentsDue {
+  person_id: number
+  segment_id: number
+  due_at: Date
+}
+
+export interface SegmentsMembers {
+  person_id: number
+  segment_id: number
+  in_at: Date
+  out_at: Generated<Date>
+  in_cause: string
+  in_fact_id: number | null
+  out_cause: string | null
+  out_fact_id: number | null
+}
+
+export interface SegmentsPublishedMembers {
+  person_id: number
+  segment_id: number
+  in_at: Date
+  out_at: Date
+}
+
+export interface SegmentsPublishedSegments {
+  segment_id: number
+  name: string
+  version: number
+  size: number
+  evaluated_at: Date | null
+}
+
+export interface SegmentsSegments {
+  segment_id: GeneratedAlways<number>
+  name: string
+  version: number
+  size: Generated<number>
+  evaluated_version: number | null
+  evaluated_settings: string | null
+  evaluated_cuts: Date | null
+  evaluated_at: Date | null
+}
+
+export interface SegmentsSizes {
+  segment_id: number
+  day: string
+  size: number
+}
+
+export interface SegmentsUses {
+  segment_id: number
+  user_kind: string
+  user_id: number
+  user_name: string
+}
+
+export interface SegmentsVersions {
+  segment_id: number
+  version: number
+  definition: unknown
+  made_at: Date
+  made_by: string
 }
 
 export interface TagsAssignments {
@@ -728,6 +798,14 @@ export interface DB {
   'relationship.published_standing': RelationshipPublishedStanding
   'relationship.rfm_cuts': RelationshipRfmCuts
   'relationship.standing': RelationshipStanding
+  'segments.due': SegmentsDue
+  'segments.members': SegmentsMembers
+  'segments.published_members': SegmentsPublishedMembers
+  'segments.published_segments': SegmentsPublishedSegments
+  'segments.segments': SegmentsSegments
+  'segments.sizes': SegmentsSizes
+  'segments.uses': SegmentsUses
+  'segments.versions': SegmentsVersions
   'tags.assignments': TagsAssignments
   'tags.edits': TagsEdits
   'tags.groups': TagsGroups

@@ -236,7 +236,7 @@ export interface paths {
                                 staff_id: string | null;
                                 ends_at: string | null;
                             };
-                            permissions?: ("account:own" | "brief:read" | "people:read" | "people:export" | "people:merge" | "people:erase" | "tags:write" | "tags:manage" | "users:manage" | "audit:read" | "settings:read" | "settings:change" | "api_keys:manage" | "webhooks:manage")[];
+                            permissions?: ("account:own" | "brief:read" | "people:read" | "segments:read" | "segments:write" | "people:export" | "people:merge" | "people:erase" | "tags:write" | "tags:manage" | "users:manage" | "audit:read" | "settings:read" | "settings:change" | "api_keys:manage" | "webhooks:manage")[];
                             sees?: {
                                 /** @enum {string} */
                                 people: "everyone" | "own";
@@ -847,6 +847,134 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/segments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["segments"];
+        put?: never;
+        post: operations["createSegment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/segments/{segment_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["segment"];
+        put?: never;
+        post?: never;
+        delete: operations["deleteSegment"];
+        options?: never;
+        head?: never;
+        patch: operations["changeSegment"];
+        trace?: never;
+    };
+    "/api/v1/segments/{segment_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["segmentVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/segments/{segment_id}/sizes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["segmentSizes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/segments/{segment_id}/people/{person_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["explainMember"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person_id}/segments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["segmentsOfPerson"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/segments/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["countSegment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/segments/people/{person_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["explainDefinition"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/brief": {
         parameters: {
             query?: never;
@@ -903,6 +1031,22 @@ export interface paths {
             cookie?: never;
         };
         get: operations["people"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/segments/{segment_id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["segmentMembers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3143,6 +3287,621 @@ export interface operations {
             };
         };
     };
+    segments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        segments: {
+                            segment_id: number;
+                            name: string;
+                            version: number;
+                            size: number | null;
+                            evaluated_at: string | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    createSegment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    name: string;
+                    definition: {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        segment_id: number;
+                        name: string;
+                        version: number;
+                        size: number | null;
+                        evaluated_at: string | null;
+                        definition: {
+                            [key: string]: unknown;
+                        };
+                        /** Format: date-time */
+                        made_at: string;
+                        made_by: string;
+                        refers_to: number[];
+                        used_by: {
+                            user_kind: string;
+                            user_id: number;
+                            user_name: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    segment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                segment_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        segment_id: number;
+                        name: string;
+                        version: number;
+                        size: number | null;
+                        evaluated_at: string | null;
+                        definition: {
+                            [key: string]: unknown;
+                        };
+                        /** Format: date-time */
+                        made_at: string;
+                        made_by: string;
+                        refers_to: number[];
+                        used_by: {
+                            user_kind: string;
+                            user_id: number;
+                            user_name: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    deleteSegment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                segment_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        segment_id: number;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    changeSegment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                segment_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    name?: string;
+                    definition?: {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        segment_id: number;
+                        name: string;
+                        version: number;
+                        size: number | null;
+                        evaluated_at: string | null;
+                        definition: {
+                            [key: string]: unknown;
+                        };
+                        /** Format: date-time */
+                        made_at: string;
+                        made_by: string;
+                        refers_to: number[];
+                        used_by: {
+                            user_kind: string;
+                            user_id: number;
+                            user_name: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    segmentVersions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                segment_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        versions: {
+                            version: number;
+                            definition: {
+                                [key: string]: unknown;
+                            };
+                            /** Format: date-time */
+                            made_at: string;
+                            made_by: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    segmentSizes: {
+        parameters: {
+            query?: {
+                days?: number;
+            };
+            header?: never;
+            path: {
+                segment_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        sizes: {
+                            /** Format: date */
+                            day: string;
+                            size: number;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    explainMember: {
+        parameters: {
+            query?: {
+                as_of?: string;
+            };
+            header?: never;
+            path: {
+                segment_id: number;
+                person_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        person_id: number;
+                        /** Format: date-time */
+                        as_of: string;
+                        holds: boolean;
+                        flips_at: string | null;
+                        nodes: {
+                            path: string;
+                            kind: string;
+                            holds: boolean;
+                            wanted: unknown;
+                            observed: {
+                                [key: string]: unknown;
+                            } | null;
+                            fact: {
+                                fact_id: number;
+                                kind: string | null;
+                                source: string | null;
+                                external_id: string | null;
+                            } | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    segmentsOfPerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        stays: {
+                            segment_id: number;
+                            name: string;
+                            /** Format: date-time */
+                            in_at: string;
+                            out_at: string | null;
+                            in_cause: string;
+                            in_fact_id: number | null;
+                            out_cause: string | null;
+                            out_fact_id: number | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    countSegment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    definition: {
+                        [key: string]: unknown;
+                    };
+                    /**
+                     * @default exact
+                     * @enum {string}
+                     */
+                    method?: "sample" | "exact";
+                    /** Format: date-time */
+                    as_of?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: date-time */
+                        as_of: string;
+                        /** @enum {string} */
+                        method: "sample" | "exact";
+                        people: number;
+                        low: number;
+                        high: number;
+                        of_people: number;
+                        sampled: number;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    explainDefinition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    definition: {
+                        [key: string]: unknown;
+                    };
+                    /** Format: date-time */
+                    as_of?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        person_id: number;
+                        /** Format: date-time */
+                        as_of: string;
+                        holds: boolean;
+                        flips_at: string | null;
+                        nodes: {
+                            path: string;
+                            kind: string;
+                            holds: boolean;
+                            wanted: unknown;
+                            observed: {
+                                [key: string]: unknown;
+                            } | null;
+                            fact: {
+                                fact_id: number;
+                                kind: string | null;
+                                source: string | null;
+                                external_id: string | null;
+                            } | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
     brief: {
         parameters: {
             query?: {
@@ -3347,6 +4106,7 @@ export interface operations {
                 fan_tier?: "passer_by" | "follower" | "active" | "devoted";
                 tag?: number;
                 search?: string;
+                in_segment?: number;
                 since_yesterday?: "deepened" | "lapsed" | "ordered" | "refunded";
                 as_of?: string;
                 after?: string;
@@ -3354,6 +4114,68 @@ export interface operations {
             };
             header?: never;
             path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        total: number;
+                        people: {
+                            person_id: number;
+                            key: string;
+                            key_kind: string;
+                            source: string;
+                            name: string | null;
+                            depth: number;
+                            /** @enum {string} */
+                            depth_key: "unconnected" | "connected" | "member" | "buyer" | "repeat_buyer" | "advocate";
+                            since: string | null;
+                            lapses_at: string | null;
+                            lapses_to: number | null;
+                            last_occasion_at: string | null;
+                            occasions: number;
+                            net_paid_minor: number;
+                        }[];
+                        next: string | null;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    segmentMembers: {
+        parameters: {
+            query?: {
+                as_of?: string;
+                after?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                segment_id: number;
+            };
             cookie?: never;
         };
         requestBody?: never;

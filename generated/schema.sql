@@ -94,10 +94,11 @@ CREATE INDEX orders_free ON commerce.orders USING btree (person_id) WHERE (amoun
 --   order_id bigint
 --   refunded_at timestamp with time zone
 --   amount_minor bigint
+--   order_line_no integer
 create view commerce.published_allocations as
-  select person_id, refund_id, order_id, refunded_at, amount_minor from commerce.refund_allocations
+  select person_id, refund_id, order_id, refunded_at, amount_minor, order_line_no from commerce.refund_allocations
   union all
-  select o.person_id, r.refund_id, o.order_id, r.refunded_at, 0::bigint
+  select o.person_id, r.refund_id, o.order_id, r.refunded_at, 0::bigint, null::int
   from commerce.orders o join commerce.refunds r on r.source = o.source and r.of_external_id = o.external_id
   where o.amount_minor = 0;
 
@@ -572,7 +573,9 @@ create table intake.pending_moves (
 create table intake.pending_people (
   subscriber text not null,
   person_id bigint not null,
-  pending_since timestamp with time zone
+  pending_since timestamp with time zone,
+  fact_kind text,
+  fact_id bigint
 );
 CREATE INDEX pending_people_by_subscriber ON intake.pending_people USING btree (subscriber, person_id);
 
@@ -772,6 +775,9 @@ create table relationship.rfm_cuts (
   recency_days integer[] not null,
   frequency bigint[] not null,
   monetary_minor bigint[] not null,
+  mean_recency_days double precision,
+  mean_frequency double precision,
+  mean_monetary_minor double precision,
   constraint rfm_cuts_pkey PRIMARY KEY (in_force_from)
 );
 
@@ -824,6 +830,93 @@ begin
   return null;
 end
 $function$;
+
+-- segments -----------------------------------------------------------------------------------------------------------
+create schema segments;
+
+create table segments.due (
+  person_id bigint not null,
+  segment_id bigint not null,
+  due_at timestamp with time zone not null,
+  constraint due_pkey PRIMARY KEY (person_id, segment_id)
+);
+CREATE INDEX due_by_time ON segments.due USING btree (due_at);
+
+create table segments.members (
+  person_id bigint not null,
+  segment_id bigint not null,
+  in_at timestamp with time zone not null,
+  out_at timestamp with time zone default 'infinity'::timestamp with time zone not null,
+  in_cause text not null,
+  in_fact_id bigint,
+  out_cause text,
+  out_fact_id bigint,
+  constraint members_pkey PRIMARY KEY (person_id, segment_id, in_at, out_at),
+  constraint members_check CHECK ((out_at >= in_at))
+) partition by RANGE (out_at);
+CREATE INDEX members_by_segment ON ONLY segments.members USING btree (segment_id, person_id);
+
+create table segments.members_now partition of segments.members FOR VALUES FROM ('infinity') TO (MAXVALUE);
+CREATE INDEX members_now_segment_id_person_id_idx ON segments.members_now USING btree (segment_id, person_id);
+
+-- Its columns:
+--   person_id bigint
+--   segment_id bigint
+--   in_at timestamp with time zone
+--   out_at timestamp with time zone
+create view segments.published_members as
+  select person_id, segment_id, in_at, out_at from segments.members;
+
+-- Its columns:
+--   segment_id bigint
+--   name text
+--   version integer
+--   size bigint
+--   evaluated_at timestamp with time zone
+create view segments.published_segments as
+  select segment_id, name, version, size, evaluated_at from segments.segments;
+
+create table segments.segments (
+  segment_id bigint generated always as identity not null,
+  name text not null,
+  version integer not null,
+  size bigint default 0 not null,
+  evaluated_version integer,
+  evaluated_settings text,
+  evaluated_cuts timestamp with time zone,
+  evaluated_at timestamp with time zone,
+  constraint segments_pkey PRIMARY KEY (segment_id),
+  constraint segments_name_key UNIQUE (name),
+  constraint segments_name_check CHECK ((name <> ''::text))
+);
+
+create table segments.sizes (
+  segment_id bigint not null,
+  day date not null,
+  size bigint not null,
+  constraint sizes_pkey PRIMARY KEY (segment_id, day),
+  constraint sizes_segment_id_fkey FOREIGN KEY (segment_id) REFERENCES segments.segments(segment_id) ON DELETE CASCADE
+);
+
+create table segments.uses (
+  segment_id bigint not null,
+  user_kind text not null,
+  user_id bigint not null,
+  user_name text not null,
+  constraint uses_pkey PRIMARY KEY (segment_id, user_kind, user_id),
+  constraint uses_segment_id_fkey FOREIGN KEY (segment_id) REFERENCES segments.segments(segment_id)
+);
+CREATE INDEX uses_by_user ON segments.uses USING btree (user_kind, user_id);
+
+create table segments.versions (
+  segment_id bigint not null,
+  version integer not null,
+  definition jsonb not null,
+  made_at timestamp with time zone not null,
+  made_by text not null,
+  constraint versions_pkey PRIMARY KEY (segment_id, version),
+  constraint versions_segment_id_fkey FOREIGN KEY (segment_id) REFERENCES segments.segments(segment_id) ON DELETE CASCADE
+);
 
 -- tags ---------------------------------------------------------------------------------------------------------------
 create schema tags;

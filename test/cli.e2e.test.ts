@@ -4,7 +4,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { z } from 'zod'
-import { brief, person } from '../src/modules/analytics/schema.ts'
+import { brief, peoplePage, person } from '../src/modules/analytics/schema.ts'
 import { API_SCOPES, importReport, mapping } from '../src/modules/intake/schema.ts'
 import {
   depthReport,
@@ -13,6 +13,7 @@ import {
   personMigration,
   rfmReport,
 } from '../src/modules/relationship/schema.ts'
+import { explanation, segmentCount } from '../src/modules/segments/schema.ts'
 import { type Home, makeHome, type Output } from './product.ts'
 import { root } from './server.ts'
 
@@ -95,6 +96,7 @@ const exported = z.object({
   interactions: tables,
   commerce: tables,
   relationship: tables,
+  segments: tables,
 })
 const erased = z.object({ erasure_id: count, identities: count, facts: count, rejected_rows: count })
 const rebuilt = z.object({ people: count, seconds: z.number() })
@@ -321,6 +323,7 @@ const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   'rfm-file': scoredFile,
   clv: valuedFile,
   propagate: propagated,
+  segment: segmentCount,
   review: reviewed,
   merge: decided,
   split: decided,
@@ -426,6 +429,9 @@ suite('the command line', () => {
       ['propagate', file('edges.csv')],
       ['propagate', file('edges.csv'), file('values.csv'), '--beta', '2'],
       ['demo', '--people', '20'],
+      ['segment', 'guess', file('orders.csv')],
+      ['segment', 'explain', file('orders.csv')],
+      ['segment', 'count', file('orders.csv'), '--person', 'C7'],
       ['depth', '--flow', '3:4'],
       ['depth', '--from', '2026-01-01', '--after', 'x'],
     ]
@@ -623,6 +629,32 @@ suite('the command line', () => {
       /^2026-05-20 +3 +4 +order +orders +1004$/m,
       'changes name their fact',
     )
+
+    await writeFile(file('twice.yaml'), 'all:\n  - orders: { count: { at_least: 2 } }\n  - depth: { is: [3, 4] }\n')
+    await writeFile(file('bad.json'), '{"all": [{"orders": {"cuont": {"at_least": 2}}}]}')
+    const [counted, members, why, badSegment] = await inPairs(
+      [
+        ['count', file('twice.yaml')],
+        ['members', file('twice.yaml')],
+        ['explain', file('twice.yaml'), '--person', 'C8'],
+        ['count', file('bad.json')],
+      ],
+      (args) => cli('segment', ...args, '--json'),
+    )
+    assert.deepEqual(answerOf(counted, segmentCount).people, 1)
+    assert.deepEqual(
+      answerOf(members, peoplePage).people.map(({ key }) => key),
+      ['C7'],
+    )
+    assert.deepEqual(
+      answerOf(why, explanation).nodes.map(({ path, holds, observed }) => [path, holds, observed?.count]),
+      [
+        ['$.all', false, undefined],
+        ['$.all[0].orders', false, 1],
+        ['$.all[1].depth', true, undefined],
+      ],
+    )
+    assert.match(answerOf(badSegment, refused).error.message, /^\$\.all\[0\]\.orders.*cuont/)
 
     const rebuilding = await cli('rebuild', '--json')
     assert.equal(answerOf(rebuilding, rebuilt).people, 2)

@@ -2,6 +2,7 @@ import { followIdentities as followOrders } from '../modules/commerce/actions.ts
 import { reapplyErasures, refreshAgedPhones } from '../modules/customers/actions.ts'
 import { followIdentities as followInteractions } from '../modules/interactions/actions.ts'
 import { refreshLapsed, refreshStanding } from '../modules/relationship/actions.ts'
+import { refreshSegments } from '../modules/segments/actions.ts'
 import { followIdentities as followTags } from '../modules/tags/actions.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/db.ts'
@@ -12,7 +13,7 @@ const withoutErased = new WeakSet<Database>()
 
 /**
  * Works off what time and facts left to do, lowest module first: phones that link nobody any more, whose orders are whose
- * then, how everybody concerned stands, and who has lapsed since.
+ * then, how everybody concerned stands, who has lapsed since, and who is in which segment.
  * RFM cuts younger than `cutsKeptMs` stay as they are.
  *
  * @returns how many people were computed anew.
@@ -28,5 +29,7 @@ export async function catchUp(database: Database, clock: Clock, cutsKeptMs = 0):
   await followOrders(database, clock)
   await followInteractions(database, clock)
   const changed = await refreshStanding(database, clock, cutsKeptMs)
-  return changed + (await refreshLapsed(database, clock))
+  const lapsed = await refreshLapsed(database, clock)
+  await refreshSegments(database, clock)
+  return changed + lapsed
 }

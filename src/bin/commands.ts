@@ -38,6 +38,7 @@ import { IMPORT_COMMANDS } from './imports.ts'
 import { PEOPLE_COMMANDS } from './people.ts'
 import { propagateCommand } from './propagate.ts'
 import { rfmFile } from './rfm-file.ts'
+import { segmentCommand } from './segments.ts'
 import { signIn } from './sign-in.ts'
 import { TAG_COMMANDS } from './tags.ts'
 import { USER_COMMANDS } from './users.ts'
@@ -344,6 +345,7 @@ export const COMMANDS: readonly Command[] = [
   rfmFile,
   clvCommand,
   propagateCommand,
+  segmentCommand,
   ...PEOPLE_COMMANDS,
   ...TAG_COMMANDS,
   ...ERASURE_COMMANDS,

@@ -8,6 +8,7 @@ import { exportCustomer } from '../modules/customers/actions.ts'
 import type { PersonRows } from '../modules/intake/actions.ts'
 import { exportInteractions } from '../modules/interactions/actions.ts'
 import { exportStanding } from '../modules/relationship/actions.ts'
+import { exportMember } from '../modules/segments/actions.ts'
 import { exportTags } from '../modules/tags/actions.ts'
 import { type Actor, actorOf } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -21,6 +22,7 @@ const EXPORTERS: Readonly<Record<string, (db: Sql, personId: number) => Promise<
   interactions: exportInteractions,
   commerce: exportOrders,
   relationship: exportStanding,
+  segments: exportMember,
 }
 
 /** All that the database has of a person, by module and table. */

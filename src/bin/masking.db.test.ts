@@ -79,12 +79,19 @@ const FACTS = [
 async function start(t: TestContext): Promise<TestConsole> {
   const desk = await testConsole(t, clock)
   await desk.post(...FACTS)
+  const { cookie } = await userOf(desk.http, 'owner')
+  const body = { name: 'everybody', definition: { not: { depth: { lost: true } } } }
+  assert.equal((await desk.http.send('/api/v1/segments', { method: 'POST', cookie, body })).status, 200)
   return desk
 }
 
 /** The addresses of a route about people, with the values that this test knows for its parts. */
 function addresses(url: string, personIds: readonly number[]): string[] {
-  const known: Record<string, readonly string[]> = { person_id: personIds.map(String), key: ['C-1'] }
+  const known: Record<string, readonly string[]> = {
+    person_id: personIds.map(String),
+    key: ['C-1'],
+    segment_id: ['1'],
+  }
   let found = [url]
   for (const [, name = ''] of url.matchAll(/:(\w+)/g)) {
     const values = known[name]

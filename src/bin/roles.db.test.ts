@@ -13,6 +13,8 @@ const TABLE: Record<string, string> = {
   'account:own': '     x     x    x       x       x          x',
   'brief:read': '      x     x    x       x       -          x',
   'people:read': '     x     x    x       x       -          x',
+  'segments:read': '   x     x    x       x       -          x',
+  'segments:write': '  x     x    -       x       -          x',
   'people:export': '   x     x    -       -       -          -',
   'people:merge': '    x     x    -       -       -          -',
   'people:erase': '    x     x    -       -       -          -',

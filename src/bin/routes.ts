@@ -15,6 +15,7 @@ import type { FactKinds } from '../modules/intake/actions.ts'
 import { type IntakeDeps, registerIntakeRoutes } from '../modules/intake/routes.ts'
 import { INTERACTION_FACTS, REVIEW_FACTS } from '../modules/interactions/actions.ts'
 import { registerRelationshipRoutes } from '../modules/relationship/routes.ts'
+import { registerSegmentsRoutes } from '../modules/segments/routes.ts'
 import { TAG_FACTS } from '../modules/tags/actions.ts'
 import { registerTagsRoutes, type TagsDeps } from '../modules/tags/routes.ts'
 import type { Http } from '../platform/http.ts'
@@ -42,6 +43,7 @@ export function registerRoutes(app: Http, deps: RouteDeps): void {
   registerTagsRoutes(app, deps)
   registerCommerceRoutes(app, deps)
   registerRelationshipRoutes(app, deps)
+  registerSegmentsRoutes(app, deps)
   registerAnalyticsRoutes(app, deps)
   registerAuditRoutes(app, deps)
   registerBrandRoutes(app, deps)

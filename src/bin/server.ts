@@ -6,6 +6,7 @@ import { makeDemoBrand, PEOPLE_AT_START, PEOPLE_RANGE, readPeople } from '../../
 import manifest from '../../package.json' with { type: 'json' }
 import { ensureConsole } from '../../web/build.ts'
 import { type Freshness, readFreshness } from '../modules/relationship/actions.ts'
+import { readNextDue } from '../modules/segments/actions.ts'
 import { type Auth, createAuth } from '../platform/auth.ts'
 import { LINK_MINUTES } from '../platform/auth-options.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -94,6 +95,8 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
 
   const ticking = setInterval(() => settleAll(installation, settling).catch(() => {}), LAPSE_TICK_MS)
   stopping.onStop(async () => clearInterval(ticking))
+  const looking = setInterval(() => settleDue(installation, settling).catch(() => {}), DUE_TICK_MS)
+  stopping.onStop(async () => clearInterval(looking))
 
   address = await listen(app, config.port)
   stopping.onStop(() => app.close())
@@ -106,6 +109,17 @@ const LAPSE_TICK_MS = 60_000
 
 async function settleAll(installation: Installation, settling: Settling): Promise<void> {
   for (const brand of await installation.brands()) settling.settle(await installation.openBrand(brand))
+}
+
+/** Time moves people between segments to the second: one entry of an index is read, and where it is due the work begins. */
+const DUE_TICK_MS = 500
+
+async function settleDue(installation: Installation, settling: Settling): Promise<void> {
+  for (const brand of await installation.brands()) {
+    const database = await installation.openBrand(brand)
+    const next = await readNextDue(database.db)
+    if (next && next <= systemClock.now()) settling.settle(database)
+  }
 }
 
 async function listen(app: Http, port: number): Promise<string> {

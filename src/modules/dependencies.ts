@@ -13,8 +13,23 @@ export const MODULES = [
   { name: 'relationship', knows: ['audit', 'brand', 'intake', 'customers', 'tags', 'interactions', 'commerce'] },
   { name: 'value', knows: ['audit', 'brand', 'intake', 'customers', 'interactions', 'commerce', 'relationship'] },
   {
-    name: 'analytics',
+    name: 'segments',
     knows: ['audit', 'brand', 'intake', 'customers', 'tags', 'interactions', 'commerce', 'relationship', 'value'],
+  },
+  {
+    name: 'analytics',
+    knows: [
+      'audit',
+      'brand',
+      'intake',
+      'customers',
+      'tags',
+      'interactions',
+      'commerce',
+      'relationship',
+      'value',
+      'segments',
+    ],
   },
 ] as const satisfies readonly ModuleDeclaration[]
 

@@ -37,6 +37,8 @@ declare module 'fastify' {
     permission?: Permission
     /** What a key has to be allowed: `facts:write`. */
     scope?: string
+    /** A question whose words are a body: it changes nothing, whatever its method. */
+    reads?: true
   }
   interface FastifyInstance {
     /** Every route as it was registered, HEAD too: for whoever proves something about all of them. */
@@ -66,7 +68,12 @@ declare module 'fastify' {
 export interface RouteDeclaration {
   readonly method: string
   readonly url: string
-  readonly config: { readonly policy?: Policy; readonly permission?: Permission; readonly scope?: string }
+  readonly config: {
+    readonly policy?: Policy
+    readonly permission?: Permission
+    readonly scope?: string
+    readonly reads?: true
+  }
 }
 
 /** A brand and its database. */

@@ -15,6 +15,9 @@ export const PERMISSIONS = {
   'brief:read': ALL_WHO_SEE_PEOPLE,
   /** Lists, one person, who moved between depths: of whom, and with which values, the view says (`viewOf`). */
   'people:read': ALL_WHO_SEE_PEOPLE,
+  /** Segments, their sizes and members, and how many people a definition holds for. */
+  'segments:read': ALL_WHO_SEE_PEOPLE,
+  'segments:write': ['owner', 'lead', 'analyst', 'outside_operator'],
   /** All that is kept of one person, in one file. */
   'people:export': ['owner', 'lead'],
   /** Who is one person, decided by hand: what waits for it, merges, splits, and taking them back. It is about everybody. */
@@ -58,6 +61,8 @@ const SEES_PERSONAL_VALUES: readonly Role[] = ['owner', 'lead', 'adviser', 'outs
 const ABOUT_PEOPLE: readonly Permission[] = [
   'brief:read',
   'people:read',
+  'segments:read',
+  'segments:write',
   'people:export',
   'people:merge',
   'people:erase',

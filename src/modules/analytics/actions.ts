@@ -1,3 +1,4 @@
+import type { RawBuilder } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { FULL_VIEW, type View } from '../../platform/roles.ts'
@@ -13,6 +14,8 @@ import {
   standingOf,
 } from '../relationship/actions.ts'
 import { DEPTHS, type DepthKey, FAN_TIERS, nextStepAt } from '../relationship/schema.ts'
+import { peopleOfDefinition, peopleOfSegment } from '../segments/actions.ts'
+import type { Definition } from '../segments/schema.ts'
 import { taggedPeople } from '../tags/actions.ts'
 import * as queries from './queries.ts'
 import {
@@ -99,19 +102,23 @@ export async function readBrief(
   }
 }
 
-/** The people that a figure counts: the same filter gives the same number as the brief. */
+/** The people that a figure counts, or a definition holds for: the same filter gives the same number as the brief. */
 export async function listPeople(
   db: Sql,
   now: Date,
   filter: PeopleFilter,
-  { scope, isMasked }: View = FULL_VIEW,
+  view: View = FULL_VIEW,
+  definition?: Definition,
 ): Promise<PeoplePage | Refusal> {
+  const { scope, isMasked } = view
   const asOf = filter.as_of ? new Date(filter.as_of) : undefined
   const after = filter.after ? readCursor(filter.after) : undefined
   if (filter.after && !after) {
     return badCursor()
   }
   const settings = await readSettings(db)
+  const members = await membersOf(db, filter, definition, { now, asOf, view })
+  if (isRefusal(members)) return members
   const { total, rows } = await queries.selectPeople(db, standingAt(now, asOf, settings), {
     at: asOf ?? now,
     depth: filter.depth,
@@ -122,6 +129,7 @@ export async function listPeople(
     fanTier: filter.fan_tier && { name: filter.fan_tier, lowest: FAN_TIERS[0].tier, of: fanTiersAt(asOf ?? now) },
     tagged: filter.tag === undefined ? undefined : taggedPeople(filter.tag, asOf ?? now),
     searched: filter.search === undefined ? undefined : searchedPeople(filter.search, { isMasked }),
+    members,
     after,
     // One more than the page has: a full page may be the last.
     limit: filter.limit + 1,
@@ -130,6 +138,17 @@ export async function listPeople(
   const page = rows.slice(0, filter.limit)
   const last = rows.length > filter.limit ? page.at(-1) : undefined
   return { total, people: page.map(listed), next: last ? writeCursor(last.sort, last.person_id) : null }
+}
+
+/** Who is in the segment that is asked for, or in one that is only written down; undefined: none is. */
+async function membersOf(
+  db: Sql,
+  { in_segment: segmentId }: PeopleFilter,
+  definition: Definition | undefined,
+  asked: { now: Date; asOf: Date | undefined; view: View },
+): Promise<RawBuilder<unknown> | Refusal | undefined> {
+  if (definition) return peopleOfDefinition(db, definition, asked)
+  return segmentId === undefined ? undefined : peopleOfSegment(db, segmentId, asked.asOf)
 }
 
 /**

@@ -164,6 +164,8 @@ export interface PeopleQuery {
   readonly tagged?: RawBuilder<unknown> | undefined
   /** Select body of the person_id of whom a search finds. */
   readonly searched?: RawBuilder<unknown> | undefined
+  /** Select body of the person_id of who is in a segment. */
+  readonly members?: RawBuilder<unknown> | undefined
   readonly after?: { readonly sort: string; readonly personId: number } | undefined
   readonly limit: number
   readonly scope: PeopleScope
@@ -204,7 +206,7 @@ export async function selectPeople(
 
 /** The conditions that are sets of people. */
 function amongBodies(query: PeopleQuery): RawBuilder<unknown>[] {
-  const { sinceYesterday, searched, segment, fanTier, tagged } = query
+  const { sinceYesterday, searched, members, segment, fanTier, tagged } = query
   const withRow = (column: string, { name, of }: { name: string; of: RawBuilder<unknown> }) =>
     sql`and person_id in (select person_id from (${of}) f where f.${sql.ref(column)} = ${name})`
   const withoutRow = (of: RawBuilder<unknown>) => sql`and person_id not in (select person_id from (${of}) f)`
@@ -212,6 +214,7 @@ function amongBodies(query: PeopleQuery): RawBuilder<unknown>[] {
     ...(sinceYesterday ? [sql`and person_id in (${peopleSince(sinceYesterday, query.at)})`] : []),
     ...(tagged ? [sql`and person_id in (${tagged})`] : []),
     ...(searched ? [sql`and person_id in (${searched})`] : []),
+    ...(members ? [sql`and person_id in (${members})`] : []),
     ...(segment ? [segment.name === 'none' ? withoutRow(segment.of) : withRow('rfm_segment', segment)] : []),
     ...(fanTier ? [fanTier.name === fanTier.lowest ? withoutRow(fanTier.of) : withRow('fan_tier', fanTier)] : []),
   ]

@@ -88,6 +88,25 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
   )
 
   routes.get(
+    '/api/v1/segments/:segment_id/members',
+    {
+      config: { permission: 'segments:read' },
+      schema: {
+        operationId: 'segmentMembers',
+        params: z.object({ segment_id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER) }),
+        querystring: peopleFilter.pick({ as_of: true, after: true, limit: true }),
+        response: { 200: peoplePage },
+      },
+    },
+    async (request, reply) => {
+      const { database } = await brandOf()
+      const now = clock.now()
+      const filter = { ...request.query, in_segment: request.params.segment_id }
+      return reply.answer(await listPeople(database.db, now, filter, viewOf(request, now)))
+    },
+  )
+
+  routes.get(
     '/api/v1/people/:person_id',
     {
       config: { permission: 'people:read' },

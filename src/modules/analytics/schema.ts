@@ -107,6 +107,8 @@ export const peopleFilter = z.object({
   tag: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER).optional(),
   /** A key, a whole phone or e-mail, the last four digits of a phone, or a part of a name. */
   search: z.string().trim().min(1).max(200).optional(),
+  /** Members of a segment; with as_of those of that instant, as it was written then. */
+  in_segment: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER).optional(),
   /** The people behind a figure of `since_yesterday`, in the 24 hours before as_of. */
   since_yesterday: z.enum(['deepened', 'lapsed', 'ordered', 'refunded']).optional(),
   as_of: z.iso.datetime({ offset: true }).optional(),

@@ -314,6 +314,9 @@ export async function insertDocuments(
     where l.is_return order by a.person_id, a.fact_id`.execute(tx)
 }
 
+/** Which document is whose: (person_id, fact_id). */
+export const ADMITTED_FACTS = sql`select person_id, fact_id from admitted`
+
 /** People whose standing this import may change: `changed_people`. */
 export async function createChangedPeople(tx: Sql): Promise<void> {
   await sql`

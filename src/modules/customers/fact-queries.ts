@@ -90,6 +90,9 @@ export async function restoreFacts(tx: Sql): Promise<void> {
     ) n join customers.identities i using (identity_id) join customers.canonical c using (identity_id)`.execute(tx)
 }
 
+/** Which fact is whose: (person_id, fact_id). */
+export const PERSONAL_FACTS = sql`select person_id, fact_id from personal_facts`
+
 export async function createChangedPeople(tx: Sql): Promise<void> {
   await sql`create temp table changed_people on commit drop as select distinct person_id from personal_facts`.execute(
     tx,

@@ -41,6 +41,7 @@ export { guessFile, loadMapping } from './mapping-files.ts'
 export {
   claimMoves,
   claimPending,
+  claimPendingAfter,
   countPending,
   deletePending,
   insertMoves,
@@ -51,6 +52,7 @@ export {
   numberAssignments,
   numberConnections,
   numberSpreads,
+  type PendingCause,
   type Share,
   selectPending,
 } from './queries.ts'

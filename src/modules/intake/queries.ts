@@ -100,11 +100,25 @@ export async function insertImport(
  * a row of its own, also for who is pending already: that row may be worked off before this transaction commits, by a worker that
  * does not see its facts. And nobody waits for a worker.
  */
-export async function insertPending(tx: Sql, now: Date, changed = 'changed_people'): Promise<void> {
+export async function insertPending(
+  tx: Sql,
+  now: Date,
+  { changed = 'changed_people', ...cause }: { readonly changed?: string } & Partial<PendingCause> = {},
+): Promise<void> {
+  const facts = cause.facts ?? sql`select null::bigint as person_id, null::bigint as fact_id where false`
   await sql`
-    insert into intake.pending_people (subscriber, person_id, pending_since)
-    select s.subscriber, p.person_id, ${now}::timestamptz from intake.subscribers s, (select distinct person_id from ${sql.ref(changed)}) p
+    insert into intake.pending_people (subscriber, person_id, pending_since, fact_kind, fact_id)
+    select s.subscriber, p.person_id, ${now}::timestamptz, ${cause.kind ?? null}, f.fact_id
+    from (select distinct person_id from ${sql.ref(changed)}) p
+    left join (select person_id, max(fact_id) as fact_id from (${facts}) c group by person_id) f using (person_id)
+    cross join intake.subscribers s
     where s.event = 'people_changed' and p.person_id > 0`.execute(tx)
+}
+
+/** What changed them: facts of one kind, as a select body (person_id, fact_id). */
+export interface PendingCause {
+  readonly kind: string
+  readonly facts: RawBuilder<unknown>
 }
 
 /** One of several parts of all people, by their number: one worker each. */
@@ -134,6 +148,36 @@ export async function claimPending(tx: Sql, subscriber: string, limit: number, s
       delete from intake.pending_people p using taken t where p.ctid = t.place returning p.person_id
     ), kept as (
       insert into claimed_people select distinct person_id from gone returning person_id
+    )
+    select count(*) as claimed from kept`.execute(tx)
+  await sql`analyze claimed_people`.execute(tx)
+  return rows[0]?.claimed ?? 0
+}
+
+/**
+ * The same for a subscriber that rests on what another one makes of the facts: whoever is still pending for that one is left on
+ * the list. Both rows are written at once, and that one's goes when its work is in; so who is taken here is done there.
+ *
+ * `claimed_people (person_id, fact_kinds, fact_id)`: kinds of the facts that changed them, with a null among them where it may
+ * have been anything, and the latest of those facts.
+ */
+export async function claimPendingAfter(tx: Sql, subscriber: string, earlier: string, limit: number): Promise<number> {
+  await sql`
+    create temp table claimed_people (person_id bigint primary key, fact_kinds text[] not null, fact_id bigint)
+    on commit drop`.execute(tx)
+  const { rows } = await sql<{ claimed: number }>`
+    with taken as (
+      select p.ctid as place from (
+        select distinct person_id from intake.pending_people n where subscriber = ${subscriber}
+          and not exists (select from intake.pending_people e where e.subscriber = ${earlier} and e.person_id = n.person_id)
+        order by person_id limit ${limit}
+      ) n join intake.pending_people p on p.subscriber = ${subscriber} and p.person_id = n.person_id
+      for update of p skip locked
+    ), gone as (
+      delete from intake.pending_people p using taken t where p.ctid = t.place returning p.person_id, p.fact_kind, p.fact_id
+    ), kept as (
+      insert into claimed_people
+      select person_id, array_agg(distinct fact_kind), max(fact_id) from gone group by person_id returning person_id
     )
     select count(*) as claimed from kept`.execute(tx)
   await sql`analyze claimed_people`.execute(tx)

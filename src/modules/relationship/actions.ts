@@ -12,7 +12,7 @@ import {
   selectPending,
   selectPersonRows,
 } from '../intake/actions.ts'
-import { fanTiersBody, selectLastScore } from './interest-queries.ts'
+import { fanTiersBody, lastScoresBody, scoreHeldUntil, selectLastScore } from './interest-queries.ts'
 import {
   CLAIMED,
   countStanding,
@@ -29,6 +29,7 @@ import {
   writeDepthChanges,
 } from './queries.ts'
 import {
+  type Cuts,
   computeCuts,
   insertCuts,
   type RfmQuery,
@@ -218,6 +219,29 @@ export async function segmentsAt(db: Sql, at: Date): Promise<RawBuilder<unknown>
 /** Everybody's fan tier as a select body (person_id, fan_tier); who is at the lowest has no row. */
 export function fanTiersAt(at: Date): RawBuilder<unknown> {
   return fanTiersBody(at, FAN_TIERS)
+}
+
+export type { Cuts }
+/** Last scores as a select body, and until when such a row holds a threshold, for the queries of modules above. */
+export { lastScoresBody, scoreHeldUntil }
+
+/** The cuts and means by which buyers are scored as of an instant: of the table in force then, or made now where none was. */
+export async function cutsAt(db: Sql, at: Date): Promise<Cuts> {
+  const settings = await readSettings(db)
+  const inForce = await selectCutsInForce(db, at, settings)
+  if (inForce?.mean_frequency !== null && inForce !== undefined) return inForce
+  const made = await computeCuts(db, { now: at, settings, ties: 'group' })
+  return inForce ? { ...made, ...inForce, ...meansOf(made) } : made
+}
+
+function meansOf(cuts: Cuts): Pick<Cuts, 'mean_recency_days' | 'mean_frequency' | 'mean_monetary_minor'> {
+  const { mean_recency_days, mean_frequency, mean_monetary_minor } = cuts
+  return { mean_recency_days, mean_frequency, mean_monetary_minor }
+}
+
+/** Since when the cut table is in force that is in force at an instant; null: none is. */
+export async function readCutsInForce(db: Sql, at: Date): Promise<Date | null> {
+  return (await selectCutsInForce(db, at, await readSettings(db)))?.in_force_from ?? null
 }
 
 /** One person's interaction score and fan tier as of an instant. */

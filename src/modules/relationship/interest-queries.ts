@@ -27,8 +27,8 @@ const HALF_LIFE_US = INTEREST.half_life_seconds * 1_000_000
 function growthAt(at: RawBuilder<unknown>): RawBuilder<unknown> {
   const us = sql`round(date_part('epoch', ${at}) * 1000000)::bigint`
   const halfLife = sql`${HALF_LIFE_US}::bigint`
-  return sql`power(2::float8, greatest(least(${us} / ${halfLife} - 487, 1000), -1000)::float8)
-    * power(2::float8, (${us} % ${halfLife})::float8 / ${halfLife})`
+  return sql`(power(2::float8, greatest(least(${us} / ${halfLife} - 487, 1000), -1000)::float8)
+    * power(2::float8, (${us} % ${halfLife})::float8 / ${halfLife}))`
 }
 
 const INTERACTIONS = sql`interactions.published_interactions`
@@ -73,8 +73,7 @@ export function interestSpans(scope: Scope, now: Date): RawBuilder<unknown> {
  * score there, as in rules.ts interactionAt.
  */
 export function fanTiersBody(now: Date, tiers: readonly { tier: string; from: number }[]): RawBuilder<unknown> {
-  const holds = (from: number) => sql`score >= ${from}::float8 and at + make_interval(
-    secs => floor(${INTEREST.half_life_seconds} * ln(score / ${from}::float8) / ln(2::float8) + 1e-6) + 1) > ${now}`
+  const holds = (from: number) => sql`${scoreHeldUntil(from)} > ${now}`
   const above = tiers.filter(({ from }) => from > 0).toSorted((a, b) => b.from - a.from)
   const cases = sql.join(
     above.map(({ tier, from }) => sql`when ${holds(from)} then ${tier}::text`),
@@ -84,10 +83,35 @@ export function fanTiersBody(now: Date, tiers: readonly { tier: string; from: nu
     select person_id, fan_tier
     from (
       select person_id, case ${cases} end as fan_tier
-      from (
-        select distinct on (person_id) person_id, at, score from (${scoresBody(sql`> 0`, now)}) scores order by person_id, at desc
-      ) last_scores
+      from (${lastScoresBody(sql`> 0`, now)}) last_scores
     ) tiered where fan_tier is not null`
+}
+
+/**
+ * Until when a row (score, at) of `lastScoresBody` is at a threshold above 0 or over it, were nothing to happen any more: the first
+ * whole second that finds it below; `-infinity` when it never was.
+ */
+export function scoreHeldUntil(threshold: number): RawBuilder<unknown> {
+  return sql`case when score >= ${threshold}::float8 then at + make_interval(
+    secs => floor(${INTEREST.half_life_seconds} * ln(score / ${threshold}::float8) / ln(2::float8) + 1e-6) + 1)
+    else '-infinity'::timestamptz end`
+}
+
+/**
+ * The score of each of `scope` just after the last interaction up to `now` that raised it: (person_id, at, score), and with
+ * `withFact` interaction_id. By sums alone: the running sum of scoresBody and the last row of it took twice the time.
+ */
+export function lastScoresBody(scope: Scope, now: Date, { withFact = false } = {}): RawBuilder<unknown> {
+  return sql`
+    select person_id, max(at) as at, sum(weight * growth) / ${growthAt(sql`max(at)`)} as score
+      ${withFact ? sql`, (array_agg(interaction_id order by at desc))[1] as interaction_id` : sql``}
+    from (
+      select person_id, occurred_at as at, sum(weight) as weight, ${growthAt(sql`occurred_at`)} as growth
+        ${withFact ? sql`, max(interaction_id) as interaction_id` : sql``}
+      from ${INTERACTIONS} join ${WEIGHTS} as weighed(type, weight) using (type)
+      where person_id ${scope} and occurred_at <= ${now}
+      group by person_id, occurred_at
+    ) risen group by person_id`
 }
 
 /** The score just after the last interaction up to `now` that raised it; undefined: none did. */

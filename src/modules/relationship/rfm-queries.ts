@@ -62,21 +62,24 @@ const PERSON_KEYS = sql`
 /** Keys in ascending order: numbers by value before text, text by code point (rules.ts compareKeys). */
 const KEY_ORDER = sql`case when key ~ '^[0-9]{1,15}$' then key::numeric end nulls last, key collate "C"`
 
-/** Cut points at 20, 40, 60 and 80 % (percentile_disc); F on the rank when ties are broken by key. */
+/** Cut points at 20, 40, 60 and 80 % (percentile_disc), and the means; F on the rank when ties are broken by key. */
 function cutsBody(values: RawBuilder<unknown>, ties: Ties): RawBuilder<unknown> {
   const at = sql`array[0.2, 0.4, 0.6, 0.8]::float8[]`
   return sql`
     select count(*) as buyers,
       percentile_disc(${at}) within group (order by recency_days) as recency_days,
       percentile_disc(${at}) within group (order by ${ties === 'first' ? sql`frequency_rank` : sql`frequency::bigint`}) as frequency,
-      percentile_disc(${at}) within group (order by monetary_minor) as monetary_minor
+      percentile_disc(${at}) within group (order by monetary_minor) as monetary_minor,
+      avg(recency_days)::float8 as mean_recency_days, avg(frequency)::float8 as mean_frequency,
+      avg(monetary_minor)::float8 as mean_monetary_minor
     from ${values} v`
 }
 
 /** Cuts of everybody as of `now`, which is the present: standing has been brought up to it. */
 export async function insertCuts(tx: Sql, now: Date, settings: Settings): Promise<void> {
   await sql`
-    insert into relationship.rfm_cuts (in_force_from, recency_unit, occasion_unit, buyers, recency_days, frequency, monetary_minor)
+    insert into relationship.rfm_cuts (in_force_from, recency_unit, occasion_unit, buyers, recency_days, frequency, monetary_minor,
+      mean_recency_days, mean_frequency, mean_monetary_minor)
     select ${now}::timestamptz, ${settings.recency_unit}, ${settings.occasion_unit}, c.*
     from (${cutsBody(sql`(${presentValuesBody(now, settings)})`, 'group')}) c
     where c.buyers > 0
@@ -89,6 +92,10 @@ export interface Cuts {
   readonly recency_days: number[]
   readonly frequency: number[]
   readonly monetary_minor: number[]
+  /** Of the same buyers; null in a table from before means were kept. */
+  readonly mean_recency_days: number | null
+  readonly mean_frequency: number | null
+  readonly mean_monetary_minor: number | null
 }
 
 /** The cut table in force at `now`, when one was and it speaks of the same units. */
@@ -98,7 +105,8 @@ export async function selectCutsInForce(
   units: Pick<Settings, 'recency_unit' | 'occasion_unit'>,
 ): Promise<Cuts | undefined> {
   const { rows } = await sql<Cuts>`
-    select in_force_from, buyers, recency_days, frequency, monetary_minor from relationship.rfm_cuts
+    select in_force_from, buyers, recency_days, frequency, monetary_minor, mean_recency_days, mean_frequency, mean_monetary_minor
+    from relationship.rfm_cuts
     where in_force_from <= ${now} and recency_unit = ${units.recency_unit} and occasion_unit = ${units.occasion_unit}
     order by in_force_from desc limit 1`.execute(db)
   return rows[0]

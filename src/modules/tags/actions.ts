@@ -227,7 +227,7 @@ export function changeTag(
     // What rests on tags knows them by name.
     if (isOtherLife || after.name !== before.name) {
       await queries.createEveryHolder(tx, tagId)
-      await insertPending(tx, now, 'tag_changes')
+      await insertPending(tx, now, { changed: 'tag_changes', kind: 'tag' })
     }
     return answered(after)
   })
@@ -305,7 +305,7 @@ export async function editTags(database: Database, clock: Clock, edit: TagEdit):
     const outcomes = await editQueries.settleEdited(tx)
     if (asked === 1 && outcomes.kept_by_rule === 1) return keptByRule(tag)
     await editQueries.insertEdit(tx, { ...start, verb, people: outcomes.changed, byId: by.id })
-    await insertPending(tx, now, 'tag_changes')
+    await insertPending(tx, now, { changed: 'tag_changes', kind: 'tag' })
     const subjects = { edit_id: editId, tag_id: tagId, people: outcomes.changed }
     const fields = verb === 'give' ? ['tag', 'strength'] : ['tag']
     await recordAudit(tx, { actor: by, operation: `tag_${verb}`, subjects, fields }, now)
@@ -346,7 +346,7 @@ export async function undoTagEdit(
     await editQueries.undoEdit(tx, edit)
     const { changed: restored, unchanged: leftAlone } = await editQueries.settleEdited(tx)
     await editQueries.updateUndone(tx, editId, by.name, now)
-    await insertPending(tx, now, 'tag_changes')
+    await insertPending(tx, now, { changed: 'tag_changes', kind: 'tag' })
     const subjects = { edit_id: editId, tag_id: edit.tag_id, people: restored }
     await recordAudit(tx, { actor: by, operation: 'tag_undo', subjects }, now)
     await editQueries.dropEdited(tx)
@@ -417,7 +417,7 @@ async function applied(
   people: { peopleIn: RawBuilder<unknown>; peopleOut: RawBuilder<unknown>; now: Date },
 ): Promise<{ given: number; taken: number }> {
   const done = await editQueries.applyRule(tx, tagId, people)
-  await insertPending(tx, people.now, 'tag_changes')
+  await insertPending(tx, people.now, { changed: 'tag_changes', kind: 'tag' })
   await editQueries.dropEdited(tx)
   return done
 }

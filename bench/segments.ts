@@ -1,0 +1,196 @@
+// `node bench/segments.ts [--people 10000,100000]`: segments over people with three orders and three interactions each, made inside
+// PostgreSQL with the product's own settings. Prints a table and ends by itself.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { sql } from 'kysely'
+import { FACT_KINDS } from '../src/bin/routes.ts'
+import { storeFacts } from '../src/modules/intake/actions.ts'
+import { rebuild, refreshLapsed, refreshStanding } from '../src/modules/relationship/actions.ts'
+import { countSegment, createSegment, refreshSegments } from '../src/modules/segments/actions.ts'
+import { atTerminal } from '../src/platform/audit.ts'
+import type { Clock } from '../src/platform/clock.ts'
+import type { Database, Sql } from '../src/platform/db.ts'
+import { isRefusal } from '../src/platform/refusal.ts'
+import { withInstallation } from './cluster.ts'
+import { fillOrders } from './fill.ts'
+import { BENCH_NOW } from './orders.ts'
+import { type Line, machineFacts, printReport } from './report.ts'
+
+const { values } = parseArgs({ options: { people: { type: 'string', default: '10000,100000' } } })
+const ORDERS_PER_PERSON = 3
+const INTERACTIONS_PER_PERSON = 3
+const FACTS = 10_000
+const FACTS_A_REQUEST = 1000
+const CUTS_KEPT_MS = 3600 * 1000
+const IDLE_CYCLES = 20
+const TYPED = 5
+
+/** What a shop would ask. */
+const DEFINITIONS: Readonly<Record<string, Record<string, unknown>>> = {
+  'bought lately, deep': {
+    all: [{ orders: { count: { at_least: 1 }, window: { last_days: 90 } } }, { depth: { is: [3, 4, 5] } }],
+  },
+  'used to buy': {
+    all: [{ orders: { count: { at_least: 2 } } }, { orders: { count: { at_most: 0 }, window: { last_days: 180 } } }],
+  },
+  'worth winning back': { rfm: { r: [1, 2], m: [4, 5] } },
+  'looks and does not buy': {
+    all: [
+      { interactions: { count: { at_least: 2 }, types: ['view', 'cart'], window: { last_days: 60 } } },
+      { not: { orders: { count: { at_least: 1 }, window: { last_days: 60 } } } },
+    ],
+  },
+  'close, or about to lapse': {
+    all: [
+      { any: [{ fan: { tier: ['active', 'devoted'] } }, { depth: { lapses_within_days: 30 } }] },
+      { connection: { channels: ['shop_account'] } },
+      { not: { consent: { purpose: 'marketing', state: 'withdrawn' } } },
+    ],
+  },
+}
+
+/** Interactions of the last year, by month, in the order in which they would have come. */
+async function fillInteractions(tx: Sql, people: number): Promise<void> {
+  const months = Array.from({ length: 13 }, (_, index) => {
+    const now = new Date(BENCH_NOW)
+    return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 12 + index, 1))
+  })
+  for (const month of months) {
+    const next = new Date(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + 1, 1))
+    const name = `interactions_${month.toISOString().slice(0, 7).replace('-', '_')}`
+    await sql`
+      create table interactions.${sql.ref(name)} partition of interactions.interactions
+      for values from (${sql.lit(month.toISOString())}) to (${sql.lit(next.toISOString())})`.execute(tx)
+  }
+  await sql`
+    insert into interactions.interactions (person_id, occurred_at, interaction_id, identity_id, source, type, item, recorded_at)
+    select person_id, ${BENCH_NOW}::timestamptz - make_interval(secs => 1 + (n * 7919) % (360 * 86400)), nextval('intake.fact_id'), person_id,
+      'bench', (array['view', 'cart', 'share', 'reply', 'click'])[1 + n % 5], 'SKU' || n % 500, ${BENCH_NOW}
+    from (select n, 1 + (n * 6364136223)::bigint % ${people}::bigint as person_id from generate_series(1, ${people * INTERACTIONS_PER_PERSON}::bigint) n) i
+    order by person_id`.execute(tx)
+}
+
+async function timed<T>(work: () => Promise<T>): Promise<{ seconds: number; answer: T }> {
+  const begun = performance.now()
+  const answer = await work()
+  return { seconds: (performance.now() - begun) / 1000, answer }
+}
+
+/** A clock that goes on from the instant of the figures. */
+function runningClock(): Clock {
+  const [start, begun] = [new Date(BENCH_NOW).getTime(), performance.now()]
+  return { now: () => new Date(start + 1000 + Math.round(performance.now() - begun)) }
+}
+
+async function measure(database: Database, people: number): Promise<Line[]> {
+  const clock = runningClock()
+  await database.transaction(async (tx) => {
+    await fillOrders(tx, { people, ordersPerPerson: ORDERS_PER_PERSON })
+    await fillInteractions(tx, people)
+  })
+  await database.pool.query('vacuum analyze')
+  await rebuild(database, clock)
+  await database.pool.query('vacuum analyze relationship.standing')
+  const lines: Line[] = []
+  const add = (work: string, value: number, more: Partial<Line> = {}) =>
+    lines.push({ people, work, unit: 's', value, ...more })
+
+  let five = 0
+  for (const [name, definition] of Object.entries(DEFINITIONS)) {
+    const { seconds, answer } = await timed(() => createSegment(database, clock, { name, definition }, atTerminal()))
+    if (isRefusal(answer)) throw new Error(answer.message)
+    five += seconds
+    add(`segment "${name}"`, seconds, { rows: answer.size ?? 0 })
+  }
+  add('five segments made', five, { limit: 15 })
+
+  await database.pool.query('vacuum analyze')
+  for (const [name, definition] of Object.entries(DEFINITIONS)) {
+    const exact = await timed(() => countSegment(database.db, definition, { now: clock.now(), method: 'exact' }))
+    if (isRefusal(exact.answer)) throw new Error(exact.answer.message)
+    add(`exact count "${name}"`, exact.seconds, { limit: 5, rows: exact.answer.people })
+  }
+  const sample = (definition: Record<string, unknown>) =>
+    timed(() => countSegment(database.db, definition, { now: clock.now(), method: 'sample' }))
+  const [first] = Object.values(DEFINITIONS)
+  if (first) add('the sample drawn, and counted', (await sample(first)).seconds)
+  for (const [name, definition] of Object.entries(DEFINITIONS)) {
+    const took: number[] = []
+    for (let round = 0; round < TYPED; round += 1) took.push((await sample(definition)).seconds)
+    add(`while typing "${name}"`, took.sort((a, b) => a - b)[Math.floor(TYPED / 2)] ?? 0, { limit: 0.2 })
+  }
+
+  await sendFacts(database, clock, people)
+  const standing = await timed(async () => {
+    await refreshStanding(database, clock, CUTS_KEPT_MS)
+    await refreshLapsed(database, clock)
+  })
+  add(`standing after ${FACTS} facts`, standing.seconds)
+  const after = await timed(() => refreshSegments(database, clock))
+  add(`segments after ${FACTS} facts`, after.seconds, { limit: 1, rows: after.answer })
+
+  const read = await rowsRead(database, async () => {
+    for (let cycle = 0; cycle < IDLE_CYCLES; cycle += 1) await refreshSegments(database, clock)
+  })
+  add('rows of people read by idle cycles', read, { unit: 'rows', limit: 0, isPromise: true })
+  const idle = await timed(() => refreshSegments(database, clock))
+  add('an idle cycle', idle.seconds)
+  return lines
+}
+
+/** Two of three about something done, one an order, of as many people as there are facts. */
+async function sendFacts(database: Database, clock: Clock, people: number): Promise<void> {
+  for (let begin = 0; begin < FACTS; begin += FACTS_A_REQUEST) {
+    const facts = Array.from({ length: FACTS_A_REQUEST }, (_, index) => {
+      const number = begin + index
+      const customer = `C${1 + ((number * 7919) % people)}`
+      const at = new Date(BENCH_NOW).toISOString()
+      const head = { source: 'orders', external_id: `fresh-${number}` }
+      if (number % 3 !== 0) {
+        const identity = { kind: 'own_id', namespace: 'orders', value: customer }
+        return { ...head, kind: 'interaction', identity, type: 'view', item: 'SKU1', occurred_at: at }
+      }
+      const lines = [{ item: 'SKU1', quantity: 1, unit_price: '19.00' }]
+      return { ...head, kind: 'order', customer_id: customer, paid_at: at, lines }
+    })
+    const results = await storeFacts(database, clock, facts, FACT_KINDS)
+    if (isRefusal(results)) throw new Error(results.message)
+    const bad = results.find(({ status }) => status !== 'new')
+    if (bad) throw new Error(`${bad.external_id}: ${bad.status} ${bad.error?.message}`)
+  }
+}
+
+/** Rows of facts, standing, members and dues that `work` read, as PostgreSQL counts them. */
+async function rowsRead(database: Database, work: () => Promise<unknown>): Promise<number> {
+  const count = async () => {
+    // A connection tells what it read when it has been idle for a second.
+    await sleep(2500)
+    const { rows } = await database.pool.query<{ read: number }>(
+      `select coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::bigint as read from pg_stat_user_tables
+       where schemaname in ('customers', 'commerce', 'interactions', 'relationship') and relname <> 'rfm_cuts'
+         or schemaname = 'segments' and (relname like 'members%' or relname = 'due')
+         or schemaname = 'intake' and relname = 'pending_people'`,
+    )
+    return rows[0]?.read ?? 0
+  }
+  const before = await count()
+  await work()
+  return (await count()) - before
+}
+
+const lines: Line[] = []
+await withInstallation(async (installation) => {
+  let machine: Awaited<ReturnType<typeof machineFacts>> | undefined
+  for (const people of (values.people ?? '').split(',').map(Number)) {
+    const made = await installation.createBrand(
+      { key: `bench_${people}`, name: 'Bench', isDemo: false },
+      new Date(BENCH_NOW),
+    )
+    if (isRefusal(made)) throw new Error(made.message)
+    const database = await installation.openBrand(made)
+    machine ??= await machineFacts(database)
+    lines.push(...(await measure(database, people)))
+  }
+  if (machine) printReport(machine, lines)
+})

@@ -1,0 +1,284 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Sql } from '../../platform/db.ts'
+import type { ResolvedNode } from './definition.ts'
+import type { Ground } from './ground-queries.ts'
+import { evaluationBody } from './queries.ts'
+import { monthOf } from './rules.ts'
+
+/*
+ * Who is in which segment, kept current. A look is a pair of segment and person; whoever is looked at is evaluated by one statement a
+ * segment, and all that differs from what is kept is written by a few statements for all looks together.
+ */
+
+/** Stays that ended longer ago go, by whole months. */
+export const RETENTION_MONTHS = 36
+
+/** One at a time: evaluation, and changes of definitions. */
+export async function lockSegments(tx: Sql): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext('perennial segments'))`.execute(tx)
+}
+
+/** `looks (segment_id, person_id, cause, fact_id, at)` and `evaluated (segment_id, person_id, holds, until)`, empty. */
+export async function createLooks(tx: Sql): Promise<void> {
+  await sql`drop table if exists looks, evaluated`.execute(tx)
+  await sql`
+    create temp table looks (segment_id bigint not null, person_id bigint not null, cause text not null, fact_id bigint, at timestamptz not null)
+    on commit drop`.execute(tx)
+  await createEvaluated(tx)
+}
+
+export async function createEvaluated(tx: Sql): Promise<void> {
+  await sql`drop table if exists evaluated`.execute(tx)
+  await sql`
+    create temp table evaluated (segment_id bigint not null, person_id bigint not null, holds boolean not null, until timestamptz not null)
+    on commit drop`.execute(tx)
+}
+
+/** The people of `claimed_people` whom a segment has to be asked about: those of whom a fact changed that it may rest on. */
+export async function lookAtClaimed(
+  tx: Sql,
+  segments: readonly { segment_id: number; factKinds: readonly string[] | null }[],
+  now: Date,
+): Promise<void> {
+  const ids = segments.map(({ segment_id }) => segment_id)
+  // Null is a kind that nobody has, so that an array of arrays of one length is not needed.
+  const kinds = segments.map(({ factKinds }) => JSON.stringify(factKinds))
+  await sql`
+    with asked as materialized (
+      select segment_id, kinds = 'null' as is_any,
+        case when kinds <> 'null' then array(select jsonb_array_elements_text(kinds::jsonb)) end as kinds
+      from unnest(${ids}::bigint[], ${kinds}::text[]) as g(segment_id, kinds)
+    )
+    insert into looks
+    select g.segment_id, p.person_id, 'fact', p.fact_id, ${now}::timestamptz
+    from asked g cross join claimed_people p
+    where g.is_any or array_position(p.fact_kinds, null) is not null or p.fact_kinds && g.kinds`.execute(tx)
+  await sql`analyze looks`.execute(tx)
+}
+
+/** Whoever is due by time, soonest first, into `looks`. Where nobody is, nothing but the index is read. */
+export async function lookAtDue(tx: Sql, now: Date, limit: number): Promise<number> {
+  const { rows } = await sql<{ due: number }>`
+    with taken as (
+      insert into looks
+      select segment_id, person_id, 'time', null, due_at from segments.due
+      where due_at <= ${now}::timestamptz order by due_at limit ${limit} returning 1
+    ) select count(*) as due from taken`.execute(tx)
+  const due = rows[0]?.due ?? 0
+  if (due > 0) await sql`analyze looks`.execute(tx)
+  return due
+}
+
+/** First instant at which somebody is due; undefined: nobody ever is. One entry of an index. */
+export async function selectNextDue(db: Sql): Promise<Date | undefined> {
+  const { rows } = await sql<{ due_at: Date }>`select due_at from segments.due order by due_at limit 1`.execute(db)
+  return rows[0]?.due_at
+}
+
+/** Evaluates a segment for the people of its looks, or for everybody; who is not in and never will be by time has no row. */
+export async function evaluate(tx: Sql, segmentId: number, node: ResolvedNode, ground: Ground): Promise<void> {
+  await sql`
+    insert into evaluated
+    select ${segmentId}::bigint, person_id, holds, until from (${evaluationBody(node, ground)}) e
+    where holds or until < 'infinity'`.execute(tx)
+}
+
+/** Segments that have looks. */
+export async function selectLooked(tx: Sql): Promise<number[]> {
+  const { rows } = await sql<{ segment_id: number }>`select distinct segment_id from looks`.execute(tx)
+  return rows.map(({ segment_id }) => segment_id)
+}
+
+/** Which kept rows the writing is about. */
+export type Extent =
+  | { readonly of: 'looks' }
+  | { readonly of: 'segment'; readonly segmentId: number; readonly cause: string; readonly hasNoDue: boolean }
+
+/** Whom of a segment there are looks for. */
+export function lookedAt(segmentId: number): RawBuilder<unknown> {
+  return sql`in (select person_id from looks where segment_id = ${segmentId}::bigint)`
+}
+
+function ofExtent(extent: Extent, table: string): RawBuilder<unknown> {
+  const id = sql.ref(`${table}.segment_id`)
+  if (extent.of === 'segment') return sql`${id} = ${extent.segmentId}::bigint`
+  return sql`(${id}, ${sql.ref(`${table}.person_id`)}) in (select segment_id, person_id from looks)`
+}
+
+/**
+ * Writes what differs: stays that begin and end, by the time or the fact that did it, and when each is due next. Sizes follow.
+ *
+ * @returns how many stays began and ended.
+ */
+export async function writeDifferences(
+  tx: Sql,
+  extent: Extent,
+  now: Date,
+  zone: string,
+): Promise<{ entered: number; left: number }> {
+  await sql`analyze evaluated`.execute(tx)
+  await sql`drop table if exists flips`.execute(tx)
+  const caused =
+    extent.of === 'looks'
+      ? sql`l.cause, l.fact_id, l.at`
+      : sql`${extent.cause}::text as cause, null::bigint as fact_id, ${now}::timestamptz as at`
+  // A person is looked at once for each segment, or twice when time and a fact fall together: the fact is named then.
+  const looks =
+    extent.of === 'looks'
+      ? sql`left join (select distinct on (segment_id, person_id) * from looks order by segment_id, person_id, cause) l using (segment_id, person_id)`
+      : sql``
+  await sql`
+    create temp table flips on commit drop as
+    select segment_id, person_id, m.in_at, m.in_cause, m.in_fact_id, ${caused}
+    from (select segment_id, person_id from evaluated where holds) e
+    full join (
+      select segment_id, person_id, in_at, in_cause, in_fact_id from segments.members m
+      where out_at = 'infinity' and ${ofExtent(extent, 'm')}
+    ) m using (segment_id, person_id)
+    ${looks}
+    where e.person_id is null or m.person_id is null`.execute(tx)
+  const counts = await countFlips(tx)
+  if (counts.entered + counts.left > 0) await writeFlips(tx, zone, now)
+  await writeDue(tx, extent, now)
+  return counts
+}
+
+async function countFlips(tx: Sql): Promise<{ entered: number; left: number }> {
+  const { rows } = await sql<{ entered: number; left: number }>`
+    select count(*) filter (where in_at is null) as entered, count(in_at) as left from flips`.execute(tx)
+  return rows[0] ?? { entered: 0, left: 0 }
+}
+
+async function writeFlips(tx: Sql, zone: string, now: Date): Promise<void> {
+  await createMonths(tx, now)
+  await sql`
+    delete from segments.members m using flips f
+    where m.out_at = 'infinity' and f.in_at is not null and m.person_id = f.person_id and m.segment_id = f.segment_id`.execute(
+    tx,
+  )
+  // Who entered and left at one instant was never in.
+  await sql`
+    insert into segments.members
+    select person_id, segment_id, in_at, at, in_cause, in_fact_id, cause, fact_id from flips
+    where in_at < at
+    on conflict do nothing`.execute(tx)
+  await sql`
+    insert into segments.members (person_id, segment_id, in_at, in_cause, in_fact_id)
+    select person_id, segment_id, at, cause, fact_id from flips where in_at is null
+    order by person_id`.execute(tx)
+  await sql`
+    update segments.segments s set size = s.size + f.difference
+    from (
+      select segment_id, count(*) filter (where in_at is null) - count(in_at) as difference from flips group by segment_id
+    ) f where f.segment_id = s.segment_id`.execute(tx)
+  await sql`
+    insert into segments.sizes (segment_id, day, size)
+    select segment_id, (${now}::timestamptz at time zone ${zone})::date, size from segments.segments
+    where segment_id in (select segment_id from flips)
+    on conflict (segment_id, day) do update set size = excluded.size`.execute(tx)
+}
+
+/** A month has its partition before the first stay that ended in it is written; months beyond the retention go then. */
+async function createMonths(tx: Sql, now: Date): Promise<void> {
+  const { rows } = await sql<{ name: string; from: string; to: string }>`
+    select 'members_' || to_char(month, 'YYYY_MM') as name, month::text as from, (month + interval '1 month')::text as to
+    from (select distinct date_trunc('month', at at time zone 'UTC') as month from flips where in_at < at) m
+    where to_regclass('segments.members_' || to_char(month, 'YYYY_MM')) is null`.execute(tx)
+  for (const { name, from, to } of rows) {
+    await sql`
+      create table segments.${sql.ref(name)} partition of segments.members
+      for values from (${sql.lit(`${from}+00`)}) to (${sql.lit(`${to}+00`)})`.execute(tx)
+  }
+  if (rows.length > 0) await dropOldMonths(tx, now)
+}
+
+async function dropOldMonths(tx: Sql, now: Date): Promise<void> {
+  const oldest = `members_${monthOf(now, RETENTION_MONTHS).toISOString().slice(0, 7).replace('-', '_')}`
+  const { rows } = await sql<{ name: string }>`
+    select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'segments.members'::regclass and c.relname ~ '^members_\\d{4}_\\d\\d$' and c.relname < ${oldest}`.execute(
+    tx,
+  )
+  for (const { name } of rows) await sql`drop table segments.${sql.ref(name)}`.execute(tx)
+}
+
+/**
+ * A look that comes too early costs one evaluation, one that comes too late would be wrong. So only what has to come sooner than
+ * what is written is written: a renewed cut table moves the instants of half of the buyers by a day, mostly to later ones, and a
+ * further order that of its buyer. What has come is taken away first.
+ */
+async function writeDue(tx: Sql, extent: Extent, now: Date): Promise<void> {
+  if (extent.of === 'looks') {
+    await sql`
+      delete from segments.due d using looks l
+      where l.cause = 'time' and d.due_at <= ${now}::timestamptz and d.segment_id = l.segment_id and d.person_id = l.person_id`.execute(
+      tx,
+    )
+  }
+  const known =
+    extent.of === 'segment' && extent.hasNoDue
+      ? sql`select null::bigint as person_id, null::bigint as segment_id, null::timestamptz as due_at where false`
+      : sql`select * from segments.due`
+  await sql`
+    insert into segments.due (person_id, segment_id, due_at)
+    select e.person_id, e.segment_id, e.until
+    from evaluated e left join (${known}) d on d.person_id = e.person_id and d.segment_id = e.segment_id
+    where e.until < 'infinity' and (d.due_at is null or d.due_at > e.until)
+    order by e.person_id
+    on conflict (person_id, segment_id) do update set due_at = excluded.due_at`.execute(tx)
+}
+
+/** Everything kept of a segment's people. */
+export async function deleteMembers(tx: Sql, segmentId: number): Promise<void> {
+  await sql`delete from segments.members where segment_id = ${segmentId}::bigint`.execute(tx)
+  await deleteDue(tx, segmentId)
+}
+
+/** Whoever of `erased_identities` was in a segment never was; sizes of days that are over stay. */
+export async function eraseMembers(tx: Sql): Promise<void> {
+  await sql`
+    update segments.segments s set size = s.size - m.people
+    from (
+      select segment_id, count(*) as people from segments.members
+      where out_at = 'infinity' and person_id in (select person_id from erased_identities) group by segment_id
+    ) m where m.segment_id = s.segment_id`.execute(tx)
+  for (const table of ['members', 'due'] as const) {
+    await sql`
+      delete from segments.${sql.ref(table)} where person_id in (select person_id from erased_identities)`.execute(tx)
+  }
+}
+
+/** When its people are due by a definition that is no more. */
+export async function deleteDue(tx: Sql, segmentId: number): Promise<void> {
+  await sql`delete from segments.due where segment_id = ${segmentId}::bigint`.execute(tx)
+}
+
+/** Members as of an instant, by what was written then: a select body (person_id). */
+export function membersAt(segmentId: number, at: Date | undefined): RawBuilder<unknown> {
+  return at === undefined
+    ? sql`select person_id from segments.published_members where segment_id = ${segmentId}::bigint and out_at = 'infinity'`
+    : sql`select person_id from segments.published_members
+        where segment_id = ${segmentId}::bigint and in_at <= ${at}::timestamptz and out_at > ${at}::timestamptz`
+}
+
+export interface StayRow {
+  readonly segment_id: number
+  readonly name: string
+  readonly in_at: Date
+  readonly out_at: Date | number
+  readonly in_cause: string
+  readonly in_fact_id: number | null
+  readonly out_cause: string | null
+  readonly out_fact_id: number | null
+}
+
+/** A person's stays in segments, the latest first. */
+export async function selectStays(db: Sql, personId: number, limit: number): Promise<StayRow[]> {
+  const { rows } = await sql<StayRow>`
+    select m.segment_id, s.name, m.in_at, m.out_at, m.in_cause, m.in_fact_id, m.out_cause, m.out_fact_id
+    from segments.members m join segments.segments s using (segment_id)
+    where m.person_id = ${personId}::bigint order by m.out_at desc, m.in_at desc, m.segment_id limit ${limit}`.execute(
+    db,
+  )
+  return rows
+}

@@ -1,0 +1,210 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Sql } from '../../platform/db.ts'
+import type { PeopleScope } from '../../platform/roles.ts'
+import { inScope } from '../customers/actions.ts'
+import { clauseKind } from './clause-queries.ts'
+import type { ClauseNode, ResolvedNode } from './definition.ts'
+import type { Compiled, Ground, Scope } from './ground-queries.ts'
+import { both, either } from './standing-queries.ts'
+
+export const EVERYONE: Scope = sql`> 0`
+
+export function onePerson(personId: number): Scope {
+  return sql`= ${personId}::bigint`
+}
+
+/** Stored standing, of which a depth whose time is up shows what it lapsed to. */
+export function storedStanding({ at, scope }: Ground): RawBuilder<unknown> {
+  const lapsed = sql`coalesce(lapses_at <= ${at}::timestamptz, false)`
+  return sql`
+    select person_id, case when ${lapsed} then lapses_to else depth end as depth,
+      case when ${lapsed} then lapses_at else since end as since, case when ${lapsed} then null else lapses_at end as lapses_at,
+      ${lapsed} as is_lapsed, evidence, depth_if_connected, last_occasion_at, occasions, net_paid_minor
+    from relationship.published_standing where person_id ${scope}`
+}
+
+/** Standing that was worked out for the instant itself. */
+export function computedStanding(standing: RawBuilder<unknown>, { scope }: Ground): RawBuilder<unknown> {
+  return sql`
+    select person_id, depth, since, lapses_at, false as is_lapsed, evidence, depth_if_connected, last_occasion_at, occasions,
+      net_paid_minor
+    from (${standing}) present where person_id ${scope}`
+}
+
+/** A person of whom nothing is known. */
+const NOBODY = sql`
+  select -1::bigint as person_id, 0::smallint as depth, null::timestamptz as since, null::timestamptz as lapses_at,
+    false as is_lapsed, '{}'::bigint[] as evidence, 0::smallint as depth_if_connected, null::timestamptz as last_occasion_at,
+    0 as occasions, 0::bigint as net_paid_minor`
+
+interface Placed {
+  readonly holds: RawBuilder<unknown>
+  readonly until: RawBuilder<unknown>
+}
+
+/** The clauses of a definition, equal ones once, each with its alias and its two columns. */
+function compileClauses(node: ResolvedNode, ground: Ground) {
+  const byText = new Map<string, { compiled: Compiled; alias: RawBuilder<unknown>; index: number }>()
+  const compiledOf = ({ kind, clause }: ClauseNode) => {
+    const text = JSON.stringify([kind, clause])
+    const known = byText.get(text)
+    if (known) return known
+    const index = byText.size
+    const alias = sql.ref(`c${index}`)
+    const compiled = clauseKind(kind)?.compile(clause, ground, alias)
+    if (!compiled) throw new Error(`There is no clause "${kind}"`)
+    const made = { compiled, alias, index }
+    byText.set(text, made)
+    return made
+  }
+  const place = (one: ResolvedNode): Placed => {
+    if (one.op !== 'clause') return placeGroup(one.op, one.of.map(place))
+    const { index } = compiledOf(one)
+    return { holds: sql.ref(`h${index}`), until: sql.ref(`u${index}`) }
+  }
+  const whole = place(node)
+  return { whole, all: [...byText.values()], compiledOf }
+}
+
+/** The same words as `together` of rules.ts. */
+function placeGroup(op: 'all' | 'any' | 'not', parts: readonly Placed[]): Placed {
+  const [first] = parts
+  if (op === 'not' && first) return { holds: sql`(not ${first.holds})`, until: first.until }
+  const holds = (op === 'any' ? either : both)(parts.map((part) => part.holds))
+  if (parts.length === 1 && first) return { holds, until: first.until }
+  const isDeciding = (condition: RawBuilder<unknown>) => (op === 'any' ? condition : sql`not ${condition}`)
+  const deciding = parts.map((part) => sql`case when ${isDeciding(part.holds)} then ${part.until} end`)
+  const until = sql`
+    (case when ${isDeciding(holds)} then greatest(${sql.join(deciding)}) else least(${sql.join(parts.map((part) => part.until))}) end)`
+  return { holds, until }
+}
+
+function joins(all: ReturnType<typeof compileClauses>['all']): RawBuilder<unknown> {
+  return sql.join(
+    all.flatMap(({ compiled: { body }, alias }) =>
+      body ? [sql`left join (${body}) ${alias} on ${alias}.person_id = s.person_id`] : [],
+    ),
+    sql` `,
+  )
+}
+
+/**
+ * Who of the people of a standing is in the segment at `ground.at`, and until when that cannot change by time alone: a select body
+ * (person_id, holds, until). The same text for one person, some or all. In brackets throughout and with parameters only, so that
+ * nothing in a definition can be read as SQL.
+ */
+export function evaluationBody(
+  node: ResolvedNode,
+  ground: Ground,
+  standing: RawBuilder<unknown> = storedStanding(ground),
+): RawBuilder<unknown> {
+  const { whole, all } = compileClauses(node, ground)
+  const columns = all.map(
+    ({ compiled, index }) =>
+      sql`${compiled.holds} as ${sql.ref(`h${index}`)}, ${compiled.until} as ${sql.ref(`u${index}`)}`,
+  )
+  return sql`
+    select person_id, ${whole.holds} as holds, ${whole.until} as until
+    from (
+      select s.person_id, ${sql.join(columns)}
+      from (${standing}) s
+      ${joins(all)}
+    ) judged`
+}
+
+/** Whether it holds for somebody of whom nothing is known: then whoever becomes known by any fact may be in it. */
+export async function holdsForNobody(db: Sql, node: ResolvedNode, ground: Ground): Promise<boolean> {
+  const { rows } = await sql<{ holds: boolean; until: Date | number }>`
+    select holds from (${evaluationBody(node, { ...ground, scope: onePerson(-1) }, NOBODY)}) e`.execute(db)
+  return rows[0]?.holds ?? false
+}
+
+/** Of how many people of the standing the definition holds; in `scope` of somebody's view. */
+export async function countHolding(
+  db: Sql,
+  node: ResolvedNode,
+  ground: Ground,
+  { standing, view = 'everyone' }: { standing?: RawBuilder<unknown>; view?: PeopleScope },
+): Promise<{ holding: number; people: number }> {
+  const seen = view === 'everyone' ? sql`` : sql`where ${inScope(sql`e.person_id`, view)}`
+  const { rows } = await sql<{ holding: number; people: number }>`
+    select count(*) filter (where holds) as holding, count(*) as people
+    from (${evaluationBody(node, ground, standing)}) e ${seen}`.execute(db)
+  return rows[0] ?? { holding: 0, people: 0 }
+}
+
+/** Of whom it holds: a select body (person_id). */
+export function holdingPeople(node: ResolvedNode, ground: Ground, standing: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`select person_id from (${evaluationBody(node, ground, standing)}) e where holds`
+}
+
+/** Two percent of the people by a hash of their number, and how many people there are. */
+export async function drawSample(db: Sql): Promise<{ people: number; sample: number[] }> {
+  const { rows } = await sql<{ people: number; sample: number[] | null }>`
+    select count(*) as people, array_agg(person_id) filter (where (hashint8extended(person_id, 16) & 8191) < 164) as sample
+    from relationship.published_standing`.execute(db)
+  return { people: rows[0]?.people ?? 0, sample: rows[0]?.sample ?? [] }
+}
+
+export function anyOf(people: readonly number[]): Scope {
+  return sql`= any(${people}::bigint[])`
+}
+
+/** The first whole millisecond that is not before it: an instant here has no finer part, and must not come too early. */
+function toMilliseconds(instant: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`date_trunc('milliseconds', ${instant} + interval '999 microseconds')`
+}
+
+export interface ObservedRow {
+  readonly holds: boolean
+  readonly until: Date | number
+  readonly observed: Record<string, unknown>
+  readonly fact_id: number | null
+}
+
+/** What is so of one person, clause by clause in the order given; undefined when they are nobody then. */
+export async function selectObserved(
+  db: Sql,
+  node: ResolvedNode,
+  ground: Ground,
+  standing: RawBuilder<unknown>,
+): Promise<{ verdictOf: (clause: ClauseNode) => ObservedRow } | undefined> {
+  const { all, compiledOf } = compileClauses(node, ground)
+  const columns = all.map(
+    ({ compiled, index }) => sql`jsonb_build_object('observed', ${compiled.observed}) as ${sql.ref(`o${index}`)},
+      ${compiled.holds} as ${sql.ref(`h${index}`)}, ${toMilliseconds(compiled.until)} as ${sql.ref(`u${index}`)}, ${compiled.factId} as ${sql.ref(`f${index}`)}`,
+  )
+  const { rows } = await sql<Record<string, unknown>>`
+    select ${sql.join(columns)}
+    from (${standing}) s
+    ${joins(all)}`.execute(db)
+  const [row] = rows
+  if (!row) return undefined
+  return {
+    verdictOf: (clause) => {
+      const { index } = compiledOf(clause)
+      return {
+        holds: row[`h${index}`] as boolean,
+        until: row[`u${index}`] as Date | number,
+        observed: (row[`o${index}`] as { observed: Record<string, unknown> }).observed,
+        fact_id: row[`f${index}`] as number | null,
+      }
+    },
+  }
+}
+
+export interface FactRow {
+  readonly fact_id: number
+  readonly kind: string
+  readonly source: string
+  readonly external_id: string
+}
+
+/** What the sources call some facts. */
+export async function selectFacts(db: Sql, factIds: readonly number[]): Promise<FactRow[]> {
+  const { rows } = await sql<FactRow>`
+    select fact_id, kind, source, external_id from intake.published_inbox where fact_id = any(${factIds}::bigint[])`.execute(
+    db,
+  )
+  return rows
+}

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
+import { isRefusal } from '../../platform/refusal.ts'
+import type { Settings } from '../brand/schema.ts'
+import { readDefinition, resolve } from './definition.ts'
+import { EVERYONE, evaluationBody } from './queries.ts'
+
+// The SQL that definitions become, as somebody reviews it: a change of the compiler shows in the diff of this file. With
+// UPDATE_SNAPSHOTS=1 it is written anew.
+
+const FILE = new URL('../../../test/segment-snapshots.sql', import.meta.url)
+
+const compiler = new Kysely({
+  dialect: {
+    createAdapter: () => new PostgresAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new PostgresIntrospector(db),
+    createQueryCompiler: () => new PostgresQueryCompiler(),
+  },
+})
+const settings: Settings = {
+  zone: 'Asia/Shanghai',
+  currency: 'CNY',
+  period_days: 365,
+  occasion_unit: 'day',
+  recency_unit: 'day',
+  member_by_purchase: true,
+  phone_claim_days: 1095,
+  spread_window: 'period',
+}
+const cuts = {
+  in_force_from: null,
+  buyers: 5,
+  recency_days: [1, 11, 61, 122],
+  frequency: [1, 1, 1, 2],
+  monetary_minor: [2000, 5000, 20_000, 20_000],
+  mean_recency_days: 75.2,
+  mean_frequency: 1.6,
+  mean_monetary_minor: 17_400,
+}
+
+const DEFINITIONS: Readonly<Record<string, Record<string, unknown>>> = {
+  'bought twice, and not for 90 days': {
+    all: [
+      { orders: { count: { at_least: 2 } } },
+      { not: { orders: { count: { at_least: 1 }, window: { last_days: 90 } } } },
+    ],
+  },
+  'spent on tea in the last quarter': {
+    orders: {
+      net_minor: { at_least: 10_000 },
+      window: { calendar: 'last_quarter' },
+      items: ['tea'],
+      sources: ['shop'],
+    },
+  },
+  'best buyers, or close ones': {
+    any: [{ rfm: { segment: ['champions'], m: [5] } }, { fan: { tier: ['active', 'devoted'] } }],
+  },
+  'about to lapse, with an adviser, reachable': {
+    all: [
+      { depth: { is: [3, 4], lapses_within_days: 30 } },
+      { connection: { staff: ['lin'], begun: { from: '2025-01-01' } } },
+      { consent: { purpose: 'marketing', channel: 'wecom', state: 'granted' } },
+      { membership: {} },
+      { attribute: { has: 'phone' } },
+      { interactions: { days_since_last: { at_most: 30 }, types: ['reply'] } },
+    ],
+  },
+}
+
+test('definitions become the SQL that is committed', async () => {
+  const parts = Object.entries(DEFINITIONS).map(([name, given]) => {
+    const read = readDefinition(given)
+    assert.ok(!isRefusal(read))
+    const node = resolve(read, new Map())
+    assert.ok(!isRefusal(node))
+    const ground = { at: new Date('2026-03-01T04:00:00Z'), scope: EVERYONE, settings, cuts, isExplaining: false }
+    const { sql, parameters } = evaluationBody(node, ground).compile(compiler)
+    const lines = sql
+      .split('\n')
+      .map((line) => line.trimEnd())
+      .filter((line) => line !== '')
+    return [`-- ${name}`, `-- ${JSON.stringify(given)}`, ...lines, `-- ${JSON.stringify(parameters)}`, ''].join('\n')
+  })
+  const text = parts.join('\n')
+  if (process.env.UPDATE_SNAPSHOTS) await writeFile(FILE, text)
+  assert.equal(text, await readFile(FILE, 'utf8'), 'UPDATE_SNAPSHOTS=1 writes it anew')
+})

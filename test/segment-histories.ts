@@ -1,0 +1,445 @@
+import fc from 'fast-check'
+import type { History } from './depth-oracle.ts'
+import { NOW } from './histories.ts'
+import { type Books, documentsInForce, keepBooks, type Rules, type SalesDocument } from './oracle.ts'
+import type { World } from './segment-oracle.ts'
+
+/**
+ * Random small brands and definitions for segments: few people, few words and few instants, so that what can coincide does. Much
+ * lies exactly on the edge of a window, of a day, of a month.
+ */
+
+const DAY_MS = 86_400_000
+const SECOND_MS = 1000
+export const PEOPLE = ['a', 'b', 'c', 'd']
+const WINDOW_DAYS = [1, 7, 30, 60, 90, 365]
+
+/** Midnight where the brand is, by trying hours. */
+function midnights(zone: string): number[] {
+  const format = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' })
+  // Of today, of the first of this month and the last, of the quarter, of the year, of a Monday, of a day the clock changes.
+  return ['11-20', '11-19', '11-17', '11-01', '10-31', '10-01', '09-30', '07-01', '01-01', '11-02', '03-09'].flatMap(
+    (day) =>
+      Array.from({ length: 40 }, (_, index) => Date.parse(`2025-${day}T00:00:00Z`) + (index - 20) * 3_600_000).filter(
+        (at) => format.format(at) === `2025-${day} 00:00:00`,
+      ),
+  )
+}
+
+export function instantsFor(zone: string): number[] {
+  const ago = [0, 1, 2, ...WINDOW_DAYS, 29, 31, 59, 61, 91, 364, 366].map((days) => NOW - days * DAY_MS)
+  const all = [...ago, ...midnights(zone)].flatMap((at) => [at - SECOND_MS, at, at + SECOND_MS])
+  return [...new Set(all)].filter((at) => at <= NOW).sort((a, b) => a - b)
+}
+
+const said = fc.record({
+  kind: fc.constantFrom(
+    ...(['order', 'order', 'order', 'order', 'refund', 'till_order'] as const),
+    ...([
+      'connection',
+      'connection',
+      'membership',
+      'enrolment',
+      'interaction',
+      'interaction',
+      'interaction',
+      'consent',
+      'tag',
+    ] as const),
+  ),
+  customer: fc.constantFrom(...PEOPLE),
+  instant: fc.nat({ max: 10_000 }),
+  length: fc.option(fc.constantFrom(0, 1, 30, 60, 400)),
+  item: fc.constantFrom('x', 'y'),
+  second: fc.constantFrom('x', 'y', null, null),
+  price: fc.constantFrom(0, 1000, 1000, 2500, 60_000),
+  staff: fc.constantFrom('lin', 'wu'),
+  channel: fc.constantFrom('wecom', 'shop'),
+  type: fc.constantFrom('view', 'cart', 'share', 'reply', 'details_left', 'open'),
+  state: fc.constantFrom('granted', 'granted', 'withdrawn'),
+  purpose: fc.constantFrom('marketing', 'calls'),
+  about: fc.constantFrom('', 'sms', 'wecom'),
+  refunds: fc.nat({ max: 30 }),
+  isSecond: fc.boolean(),
+})
+export type Said = typeof said extends fc.Arbitrary<infer T> ? T : never
+
+const bounds = (values: readonly number[]) =>
+  fc
+    .tuple(fc.constantFrom(...values), fc.constantFrom(...values), fc.constantFrom('least', 'most', 'both'))
+    .map(([one, other, ends]) => {
+      const [low, high] = [Math.min(one, other), Math.max(one, other)]
+      if (ends === 'both') return { at_least: low, at_most: high }
+      return ends === 'least' ? { at_least: low } : { at_most: high }
+    })
+
+const window = fc.oneof(
+  fc.constantFrom(...WINDOW_DAYS).map((last_days) => ({ last_days })),
+  fc
+    .constantFrom(
+      ...['today', 'yesterday', 'this_week', 'last_week', 'this_month', 'last_month'],
+      ...['this_quarter', 'last_quarter', 'this_year', 'last_year'],
+    )
+    .map((calendar) => ({ calendar })),
+  fc.constantFrom<object>(
+    { from: '2025-11-01' },
+    { from: '2025-10-01', to: '2025-11-01' },
+    { to: '2025-11-20' },
+    { from: new Date(NOW - 90 * DAY_MS).toISOString(), to: new Date(NOW - 30 * DAY_MS).toISOString() },
+  ),
+)
+const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 })
+const some = (...values: string[]) => fc.subarray(values, { minLength: 1 })
+
+const days = bounds([0, 1, 7, 29, 30, 60, 90, 365])
+const counts = { count: bounds([0, 0, 1, 2, 3]), days_since_last: days, days_since_first: days }
+const orNet = { ...counts, net_minor: bounds([0, 99, 100, 200, 350, 6000]) }
+
+/** One measure of several. */
+function measure(of: Readonly<Record<string, fc.Arbitrary<object>>>): fc.Arbitrary<object> {
+  return fc.oneof(...Object.entries(of).map(([name, range]) => range.map((given) => ({ [name]: given }))))
+}
+const orders = fc
+  .tuple(
+    measure(orNet),
+    fc.record({ window: maybe(window), items: maybe(some('x', 'y', 'z')), sources: maybe(some('shop', 'till')) }),
+  )
+  .map(([measured, rest]) => ({ orders: { ...measured, ...rest } }))
+const interactions = fc
+  .tuple(
+    measure(counts),
+    fc.record({
+      window: maybe(window),
+      types: maybe(some('view', 'share', 'reply', 'open')),
+      items: maybe(some('x', 'y')),
+    }),
+  )
+  .map(([measured, rest]) => ({ interactions: { ...measured, ...rest } }))
+const scoreList = fc.subarray([1, 2, 3, 4, 5], { minLength: 1 })
+const rfm = fc.oneof(
+  scoreList.map((r) => ({ rfm: { r } })),
+  fc.record({ f: scoreList, m: scoreList }).map((both) => ({ rfm: both })),
+  some('champions', 'loyal_customers', 'new_customers', 'at_risk', 'hibernating', 'promising', 'cant_lose').map(
+    (segment) => ({ rfm: { segment } }),
+  ),
+  some('key_value', 'key_keep', 'general_win_back', 'general_develop', 'key_win_back').map((value_group) => ({
+    rfm: { value_group },
+  })),
+  days.map((recency_days) => ({ rfm: { recency_days } })),
+  fc.record({ frequency: bounds([1, 2, 3]), monetary_minor: bounds([0, 100, 350]) }).map((both) => ({ rfm: both })),
+)
+const depth = fc.oneof(
+  fc.subarray([0, 1, 2, 3, 4, 5], { minLength: 1 }).map((is) => ({ depth: { is } })),
+  fc
+    .record({ since_days: days, is: maybe(fc.subarray([1, 2, 3, 4], { minLength: 1 })) })
+    .map((both) => ({ depth: both })),
+  fc.constantFrom(1, 30, 90, 365).map((lapses_within_days) => ({ depth: { lapses_within_days } })),
+  fc.boolean().map((lost) => ({ depth: { lost } })),
+)
+const fan = fc.oneof(
+  some('passer_by', 'follower', 'active', 'devoted').map((tier) => ({ fan: { tier } })),
+  fc
+    .constantFrom({ at_least: 5 }, { at_least: 10 }, { below: 8 }, { at_least: 1, below: 20 })
+    .map((score) => ({ fan: { score } })),
+)
+const connection = fc
+  .record({
+    staff: maybe(some('lin', 'wu')),
+    channels: maybe(some('wecom', 'shop')),
+    state: maybe(fc.constantFrom('live', 'ever')),
+    begun: maybe(window),
+  })
+  .map((clause) => ({ connection: clause }))
+const membership = fc
+  .record({ sources: maybe(some('crm')), state: maybe(fc.constantFrom('in_force', 'ever')), enrolled: maybe(window) })
+  .map((clause) => ({ membership: clause }))
+const consent = fc
+  .record({
+    purpose: fc.constantFrom('marketing', 'calls'),
+    channel: maybe(fc.constantFrom('sms', 'wecom', 'mail')),
+    state: fc.constantFrom('granted', 'withdrawn', 'none'),
+  })
+  .map((clause) => ({ consent: clause }))
+const tag = fc
+  .record({
+    any_of: some('x', 'y'),
+    sources: maybe(fc.subarray(['manual', 'import'], { minLength: 1 })),
+    state: maybe(fc.constantFrom('has', 'ever')),
+    given: maybe(window),
+  })
+  .map((clause) => ({ tag: clause }))
+const attribute = fc.constantFrom<object>(
+  { attribute: { has: 'name' } },
+  { attribute: { has: 'phone' } },
+  { attribute: { has: 'own_id', namespace: 'till' } },
+  { attribute: { name_contains: 'B' } },
+)
+
+const clause = fc.oneof(
+  { weight: 5, arbitrary: orders },
+  { weight: 3, arbitrary: interactions },
+  { weight: 3, arbitrary: rfm },
+  { weight: 3, arbitrary: depth },
+  { weight: 2, arbitrary: fan },
+  { weight: 2, arbitrary: connection },
+  { weight: 2, arbitrary: membership },
+  { weight: 2, arbitrary: consent },
+  { weight: 2, arbitrary: tag },
+  { weight: 1, arbitrary: attribute },
+)
+
+/** JSON, as it would come: what is left out is not there. */
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+
+export const definitions: fc.Arbitrary<unknown> = fc
+  .letrec<{ node: unknown }>((tie) => ({
+    node: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      { weight: 3, arbitrary: clause },
+      { weight: 1, arbitrary: fc.array(tie('node'), { minLength: 1, maxLength: 3 }).map((all) => ({ all })) },
+      { weight: 1, arbitrary: fc.array(tie('node'), { minLength: 1, maxLength: 3 }).map((any) => ({ any })) },
+      { weight: 1, arbitrary: tie('node').map((not) => ({ not })) },
+    ),
+  }))
+  .node.map(plain)
+
+export interface Tale {
+  readonly rules: Rules
+  readonly first: readonly Said[]
+  readonly second: readonly Said[]
+  readonly definitions: readonly unknown[]
+  readonly looks: readonly number[]
+}
+
+export const tales: fc.Arbitrary<Tale> = fc
+  .record({
+    zone: fc.constantFrom('Asia/Shanghai', 'America/New_York'),
+    periodDays: fc.constantFrom(30, 365),
+    all: fc.array(said, { minLength: 1, maxLength: 22 }),
+    definitions: fc.array(definitions, { minLength: 3, maxLength: 5 }),
+    looks: fc.array(fc.nat({ max: 10_000 }), { minLength: 3, maxLength: 3 }),
+  })
+  .map(({ zone, periodDays, all, definitions: given, looks }) => ({
+    rules: {
+      zone,
+      periodDays,
+      occasionUnit: 'day',
+      memberByPurchase: true,
+      spreadWindow: 'period',
+      mergeDuplicates: false,
+    },
+    first: all.filter(({ isSecond }) => !isSecond),
+    second: all.filter(({ isSecond }) => isSecond),
+    definitions: given,
+    looks,
+  }))
+
+/** Facts as the API takes them, and the same as the oracle reads them. */
+export interface Told {
+  readonly facts: readonly object[]
+  readonly world: World
+}
+
+const text = (at: number) => new Date(at).toISOString()
+const identity = (value: string) => ({ kind: 'own_id', namespace: 'shop', value })
+
+/** Who is known from the beginning: all but d, who has no record. A phone ages, so that its record is a later one. */
+export const RECORDS: readonly object[] = [
+  ...['a', 'b', 'c'].map((customer) => ({
+    kind: 'person',
+    source: 'crm',
+    external_id: `record ${customer}`,
+    identities: [identity(customer), { kind: 'own_id', namespace: 'till', value: customer }],
+    ...(customer === 'a' ? { name: '王芳' } : {}),
+    ...(customer === 'b' ? { name: 'Bo' } : {}),
+    seen_at: text(NOW - 800 * DAY_MS),
+  })),
+  {
+    kind: 'person',
+    source: 'crm',
+    external_id: 'phone of a',
+    identities: [identity('a'), { kind: 'phone', value: '+8613812349876' }],
+    seen_at: text(NOW - 60 * DAY_MS),
+  },
+]
+
+export function tell(all: readonly Said[], rules: Rules, segments: ReadonlyMap<number, unknown>): Told {
+  const instants = instantsFor(rules.zone)
+  const facts: object[] = []
+  const documents: SalesDocument[] = []
+  const sources = new Map<string, string>()
+  const acts: World['acts'][number][] = []
+  const connections: World['connections'][number][] = []
+  const memberships: World['memberships'][number][] = []
+  const consents: World['consents'][number][] = []
+  const tags: World['tags'][number][] = []
+  all.forEach((one, index) => {
+    const { customer, item } = one
+    const at = instants[one.instant % instants.length] ?? NOW
+    const id = `${one.kind}-${index}-${one.isSecond}`
+    const ended = one.length === null ? null : at + one.length * DAY_MS
+    // Only the end of a membership or of a tag may lie ahead.
+    const past = ended !== null && ended <= NOW ? ended : null
+    switch (one.kind) {
+      case 'order':
+      case 'till_order': {
+        const source = one.kind === 'order' ? 'shop' : 'till'
+        if (source === 'till' && customer === 'd') return
+        const items = source === 'till' ? ['z'] : [item, ...(one.second === null ? [] : [one.second])]
+        const lines = items.map((name) => ({ item: name, quantity: 1, priceMilli: one.price }))
+        documents.push({ id, customer, at, lines, refundOf: null })
+        sources.set(id, source)
+        facts.push({
+          kind: 'order',
+          source,
+          external_id: id,
+          customer_id: customer,
+          paid_at: text(at),
+          lines: lines.map((line) => ({ item: line.item, quantity: 1, unit_price: line.priceMilli / 1000 })),
+        })
+        return
+      }
+      case 'refund': {
+        const named = documents.filter(
+          (document) => document.customer === customer && sources.get(document.id) === 'shop',
+        )
+        const order = one.refunds % 3 === 0 ? undefined : named[one.refunds % Math.max(named.length, 1)]
+        const lines = [{ item, quantity: order ? 1 : -1, priceMilli: one.price }]
+        documents.push({ id, customer, at, lines, refundOf: order?.id ?? null })
+        facts.push({
+          kind: 'order',
+          source: 'shop',
+          external_id: id,
+          customer_id: customer,
+          paid_at: text(at),
+          ...(order ? { refund_of: order.id } : {}),
+          lines: lines.map((line) => ({ item, quantity: line.quantity, unit_price: line.priceMilli / 1000 })),
+        })
+        return
+      }
+      case 'connection':
+        connections.push({ customer, at, ended: past, staff: one.staff, channel: one.channel, source: 'crm' })
+        facts.push({
+          kind: 'connection',
+          source: 'crm',
+          external_id: id,
+          identity: identity(customer),
+          channel: one.channel,
+          staff: one.staff,
+          begun_at: text(at),
+          ...(past === null ? {} : { ended_at: text(past) }),
+        })
+        return
+      case 'membership':
+        memberships.push({ customer, at, ended, source: 'crm', isRecord: false })
+        facts.push({
+          kind: 'membership',
+          source: 'crm',
+          external_id: id,
+          identity: identity(customer),
+          enrolled_at: text(at),
+          ...(ended === null ? {} : { ended_at: text(ended) }),
+        })
+        return
+      case 'enrolment':
+        memberships.push({ customer, at, ended: null, source: 'crm', isRecord: true })
+        facts.push({
+          kind: 'person',
+          source: 'crm',
+          external_id: id,
+          identities: [identity(customer)],
+          enrolled_at: text(at),
+          seen_at: text(at),
+        })
+        return
+      case 'interaction':
+        acts.push({ customer, at, type: one.type, item, source: 'crm' })
+        facts.push({
+          kind: 'interaction',
+          source: 'crm',
+          external_id: id,
+          identity: identity(customer),
+          type: one.type,
+          item,
+          occurred_at: text(at),
+        })
+        return
+      case 'tag':
+        tags.push({ customer, at, ended, name: item, source: 'import' })
+        facts.push({
+          kind: 'tag',
+          source: 'crm',
+          external_id: id,
+          identity: identity(customer),
+          tag: item,
+          occurred_at: text(at),
+          ...(ended === null ? {} : { removed_at: text(ended) }),
+        })
+        return
+      case 'consent':
+        consents.push({ customer, at, purpose: one.purpose, channel: one.about, state: one.state })
+        facts.push({
+          kind: 'consent',
+          source: 'crm',
+          external_id: id,
+          identity: identity(customer),
+          purpose: one.purpose,
+          ...(one.about ? { channel: one.about } : {}),
+          state: one.state,
+          occurred_at: text(at),
+        })
+    }
+  })
+  const books = keepBooks(documentsInForce([documents], rules))
+  const history = historyOf(books, { acts, connections, memberships })
+  const records: World['records'] = [
+    {
+      customer: 'a',
+      name: '王芳',
+      identities: [
+        { kind: 'own_id', namespace: 'shop' },
+        { kind: 'own_id', namespace: 'till' },
+        { kind: 'phone', namespace: '' },
+      ],
+    },
+    ...['b', 'c'].map((customer) => ({
+      customer,
+      name: customer === 'b' ? 'Bo' : null,
+      identities: ['shop', 'till'].map((namespace) => ({ kind: 'own_id', namespace })),
+    })),
+    { customer: 'd', name: null, identities: [{ kind: 'own_id', namespace: 'shop' }] },
+  ]
+  const dated = [...books.orders, ...books.refunds, ...acts, ...connections, ...memberships, ...consents, ...tags]
+  const customersAt = (at: number) =>
+    PEOPLE.filter((customer) => customer !== 'd' || dated.some((fact) => fact.customer === 'd' && fact.at <= at))
+  return {
+    facts,
+    world: {
+      rules,
+      books,
+      history,
+      sources,
+      acts,
+      connections,
+      memberships,
+      consents,
+      tags,
+      records,
+      customersAt,
+      segments,
+    },
+  }
+}
+
+function historyOf(
+  books: Books,
+  { acts, connections, memberships }: Pick<World, 'acts' | 'connections' | 'memberships'>,
+): History {
+  return {
+    ...books,
+    acts,
+    connections: connections.map(({ customer, at, ended }) => ({ customer, begun: at, ended })),
+    memberships: memberships.map(({ customer, at, ended, isRecord }) => ({ customer, enrolled: at, ended, isRecord })),
+    reviews: [],
+  }
+}
