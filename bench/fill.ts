@@ -87,3 +87,61 @@ export async function fillOrders(tx: Sql, { people, ordersPerPerson }: Pick<Orde
     ) documents order by fact_id`.execute(tx)
   await sql`select setval('intake.fact_id', (select max(connection_id) from customers.connections))`.execute(tx)
 }
+
+const FAMILY_NAMES = '王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧'
+const GIVEN_NAMES = '伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰红建文宇浩轩梓涵欣怡诗雨佳'
+const INTERACTIONS_PER_PERSON = 3
+const INTERACTION_DAYS = 120
+const FILLED_TYPES = ['view', 'click', 'like', 'comment', 'share', 'reply']
+
+/**
+ * A record with a name and a phone for each person of fillOrders, and what they did lately: for the pages that search, and that
+ * tell fan tiers apart.
+ */
+export async function fillPeople(tx: Sql, people: number): Promise<void> {
+  const part = (text: string, salt: number) =>
+    sql`substr(${text}, 1 + floor(${draw('n', salt)} * ${text.length}::int)::int, 1)`
+  await sql`
+    insert into customers.identities (identity_id, kind, namespace, value, recorded_at) overriding system value
+    select ${people} + n, 'phone', '', '+86138' || lpad(n::text, 8, '0'), ${BENCH_NOW} from generate_series(1, ${people}::bigint) n`.execute(
+    tx,
+  )
+  await sql`select setval(pg_get_serial_sequence('customers.identities', 'identity_id'), ${2 * people})`.execute(tx)
+  await sql`
+    insert into customers.canonical select ${people} + n, n from generate_series(1, ${people}::bigint) n`.execute(tx)
+  await sql`
+    create temp table told on commit drop as
+    select n, (select last_value from intake.fact_id) + n as claim_id from generate_series(1, ${people}::bigint) n`.execute(
+    tx,
+  )
+  await sql`
+    insert into customers.claims (claim_id, kind, source, external_id, claimed_at, recorded_at)
+    select claim_id, 'person', 'orders', 'C' || n, ${BENCH_NOW}, ${BENCH_NOW} from told`.execute(tx)
+  await sql`
+    insert into customers.claim_identities
+    select claim_id, n from told union all select claim_id, ${people} + n from told`.execute(tx)
+  await sql`
+    insert into customers.records (person_id, claim_id, identity_id, name, unlinked)
+    select n, claim_id, n, ${part(FAMILY_NAMES, 31)} || ${part(GIVEN_NAMES, 32)} || ${part(GIVEN_NAMES, 33)}, '[]' from told`.execute(
+    tx,
+  )
+  await sql`
+    do $$ begin
+      for month in 0..${sql.raw(String(Math.ceil(INTERACTION_DAYS / 28)))} loop
+        execute format('create table interactions.%I partition of interactions.interactions for values from (%L) to (%L)',
+          'interactions_' || to_char(date_trunc('month', timestamptz '${sql.raw(BENCH_NOW.toISOString())}') - month * interval '1 month', 'YYYY_MM'),
+          date_trunc('month', timestamptz '${sql.raw(BENCH_NOW.toISOString())}') - month * interval '1 month',
+          date_trunc('month', timestamptz '${sql.raw(BENCH_NOW.toISOString())}') - (month - 1) * interval '1 month');
+      end loop;
+    end $$`.execute(tx)
+  await sql`
+    insert into interactions.interactions (person_id, occurred_at, interaction_id, identity_id, source, type, item, recorded_at)
+    select person_id, occurred_at, (select max(claim_id) from told) + n, person_id, 'app', type, 'SKU' || n % ${SHAPE.items}::int, ${BENCH_NOW}
+    from (
+      select n, 1 + floor(${draw('n', 41)} * ${people})::bigint as person_id,
+        ${BENCH_NOW}::timestamptz - make_interval(secs => ${draw('n', 42)} * ${INTERACTION_DAYS * 86_400}::int) as occurred_at,
+        (${FILLED_TYPES}::text[])[1 + floor(${draw('n', 43)} * ${FILLED_TYPES.length}::int)::int] as type
+      from generate_series(1, ${people * INTERACTIONS_PER_PERSON}::bigint) n
+    ) acts order by person_id, occurred_at`.execute(tx)
+  await sql`select setval('intake.fact_id', (select max(interaction_id) from interactions.interactions))`.execute(tx)
+}

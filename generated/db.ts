@@ -107,11 +107,29 @@ export interface CommercePublishedSpreads {
   voided_id: number | null
 }
 
+export interface CommercePublishedTotals {
+  kind: string
+  recorded_minute: Date
+  is_anonymous: boolean
+  documents: number
+  amount_minor: number
+}
+
 export interface CommercePublishedUnmatched {
   person_id: number
   refund_id: number
   refunded_at: Date
   unmatched_minor: number | null
+}
+
+export interface CommercePublishedUnmatchedRefunds {
+  refund_id: number
+  unmatched_minor: number
+}
+
+export interface CommercePublishedVoidOrders {
+  order_id: number
+  is_anonymous: boolean
 }
 
 export interface CommerceRefundAllocations {
@@ -157,6 +175,24 @@ export interface CommerceSpreads {
   spread_at: Date
   voided_at: Date | null
   recorded_at: Date
+}
+
+export interface CommerceTotals {
+  kind: string
+  recorded_minute: Date
+  is_anonymous: boolean
+  documents: number
+  amount_minor: number
+}
+
+export interface CommerceUnmatchedRefunds {
+  refund_id: number
+  unmatched_minor: number
+}
+
+export interface CommerceVoidOrders {
+  order_id: number
+  is_anonymous: boolean
 }
 
 export interface CustomersCanonical {
@@ -360,6 +396,7 @@ export interface IntakeApiKeys {
   created_at: Date
   last_used_at: Date | null
   revoked_at: Date | null
+  created_by: string | null
 }
 
 export interface IntakeBodies {
@@ -533,6 +570,14 @@ export interface RelationshipDepthChanges {
   superseded_at: Date | null
 }
 
+export interface RelationshipFanTiers {
+  person_id: number
+  follower_until: Date
+  active_until: Date | null
+  devoted_until: Date | null
+  value_order: number
+}
+
 export interface RelationshipOccasions {
   person_id: number
   occasion_key: number
@@ -544,6 +589,20 @@ export interface RelationshipOccasions {
   net_minor: number | null
   opened_by: number | null
   closed_by: number | null
+}
+
+export interface RelationshipPeopleCountChanges {
+  depth: number
+  last_occasion_day: string | null
+  occasions: number
+  people: number
+}
+
+export interface RelationshipPeopleCounts {
+  depth: number
+  last_occasion_day: string | null
+  occasions: number
+  people: number
 }
 
 export interface RelationshipPublishedDepthChanges {
@@ -745,11 +804,17 @@ export interface DB {
   'commerce.published_orders': CommercePublishedOrders
   'commerce.published_refunds': CommercePublishedRefunds
   'commerce.published_spreads': CommercePublishedSpreads
+  'commerce.published_totals': CommercePublishedTotals
   'commerce.published_unmatched': CommercePublishedUnmatched
+  'commerce.published_unmatched_refunds': CommercePublishedUnmatchedRefunds
+  'commerce.published_void_orders': CommercePublishedVoidOrders
   'commerce.refund_allocations': CommerceRefundAllocations
   'commerce.refund_lines': CommerceRefundLines
   'commerce.refunds': CommerceRefunds
   'commerce.spreads': CommerceSpreads
+  'commerce.totals': CommerceTotals
+  'commerce.unmatched_refunds': CommerceUnmatchedRefunds
+  'commerce.void_orders': CommerceVoidOrders
   'customers.canonical': CustomersCanonical
   'customers.claim_identities': CustomersClaimIdentities
   'customers.claims': CustomersClaims
@@ -792,7 +857,10 @@ export interface DB {
   'interactions.published_reviews': InteractionsPublishedReviews
   'interactions.reviews': InteractionsReviews
   'relationship.depth_changes': RelationshipDepthChanges
+  'relationship.fan_tiers': RelationshipFanTiers
   'relationship.occasions': RelationshipOccasions
+  'relationship.people_count_changes': RelationshipPeopleCountChanges
+  'relationship.people_counts': RelationshipPeopleCounts
   'relationship.published_depth_changes': RelationshipPublishedDepthChanges
   'relationship.published_occasions': RelationshipPublishedOccasions
   'relationship.published_standing': RelationshipPublishedStanding

@@ -1840,6 +1840,7 @@ export interface operations {
                             created_at: string;
                             last_used_at: string | null;
                             revoked_at: string | null;
+                            created_by: string | null;
                         }[];
                     };
                 };
@@ -1937,6 +1938,7 @@ export interface operations {
                         created_at: string;
                         last_used_at: string | null;
                         revoked_at: string | null;
+                        created_by: string | null;
                     };
                 };
             };

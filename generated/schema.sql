@@ -16,6 +16,7 @@ create table audit.entries (
   constraint entries_actor_kind_check CHECK ((actor_kind = ANY (ARRAY['user'::text, 'api_key'::text, 'webhook'::text, 'command_line'::text])))
 );
 CREATE INDEX entries_by_actor ON audit.entries USING btree (actor_kind, actor_id, entry_id);
+CREATE INDEX entries_by_time ON audit.entries USING brin (done_at) WITH (autosummarize='on');
 
 -- brand --------------------------------------------------------------------------------------------------------------
 create schema brand;
@@ -85,8 +86,9 @@ create table commerce.orders (
 );
 CREATE INDEX orders_by_id ON commerce.orders USING btree (order_id);
 CREATE INDEX orders_by_identity ON commerce.orders USING btree (identity_id) WHERE (identity_id IS NOT NULL);
-CREATE INDEX orders_by_recorded ON commerce.orders USING brin (recorded_at);
+CREATE INDEX orders_by_recorded ON commerce.orders USING brin (recorded_at) WITH (autosummarize='on');
 CREATE INDEX orders_free ON commerce.orders USING btree (person_id) WHERE (amount_minor = 0);
+CREATE INDEX orders_free_by_id ON commerce.orders USING btree (source, external_id) WHERE (amount_minor = 0);
 
 -- Its columns:
 --   person_id bigint
@@ -148,6 +150,15 @@ create view commerce.published_spreads as
   where s.person_id > 0 and s.buyer_person_id is not null and s.buyer_person_id <> s.person_id;
 
 -- Its columns:
+--   kind text
+--   recorded_minute timestamp with time zone
+--   is_anonymous boolean
+--   documents bigint
+--   amount_minor bigint
+create view commerce.published_totals as
+  select kind, recorded_minute, is_anonymous, documents, amount_minor from commerce.totals;
+
+-- Its columns:
 --   person_id bigint
 --   refund_id bigint
 --   refunded_at timestamp with time zone
@@ -159,6 +170,18 @@ create view commerce.published_unmatched as
     select refund_id, sum(amount_minor)::bigint as amount_minor from commerce.refund_allocations group by refund_id
   ) a using (refund_id)
   where r.amount_minor > coalesce(a.amount_minor, 0);
+
+-- Its columns:
+--   refund_id bigint
+--   unmatched_minor bigint
+create view commerce.published_unmatched_refunds as
+  select refund_id, unmatched_minor from commerce.unmatched_refunds;
+
+-- Its columns:
+--   order_id bigint
+--   is_anonymous boolean
+create view commerce.published_void_orders as
+  select order_id, is_anonymous from commerce.void_orders;
 
 create table commerce.refund_allocations (
   person_id bigint not null,
@@ -204,7 +227,7 @@ create table commerce.refunds (
 CREATE INDEX refunds_by_id ON commerce.refunds USING btree (refund_id);
 CREATE INDEX refunds_by_identity ON commerce.refunds USING btree (identity_id) WHERE (identity_id IS NOT NULL);
 CREATE INDEX refunds_by_order ON commerce.refunds USING btree (source, of_external_id) WHERE (of_external_id IS NOT NULL);
-CREATE INDEX refunds_by_recorded ON commerce.refunds USING brin (recorded_at);
+CREATE INDEX refunds_by_recorded ON commerce.refunds USING brin (recorded_at) WITH (autosummarize='on');
 
 create table commerce.spreads (
   person_id bigint not null,
@@ -221,6 +244,189 @@ create table commerce.spreads (
   constraint spreads_check1 CHECK (((identity_id IS NULL) = (person_id = 0)))
 );
 CREATE INDEX spreads_by_order ON commerce.spreads USING btree (order_id);
+
+create table commerce.totals (
+  kind text not null,
+  recorded_minute timestamp with time zone not null,
+  is_anonymous boolean not null,
+  documents bigint not null,
+  amount_minor bigint not null,
+  constraint totals_kind_check CHECK ((kind = ANY (ARRAY['order'::text, 'refund'::text])))
+);
+
+create table commerce.unmatched_refunds (
+  refund_id bigint not null,
+  unmatched_minor bigint not null,
+  constraint unmatched_refunds_pkey PRIMARY KEY (refund_id),
+  constraint unmatched_refunds_unmatched_minor_check CHECK ((unmatched_minor > 0))
+);
+
+create table commerce.void_orders (
+  order_id bigint not null,
+  is_anonymous boolean not null,
+  constraint void_orders_pkey PRIMARY KEY (order_id)
+);
+
+CREATE OR REPLACE FUNCTION commerce.add_totals()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    insert into commerce.totals
+    select tg_argv[0], date_trunc('minute', recorded_at), person_id = 0, count(*), sum(amount_minor) from came group by 2, 3;
+  elsif tg_op = 'DELETE' then
+    insert into commerce.totals
+    select tg_argv[0], date_trunc('minute', recorded_at), person_id = 0, -count(*), -sum(amount_minor) from went group by 2, 3;
+  else
+    insert into commerce.totals
+    select tg_argv[0], recorded_minute, is_anonymous, sum(documents), sum(amount_minor)
+    from (
+      select date_trunc('minute', recorded_at) as recorded_minute, person_id = 0 as is_anonymous, 1 as documents, amount_minor from came
+      union all
+      select date_trunc('minute', recorded_at), person_id = 0, -1, -amount_minor from went
+    ) changed group by 2, 3 having sum(documents) <> 0 or sum(amount_minor) <> 0;
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION commerce.judge_allocated()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  orders bigint[];
+  refunds bigint[];
+begin
+  if tg_op = 'INSERT' then
+    select array_agg(distinct order_id), array_agg(distinct refund_id) into orders, refunds from came;
+  elsif tg_op = 'DELETE' then
+    select array_agg(distinct order_id), array_agg(distinct refund_id) into orders, refunds from went;
+  else
+    select array_agg(distinct order_id), array_agg(distinct refund_id) into orders, refunds
+    from (select order_id, refund_id from came union all select order_id, refund_id from went) changed;
+  end if;
+  if orders is not null then
+    perform commerce.judge_orders(orders);
+    perform commerce.judge_refunds(refunds);
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION commerce.judge_changed_orders()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  ids bigint[];
+begin
+  if tg_op = 'INSERT' then
+    select array_agg(order_id) into ids from came where amount_minor = 0;
+  elsif tg_op = 'DELETE' then
+    select array_agg(order_id) into ids from went;
+  else
+    select array_agg(order_id) into ids from came;
+  end if;
+  if ids is not null then
+    perform commerce.judge_orders(ids);
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION commerce.judge_changed_refunds()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+declare
+  ids bigint[];
+  free bigint[];
+begin
+  if tg_op = 'DELETE' then
+    select array_agg(refund_id) into ids from went;
+    select array_agg(o.order_id) into free
+    from went r join commerce.orders o on o.source = r.source and o.external_id = r.of_external_id and o.amount_minor = 0;
+  else
+    select array_agg(refund_id) into ids from came;
+    select array_agg(o.order_id) into free
+    from came r join commerce.orders o on o.source = r.source and o.external_id = r.of_external_id and o.amount_minor = 0;
+  end if;
+  if ids is not null then
+    perform commerce.judge_refunds(ids);
+  end if;
+  if free is not null then
+    perform commerce.judge_orders(free);
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION commerce.judge_orders(ids bigint[])
+ RETURNS void
+ LANGUAGE sql
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+  delete from commerce.void_orders where order_id = any(ids);
+  insert into commerce.void_orders
+  select o.order_id, o.person_id = 0
+  from (select distinct unnest(ids) as order_id) changed join commerce.orders o using (order_id)
+  where case when o.amount_minor = 0 then exists (
+      select from commerce.refunds r where r.source = o.source and r.of_external_id = o.external_id)
+    else o.amount_minor <= (
+      select sum(a.amount_minor) from commerce.refund_allocations a
+      where a.person_id = o.person_id and a.order_id = o.order_id) end
+  on conflict (order_id) do update set is_anonymous = excluded.is_anonymous;
+$function$;
+
+CREATE OR REPLACE FUNCTION commerce.judge_refunds(ids bigint[])
+ RETURNS void
+ LANGUAGE sql
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+  delete from commerce.unmatched_refunds where refund_id = any(ids);
+  insert into commerce.unmatched_refunds
+  select refund_id, left_minor
+  from (
+    select r.refund_id, r.amount_minor - coalesce((
+      select sum(a.amount_minor) from commerce.refund_allocations a where a.refund_id = r.refund_id), 0) as left_minor
+    from (select distinct unnest(ids) as refund_id) changed join commerce.refunds r using (refund_id)
+  ) judged where left_minor > 0
+  on conflict (refund_id) do update set unmatched_minor = excluded.unmatched_minor;
+$function$;
+
+CREATE TRIGGER judged_delete AFTER DELETE ON commerce.orders REFERENCING OLD TABLE AS went FOR EACH STATEMENT EXECUTE FUNCTION commerce.judge_changed_orders();
+
+CREATE TRIGGER judged_insert AFTER INSERT ON commerce.orders REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION commerce.judge_changed_orders();
+
+CREATE TRIGGER judged_update AFTER UPDATE ON commerce.orders REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION commerce.judge_changed_orders();
+
+CREATE TRIGGER totals_delete AFTER DELETE ON commerce.orders REFERENCING OLD TABLE AS went FOR EACH STATEMENT EXECUTE FUNCTION commerce.add_totals('order');
+
+CREATE TRIGGER totals_insert AFTER INSERT ON commerce.orders REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION commerce.add_totals('order');
+
+CREATE TRIGGER totals_update AFTER UPDATE ON commerce.orders REFERENCING OLD TABLE AS went NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION commerce.add_totals('order');
+
+CREATE TRIGGER judged_delete AFTER DELETE ON commerce.refund_allocations REFERENCING OLD TABLE AS went FOR EACH STATEMENT EXECUTE FUNCTION commerce.judge_allocated();
+
+CREATE TRIGGER judged_insert AFTER INSERT ON commerce.refund_allocations REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION commerce.judge_allocated();
+
+CREATE TRIGGER judged_update AFTER UPDATE ON commerce.refund_allocations REFERENCING OLD TABLE AS went NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION commerce.judge_allocated();
+
+CREATE TRIGGER judged_delete AFTER DELETE ON commerce.refunds REFERENCING OLD TABLE AS went FOR EACH STATEMENT EXECUTE FUNCTION commerce.judge_changed_refunds();
+
+CREATE TRIGGER judged_insert AFTER INSERT ON commerce.refunds REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION commerce.judge_changed_refunds();
+
+CREATE TRIGGER totals_delete AFTER DELETE ON commerce.refunds REFERENCING OLD TABLE AS went FOR EACH STATEMENT EXECUTE FUNCTION commerce.add_totals('refund');
+
+CREATE TRIGGER totals_insert AFTER INSERT ON commerce.refunds REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION commerce.add_totals('refund');
+
+CREATE TRIGGER totals_update AFTER UPDATE ON commerce.refunds REFERENCING OLD TABLE AS went NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION commerce.add_totals('refund');
 
 -- customers ----------------------------------------------------------------------------------------------------------
 create schema customers;
@@ -496,6 +702,7 @@ create table intake.api_keys (
   created_at timestamp with time zone not null,
   last_used_at timestamp with time zone,
   revoked_at timestamp with time zone,
+  created_by uuid,
   constraint api_keys_pkey PRIMARY KEY (key_id),
   constraint api_keys_key_hash_key UNIQUE (key_hash),
   constraint api_keys_key_hash_check CHECK ((length(key_hash) = 32)),
@@ -714,6 +921,19 @@ create table relationship.depth_changes (
 );
 CREATE INDEX depth_changes_by_time ON relationship.depth_changes USING btree (changed_at) INCLUDE (person_id, from_depth, to_depth, cause_fact_id) WHERE (superseded_at IS NULL);
 
+create table relationship.fan_tiers (
+  person_id bigint not null,
+  follower_until timestamp with time zone not null,
+  active_until timestamp with time zone,
+  devoted_until timestamp with time zone,
+  value_order bigint not null,
+  constraint fan_tiers_pkey PRIMARY KEY (person_id)
+);
+CREATE INDEX fan_tiers_by_active ON relationship.fan_tiers USING btree (active_until) WHERE (active_until IS NOT NULL);
+CREATE INDEX fan_tiers_by_devoted ON relationship.fan_tiers USING btree (devoted_until) WHERE (devoted_until IS NOT NULL);
+CREATE INDEX fan_tiers_by_follower ON relationship.fan_tiers USING btree (follower_until);
+CREATE INDEX fan_tiers_by_value ON relationship.fan_tiers USING btree (value_order, person_id);
+
 create table relationship.occasions (
   person_id bigint not null,
   occasion_key bigint not null,
@@ -729,6 +949,21 @@ create table relationship.occasions (
 ) partition by RANGE (person_id);
 
 create table relationship.occasions_a partition of relationship.occasions DEFAULT;
+
+create table relationship.people_count_changes (
+  depth smallint not null,
+  last_occasion_day date,
+  occasions integer not null,
+  people bigint not null
+);
+
+create table relationship.people_counts (
+  depth smallint not null,
+  last_occasion_day date,
+  occasions integer not null,
+  people bigint not null,
+  constraint people_counts_key UNIQUE NULLS NOT DISTINCT (depth, last_occasion_day, occasions)
+);
 
 -- Its columns:
 --   person_id bigint
@@ -794,11 +1029,11 @@ create table relationship.standing (
   net_paid_minor bigint,
   constraint standing_pkey PRIMARY KEY (person_id)
 ) partition by RANGE (person_id);
-CREATE INDEX standing_by_depth ON ONLY relationship.standing USING btree (depth, person_id);
 CREATE INDEX standing_by_lapse ON ONLY relationship.standing USING btree (lapses_at) WHERE (lapses_at IS NOT NULL);
+CREATE INDEX standing_by_value ON ONLY relationship.standing USING btree (depth, ((occasions > 0)), ((- net_paid_minor)), person_id);
 
 create table relationship.standing_a partition of relationship.standing DEFAULT;
-CREATE INDEX standing_a_depth_person_id_idx ON relationship.standing_a USING btree (depth, person_id);
+CREATE INDEX standing_a_depth_expr_expr1_person_id_idx ON relationship.standing_a USING btree (depth, ((occasions > 0)), ((- net_paid_minor)), person_id);
 CREATE INDEX standing_a_lapses_at_idx ON relationship.standing_a USING btree (lapses_at) WHERE (lapses_at IS NOT NULL);
 
 CREATE OR REPLACE FUNCTION relationship.held_since(least_count integer, begins timestamp with time zone[], ends timestamp with time zone[])

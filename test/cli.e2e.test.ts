@@ -61,6 +61,7 @@ const apiKey = z.object({
   created_at: z.iso.datetime(),
   last_used_at: z.iso.datetime().nullable(),
   revoked_at: z.iso.datetime().nullable(),
+  created_by: z.string().nullable(),
 })
 const apiKeys = z.object({ api_keys: z.array(apiKey) })
 const madeWebhook = z.object({
@@ -100,6 +101,17 @@ const exported = z.object({
 })
 const erased = z.object({ erasure_id: count, identities: count, facts: count, rejected_rows: count })
 const rebuilt = z.object({ people: count, seconds: z.number() })
+const databases = z.array(
+  z.object({ brand: z.string().nullable(), name: z.string().nullable(), tables: count, rows: count }),
+)
+const backedUp = z.object({
+  file: z.string(),
+  bytes: count,
+  taken_at: z.iso.datetime(),
+  databases,
+  seconds: z.number(),
+})
+const restored = z.object({ taken_at: z.iso.datetime(), program: z.string(), databases, seconds: z.number() })
 const examined = z.object({
   home: z.string(),
   node: z.string(),
@@ -346,6 +358,8 @@ const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   use: used,
   demo: madeDemo,
   rebuild: rebuilt,
+  backup: backedUp,
+  restore: restored,
   doctor: examined,
   'sign-in': link,
 }
@@ -790,6 +804,26 @@ suite('the command line', () => {
     assert.equal(answerOf(await cli('brief', '--json'), brief).brand.key, 'second')
     assert.equal(unknown?.code, 1)
     assert.equal(answerOf(unknown, refused).error.code, 'no_such_brand')
+  })
+
+  test('a backup beside the server; a restore is refused beside it, and puts back what was there', async () => {
+    const server = await home.start()
+    const made = await cli('backup', home.folder, '--json')
+    assert.equal(made.code, 0, made.stderr)
+    const { file: path, databases: dumped } = answerOf(made, backedUp)
+    assert.deepEqual(dumped.map(({ brand }) => brand).sort(), ['demo', 'main', 'second', null].sort())
+    const beside = await cli('restore', path, '--replace', '--json')
+    assert.equal(answerOf(beside, refused).error.code, 'already_running')
+    assert.equal(await server.signal('SIGTERM'), 0)
+    const before = answerOf(await cli('brief', '--brand', 'main', '--json'), brief)
+    await cli('import', file('other.csv'), '--brand', 'main', '--source', 'other')
+    const plain = await cli('restore', path, '--json')
+    assert.equal(answerOf(plain, refused).error.code, 'not_empty')
+    const again = await cli('restore', path, '--replace', '--json')
+    assert.equal(again.code, 0, again.stderr)
+    assert.deepEqual(answerOf(again, restored).databases, dumped)
+    const after = answerOf(await cli('brief', '--brand', 'main', '--json'), brief)
+    assert.deepEqual({ ...after, as_of: '' }, { ...before, as_of: '' })
   })
 
   test('sign-in says where the server is missing, and prints a link that works once', async () => {

@@ -7,6 +7,7 @@ import { catchUp } from '../src/bin/catch-up.ts'
 import { eraseEverywhere } from '../src/bin/erasure.ts'
 import { FACT_KINDS, registerRoutes } from '../src/bin/routes.ts'
 import { storeFacts } from '../src/modules/intake/actions.ts'
+import { isOpenAccount } from '../src/platform/accounts.ts'
 import type { Clock } from '../src/platform/clock.ts'
 import type { Database } from '../src/platform/db.ts'
 import type { Http } from '../src/platform/http.ts'
@@ -40,11 +41,11 @@ export async function testConsole(
   const brand = { key: 'main', name: 'Main', isDemo: false, databaseName: 'main', isCurrent: true }
   const brandOf = async () => ({ brand, database })
   const installation = { brands: async () => [brand], openBrand: async () => database }
-  const http = await testHttp(t, {
+  const http: TestHttp = await testHttp(t, {
     ...options,
     brandOf,
     audit: auditOf(brandOf, clock),
-    keys: keysOfInstallation(installation, clock),
+    keys: keysOfInstallation(installation, clock, (userId, now) => isOpenAccount(http.database, userId, now)),
     routes: (app) => {
       more?.(app)
       registerRoutes(app, {
@@ -53,7 +54,7 @@ export async function testConsole(
         clock,
         settle: () => {},
         catchUp: (changed) => catchUp(changed, clock),
-        erase: (from, command) => eraseEverywhere(from, home, command),
+        erase: (from, command) => eraseEverywhere(from, clock, home, command),
         vault: openVault(home, WEBHOOK_KEY_FILE),
       })
     },

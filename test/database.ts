@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Config, readConfig } from '../src/platform/config.ts'
 import { type Database, openDatabase } from '../src/platform/db.ts'
+import { type Installation, openInstallation } from '../src/platform/installation.ts'
 import type { MigrationSet } from '../src/platform/migrate.ts'
+import { isRefusal } from '../src/platform/refusal.ts'
 import { openTombstones } from '../src/platform/tombstones.ts'
 import { SERVER_ENV, startTestServer, TEMPLATES, type TestServer, withClient } from './server.ts'
 
@@ -42,6 +45,50 @@ export async function testDatabase(
     await closed
   })
   return { url: url.toString(), database }
+}
+
+export interface TestInstallation {
+  readonly config: Config
+  /** Opened, and closed at the test's end unless the test has. */
+  open(): Promise<Installation>
+}
+
+/**
+ * Where an installation can be made, on the same server: an empty database to hold accounts and the list of brands, and a data
+ * folder. All its databases are gone when the test ends.
+ */
+export async function testInstallation(t: TestContext): Promise<TestInstallation> {
+  const serverUrl = process.env[SERVER_ENV] ?? (await ownServer()).url
+  made += 1
+  const name = `perennial_inst_${process.pid}_${made}`
+  await withClient(serverUrl, (client) => client.query(`create database ${name}`))
+  const url = new URL(serverUrl)
+  url.pathname = `/${name}`
+  const home = await mkdtemp(join(tmpdir(), 'perennial-test-home-'))
+  const config = { ...readConfig({}), home, databaseUrl: url.toString() }
+  const opened: Installation[] = []
+  t.after(async () => {
+    for (const installation of opened) {
+      if (!installation.control.pool.ended) await installation.close()
+    }
+    await rm(home, { recursive: true, force: true })
+    await withClient(serverUrl, async (client) => {
+      const { rows } = await client.query<{ name: string }>(
+        `select quote_ident(datname) as name from pg_database where datname = $1 or datname like $1 || '\\_%'`,
+        [name],
+      )
+      for (const { name: database } of rows) await client.query(`drop database if exists ${database} with (force)`)
+    })
+  })
+  return {
+    config,
+    open: async () => {
+      const installation = await openInstallation(config, 'command')
+      if (isRefusal(installation)) throw new Error(installation.message)
+      opened.push(installation)
+      return installation
+    },
+  }
 }
 
 function ownServer(): Promise<TestServer> {

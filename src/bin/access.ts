@@ -36,18 +36,21 @@ export function brandByName(
   }
 }
 
-/** A key names its brand, and that brand's database knows it. */
-export function keysOfInstallation(installation: Pick<Installation, 'brands' | 'openBrand'>, clock: Clock): Keys {
+/** A key names its brand, and that brand's database knows it. It ends with the account of whoever made it. */
+export function keysOfInstallation(
+  installation: Pick<Installation, 'brands' | 'openBrand'>,
+  clock: Clock,
+  isOpen: (userId: string, now: Date) => Promise<boolean>,
+): Keys {
   const brandNamed = brandByName(installation)
   return {
     find: async (key) => {
       const brandKey = brandKeyOf(key)
       const open = brandKey === undefined ? undefined : await brandNamed(brandKey)
-      const found = open && (await findApiKey(open.database.db, key, clock.now()))
-      return (
-        open &&
-        found && { ...open, keyId: `${open.brand.key} ${found.keyId}`, keyName: found.name, scopes: found.scopes }
-      )
+      const now = clock.now()
+      const found = open && (await findApiKey(open.database.db, key, now))
+      if (!open || !found || (found.createdBy !== null && !(await isOpen(found.createdBy, now)))) return undefined
+      return { ...open, keyId: `${open.brand.key} ${found.keyId}`, keyName: found.name, scopes: found.scopes }
     },
   }
 }

@@ -1,4 +1,4 @@
-import { followIdentities as followOrders } from '../modules/commerce/actions.ts'
+import { foldTotals, followIdentities as followOrders } from '../modules/commerce/actions.ts'
 import { reapplyErasures, refreshAgedPhones } from '../modules/customers/actions.ts'
 import { followIdentities as followInteractions } from '../modules/interactions/actions.ts'
 import { refreshLapsed, refreshStanding } from '../modules/relationship/actions.ts'
@@ -29,6 +29,7 @@ export async function catchUp(database: Database, clock: Clock, cutsKeptMs = 0):
   await followOrders(database, clock)
   await followInteractions(database, clock)
   const changed = await refreshStanding(database, clock, cutsKeptMs)
+  if (changed > 0) await foldTotals(database, clock)
   const lapsed = await refreshLapsed(database, clock)
   await refreshSegments(database, clock)
   return changed + lapsed

@@ -17,6 +17,7 @@ import type { Brand, Installation } from '../platform/installation.ts'
 import { formatMinor } from '../platform/money.ts'
 import { isRefusal, refuse } from '../platform/refusal.ts'
 import { ACCESS_COMMANDS } from './api-keys.ts'
+import { BACKUP_COMMANDS } from './backup.ts'
 import { clvCommand } from './clv.ts'
 import {
   AS_OF,
@@ -354,6 +355,7 @@ export const COMMANDS: readonly Command[] = [
   useCommand,
   demoCommand,
   rebuildCommand,
+  ...BACKUP_COMMANDS,
   doctorCommand,
   signIn,
 ]

@@ -3,7 +3,7 @@ import { erasePerson, findPerson, namesAny } from '../modules/customers/actions.
 import type { ErasureAnswer } from '../modules/customers/schema.ts'
 import { eraseRejects, removeRuns } from '../modules/intake/actions.ts'
 import { type Actor, atTerminal } from '../platform/audit.ts'
-import { systemClock } from '../platform/clock.ts'
+import { type Clock, systemClock } from '../platform/clock.ts'
 import type { Database } from '../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
 import { catchUp } from './catch-up.ts'
@@ -17,14 +17,15 @@ const BY = atTerminal()
 /** Erases a person in the database and in the files beside it, and works off what that leaves to do. */
 export async function eraseEverywhere(
   database: Database,
+  clock: Clock,
   home: string,
   command: { readonly personId: number; readonly by: Actor },
 ): Promise<ErasureAnswer | Refusal> {
-  const erased = await erasePerson(database, systemClock, { ...command, erasers: ERASERS })
+  const erased = await erasePerson(database, clock, { ...command, erasers: ERASERS })
   if (isRefusal(erased)) return erased
   const rejects = await eraseRejects(join(home, 'rejects'), (field) => namesAny(field, erased.identities))
   await removeRuns(join(home, 'imports'))
-  await catchUp(database, systemClock)
+  await catchUp(database, clock)
   return { ...erased.report, rejected_rows: rejects }
 }
 
@@ -62,7 +63,7 @@ const eraseCommand: Command = {
           `Look at it with ./perennial export ${key}, then say --yes.`,
         )
       }
-      const erased = await eraseEverywhere(database, input.config.home, { personId, by: BY })
+      const erased = await eraseEverywhere(database, systemClock, input.config.home, { personId, by: BY })
       if (isRefusal(erased)) return erased
       const { erasure_id, identities, facts, rejected_rows } = erased
       const text = `Erased (${erasure_id}): ${identities} identities, ${facts} facts, ${rejected_rows} rejected rows of files. None of these identities is taken in again.\n`

@@ -5,8 +5,10 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import { makeDemoBrand, PEOPLE_AT_START, PEOPLE_RANGE, readPeople } from '../../demo/make.ts'
 import manifest from '../../package.json' with { type: 'json' }
 import { ensureConsole } from '../../web/build.ts'
+import { pruneAudit } from '../modules/audit/actions.ts'
 import { type Freshness, readFreshness } from '../modules/relationship/actions.ts'
 import { readNextDue } from '../modules/segments/actions.ts'
+import { isOpenAccount } from '../platform/accounts.ts'
 import { type Auth, createAuth } from '../platform/auth.ts'
 import { LINK_MINUTES } from '../platform/auth-options.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -49,7 +51,9 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
   const brandOf = brandOfInstallation(installation)
   const health = () => healthOf(installation)
   const version = manifest.version
-  const keys = keysOfInstallation(installation, systemClock)
+  const keys = keysOfInstallation(installation, systemClock, (userId, now) =>
+    isOpenAccount(installation.control, userId, now),
+  )
   const metrics = createMetrics()
   const countedFacts = new Counter({
     name: 'perennial_facts_total',
@@ -88,7 +92,7 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
     clock: systemClock,
     settle: settling.settle,
     catchUp: (database) => catchUp(database, systemClock),
-    erase: (database, command) => eraseEverywhere(database, config.home, command),
+    erase: (database, command) => eraseEverywhere(database, systemClock, config.home, command),
     vault: openVault(config.home, WEBHOOK_KEY_FILE),
     count: (kind, status) => countedFacts.inc({ kind, status }),
   })
@@ -97,6 +101,9 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
   stopping.onStop(async () => clearInterval(ticking))
   const looking = setInterval(() => settleDue(installation, settling).catch(() => {}), DUE_TICK_MS)
   stopping.onStop(async () => clearInterval(looking))
+  // A failure is tried again an hour later.
+  const pruning = setInterval(() => pruneAll(installation).catch(() => {}), PRUNE_TICK_MS)
+  stopping.onStop(async () => clearInterval(pruning))
 
   address = await listen(app, config.port)
   stopping.onStop(() => app.close())
@@ -119,6 +126,15 @@ async function settleDue(installation: Installation, settling: Settling): Promis
     const database = await installation.openBrand(brand)
     const next = await readNextDue(database.db)
     if (next && next <= systemClock.now()) settling.settle(database)
+  }
+}
+
+/** Entries of the audit log whose time is over go within this. */
+const PRUNE_TICK_MS = 3600 * 1000
+
+async function pruneAll(installation: Installation): Promise<void> {
+  for (const brand of await installation.brands()) {
+    await pruneAudit(await installation.openBrand(brand), systemClock.now())
   }
 }
 

@@ -49,6 +49,14 @@ export function isOpen(parameter: `$${number}`): string {
   return `users.disabled_at is null and (users.ends_at is null or users.ends_at > ${parameter})`
 }
 
+export async function isOpenAccount(control: Database, userId: string, now: Date): Promise<boolean> {
+  const { rowCount } = await control.pool.query(`select from auth.users where id = $1 and ${isOpen('$2')}`, [
+    userId,
+    now,
+  ])
+  return rowCount === 1
+}
+
 /** Whose session it is; undefined when the account is closed. */
 export async function selectSignedIn(
   control: Database,

@@ -61,6 +61,11 @@ export function openDatabase(url: string, tombstones: Tombstones = NO_TOMBSTONES
   }
 }
 
+/** Statements that all see the database as it is at the first of them, and write nothing. */
+export function atOneMoment<T>(db: Sql, work: (tx: Sql) => Promise<T>): Promise<T> {
+  return db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work)
+}
+
 async function inTransaction<T>(pool: pg.Pool, work: (tx: Sql, client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   // Kysely's own transactions hide the connection, and COPY needs it: bind a Kysely to this one client instead.

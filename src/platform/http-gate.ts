@@ -39,6 +39,8 @@ declare module 'fastify' {
     scope?: string
     /** A question whose words are a body: it changes nothing, whatever its method. */
     reads?: true
+    /** The field of the query by which people are searched for; such requests of a session are counted. */
+    search?: string
   }
   interface FastifyInstance {
     /** Every route as it was registered, HEAD too: for whoever proves something about all of them. */
@@ -105,9 +107,12 @@ export interface Rates {
   readonly requestsPerKey: number
   /** Wrong keys and signatures of one address. */
   readonly wrongPerAddress: number
+  /** Searches for people of one session. Whoever types slowly asks after each character; whoever copies the list asks more. */
+  readonly searchesPerSession?: number
 }
 
-export const RATES: Rates = { requestsPerKey: 600, wrongPerAddress: 20 }
+const SEARCHES_PER_SESSION = 120
+export const RATES: Rates = { requestsPerKey: 600, wrongPerAddress: 20, searchesPerSession: SEARCHES_PER_SESSION }
 const RATE_WINDOW_MS = 60_000
 
 /** What the gate asks. */
@@ -146,6 +151,8 @@ interface Counters {
   countKeyed(request: FastifyRequest, reply: FastifyReply): Promise<Refusal | undefined>
   /** A wrong key or signature, by the address it came from. Right ones of the same address go on. */
   countWrong(request: FastifyRequest, reply: FastifyReply): Promise<Refusal | undefined>
+  /** A search for people, by the session that asks. */
+  countSearch(request: FastifyRequest, reply: FastifyReply): Promise<Refusal | undefined>
 }
 
 export async function countRequests(app: FastifyInstance, rates: Rates): Promise<Counters> {
@@ -163,6 +170,10 @@ export async function countRequests(app: FastifyInstance, rates: Rates): Promise
   return {
     countKeyed: counter(rates.requestsPerKey, (request) => request.keyId ?? request.ip),
     countWrong: counter(rates.wrongPerAddress, (request) => request.ip),
+    countSearch: counter(
+      rates.searchesPerSession ?? SEARCHES_PER_SESSION,
+      (request) => `search ${request.user?.sessionId ?? request.ip}`,
+    ),
   }
 }
 
@@ -196,7 +207,7 @@ export function gate({ auth, config, keys, brandOf }: GateParts, counters: Count
     // Any port will do: behind `ssh -L 9000:127.0.0.1:8700` the browser names another one than we listen on.
     const host = URL.parse(`http://${request.headers.host}`)?.hostname
     if (!host || !hosts.has(host)) return refuseWith(reply, unknownHost(), MISDIRECTED)
-    const { policy, permission, scope } = request.routeOptions.config
+    const { policy, permission, scope, search } = request.routeOptions.config
     if (policy === 'signature') return undefined
     if (scope && (policy === 'api_key' || request.headers.authorization !== undefined)) {
       const refusal = await enterByKey(request, reply, bearerOf(request), scope)
@@ -210,6 +221,10 @@ export function gate({ auth, config, keys, brandOf }: GateParts, counters: Count
     if (!user) return refuseWith(reply, notSignedIn())
     request.user = user
     if (!may(user.role, permission)) return refuseWith(reply, notAllowed(user, permission))
+    if (search !== undefined && (request.query as Record<string, unknown>)[search] !== undefined) {
+      const tooMany = await counters.countSearch(request, reply)
+      if (tooMany) return refuseWith(reply, tooMany)
+    }
     if (scope) request.brand = await brandOf()
     return undefined
   }

@@ -27,6 +27,10 @@ export interface Installation {
   dropBrand(brandKey: string): Promise<void>
   /** The brand's database, migrated on first use, one pool per process. */
   openBrand(brand: Brand): Promise<Database>
+  /** Name of the database of accounts and brands; a brand's begins with it. */
+  readonly controlName: string
+  /** Url of another database of the same server. */
+  urlOf(databaseName: string): string
   /** Major version of the server, asked now: it answers only while PostgreSQL does. */
   serverMajor(): Promise<number>
   close(): Promise<void>
@@ -44,7 +48,7 @@ export interface Brand extends NewBrand {
 }
 
 const INSTALLATION_DATABASE = 'perennial'
-const INSUFFICIENT_PRIVILEGE = '42501'
+export const INSUFFICIENT_PRIVILEGE = '42501'
 
 /** @throws Error when the server cannot be reached or migrated; Refusal when the data folder is in use or unfit. */
 export async function openInstallation(config: Config, role: 'server' | 'command'): Promise<Installation | Refusal> {
@@ -71,6 +75,7 @@ async function compose(config: Config, cluster: Cluster | undefined, url: string
   await migrate(control, config.root, 'installation')
   const pools = new Map<string, Promise<Database>>()
 
+  const controlName = decodeURIComponent(new URL(url).pathname.slice(1))
   const urlOf = (databaseName: string) => {
     const parsed = new URL(url)
     parsed.pathname = `/${encodeURIComponent(databaseName)}`
@@ -96,14 +101,13 @@ async function compose(config: Config, cluster: Cluster | undefined, url: string
         'Use lower-case letters, digits and _, beginning with a letter, at most 31 characters.',
       )
     }
-    const base = decodeURIComponent(new URL(url).pathname.slice(1))
-    let databaseName = `${base}_${brand.key}`
+    let databaseName = brandDatabaseName(controlName, brand.key)
     try {
       await createDatabase(url, databaseName)
     } catch (error) {
       if ((error as { code?: string }).code !== INSUFFICIENT_PRIVILEGE) throw error
       // A hosted account that may not create databases still gets one brand: it lives in the database it was given.
-      const taken = (await brands()).some((other) => other.databaseName === base)
+      const taken = (await brands()).some((other) => other.databaseName === controlName)
       if (taken || brand.isDemo) {
         return refuse(
           'forbidden',
@@ -112,7 +116,7 @@ async function compose(config: Config, cluster: Cluster | undefined, url: string
           'Grant it CREATEDB, or go on with one brand and no demo brand (--empty).',
         )
       }
-      databaseName = base
+      databaseName = controlName
     }
     await control.pool.query(
       `insert into installation.brands (brand_key, name, database_name, is_demo, created_at)
@@ -142,7 +146,7 @@ async function compose(config: Config, cluster: Cluster | undefined, url: string
     await open?.close()
     await control.pool.query('delete from installation.brands where brand_key = $1', [brandKey])
     // A hosted account's one brand lives in the database of the installation itself, which stays.
-    if (brand.databaseName === decodeURIComponent(new URL(url).pathname.slice(1))) return
+    if (brand.databaseName === controlName) return
     await control.pool.query(`drop database if exists ${pg.escapeIdentifier(brand.databaseName)} with (force)`)
   }
 
@@ -174,6 +178,8 @@ async function compose(config: Config, cluster: Cluster | undefined, url: string
     makeCurrent,
     dropBrand,
     openBrand,
+    controlName,
+    urlOf,
     serverMajor: async () => Math.floor((await serverVersion(control)).number / 10_000),
     close: async () => {
       for (const open of pools.values()) await (await open).close()
@@ -203,8 +209,12 @@ async function checkServerVersion(database: Database): Promise<Refusal | undefin
   )
 }
 
+export function brandDatabaseName(controlName: string, brandKey: string): string {
+  return `${controlName}_${brandKey}`
+}
+
 /** Creates the database unless it is there; two processes may try at once. */
-async function createDatabase(url: string, name: string): Promise<void> {
+export async function createDatabase(url: string, name: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {

@@ -6,7 +6,7 @@ import type { Database } from './db.ts'
 /** `installation`: accounts and the list of brands. `brand`: one brand's facts and everything derived. */
 export type MigrationSet = 'installation' | 'brand'
 
-interface Migration {
+export interface Migration {
   readonly number: number
   readonly name: string
   readonly sql: string
@@ -18,11 +18,17 @@ interface Migration {
  * start together do it once. Forward only: a file that was applied and has changed since, or a database that is
  * ahead of this checkout, is refused before anything is written.
  *
+ * @param upTo the number of the last one to apply: a backup is loaded into the tables that it was made of.
  * @returns the names of the migrations applied now.
  * @throws Error with what to do, the database unchanged.
  */
-export async function migrate(database: Database, root: string, set: MigrationSet): Promise<string[]> {
-  const known = await readMigrations(join(root, 'migrations', set))
+export async function migrate(
+  database: Database,
+  root: string,
+  set: MigrationSet,
+  upTo = Number.POSITIVE_INFINITY,
+): Promise<string[]> {
+  const known = await readMigrations(root, set)
   return database.transaction(async (_tx, client) => {
     await client.query(`select pg_advisory_xact_lock(hashtext('perennial migrations'))`)
     await client.query(`
@@ -50,7 +56,7 @@ export async function migrate(database: Database, root: string, set: MigrationSe
       }
     }
     const done = new Set(applied.rows.map((row) => row.number))
-    const due = known.filter((migration) => !done.has(migration.number))
+    const due = known.filter(({ number }) => !done.has(number) && number <= upTo)
     for (const migration of due) {
       await client.query(migration.sql)
       await client.query('insert into platform.migrations (set_name, number, name, sha256) values ($1, $2, $3, $4)', [
@@ -64,7 +70,15 @@ export async function migrate(database: Database, root: string, set: MigrationSe
   })
 }
 
-async function readMigrations(folder: string): Promise<Migration[]> {
+/** The schemas that the migrations of a set make. */
+export async function schemasOf(root: string, set: MigrationSet): Promise<string[]> {
+  const migrations = await readMigrations(root, set)
+  return migrations.flatMap(({ sql }) => [...sql.matchAll(/^create schema (\w+);/gm)].map(([, name = '']) => name))
+}
+
+/** What a checkout has, in order. */
+export async function readMigrations(root: string, set: MigrationSet): Promise<Migration[]> {
+  const folder = join(root, 'migrations', set)
   const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort()
   return Promise.all(
     names.map(async (name, index) => {

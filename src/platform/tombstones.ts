@@ -18,6 +18,16 @@ export interface Tombstones {
 
 const KEY_FILE = 'erasure-key'
 
+/** Tells one key from another and nothing else; null where there is none, which is where nobody was erased. */
+export async function readKeyMark(home: string): Promise<string | null> {
+  const text = await readFile(join(home, 'secrets', KEY_FILE), 'utf8').catch((error: { code?: string }) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (text === undefined) return null
+  return createHmac('sha256', Buffer.from(text, 'base64url')).update('perennial backup').digest('hex')
+}
+
 /** `name` is the database's; each has a log of its own under the one key. */
 export function openTombstones(home: string, name: string): Tombstones {
   const folder = join(home, 'secrets')

@@ -1,14 +1,17 @@
 import type { RawBuilder } from 'kysely'
-import type { Sql } from '../../platform/db.ts'
+import { atOneMoment, type Sql } from '../../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { FULL_VIEW, type View } from '../../platform/roles.ts'
 import { readSettings } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY, type Settings } from '../brand/schema.ts'
 import { findPerson, isInScope, searchedPeople } from '../customers/actions.ts'
 import {
+  fanTierHolders,
   fanTiersAt,
   readInteraction,
+  readPresent,
   scorePerson,
+  segmentRangesAt,
   segmentsAt,
   standingAt,
   standingOf,
@@ -17,6 +20,7 @@ import { DEPTHS, type DepthKey, FAN_TIERS, nextStepAt } from '../relationship/sc
 import { peopleOfDefinition, peopleOfSegment } from '../segments/actions.ts'
 import type { Definition } from '../segments/schema.ts'
 import { taggedPeople } from '../tags/actions.ts'
+import * as presentQueries from './present-queries.ts'
 import * as queries from './queries.ts'
 import {
   type BrandInfo,
@@ -67,11 +71,21 @@ export async function readBrief(
   { scope }: View = FULL_VIEW,
 ): Promise<Brief> {
   const at = asOf ?? now
-  const settings = await readSettings(db)
-  const standing = standingAt(now, asOf, settings)
-  const figures = await queries.selectBrief(db, standing, at, scope)
-  const next = await queries.selectPeople(db, standing, { at, lapsingDays: 366 * 10, limit: LAPSES_NEXT_MAX, scope })
-  const lastImport = scope === 'everyone' ? await queries.selectLastImport(db, at) : undefined
+  const { settings, figures, next, lastImport } = await atOneMoment(db, async (tx) => {
+    const settings = await readSettings(tx)
+    const lastImport = scope === 'everyone' ? await queries.selectLastImport(tx, at) : undefined
+    const soonest = { at, lapsingDays: 366 * 10, limit: LAPSES_NEXT_MAX }
+    const present = isPresent(asOf, scope) ? await readPresent(tx, now, settings) : undefined
+    if (present) {
+      const figures = await presentQueries.selectPresentBrief(tx, present, at)
+      const next = await presentQueries.selectSoonest(tx, present, soonest)
+      return { settings, figures, next, lastImport }
+    }
+    const standing = standingAt(now, asOf, settings)
+    const figures = await queries.selectBrief(tx, standing, at, scope)
+    const next = await queries.selectPeople(tx, standing, { ...soonest, scope })
+    return { settings, figures, next, lastImport }
+  })
   return {
     brand: nameBrand(brand, settings),
     as_of: at.toISOString(),
@@ -102,6 +116,11 @@ export async function readBrief(
   }
 }
 
+/** What pages ask, for which figures are kept: about everyone, and about now. */
+function isPresent(asOf: Date | undefined, scope: View['scope']): boolean {
+  return asOf === undefined && scope === 'everyone'
+}
+
 /** The people that a figure counts, or a definition holds for: the same filter gives the same number as the brief. */
 export async function listPeople(
   db: Sql,
@@ -116,24 +135,34 @@ export async function listPeople(
   if (filter.after && !after) {
     return badCursor()
   }
-  const settings = await readSettings(db)
   const members = await membersOf(db, filter, definition, { now, asOf, view })
   if (isRefusal(members)) return members
-  const { total, rows } = await queries.selectPeople(db, standingAt(now, asOf, settings), {
-    at: asOf ?? now,
+  const at = asOf ?? now
+  const asked = {
+    at,
     depth: filter.depth,
     lapsingDays: filter.lapsing_days,
     buyers: filter.buyers === undefined ? undefined : filter.buyers === 'true',
     sinceYesterday: filter.since_yesterday,
-    segment: filter.rfm_segment && { name: filter.rfm_segment, of: await segmentsAt(db, asOf ?? now) },
-    fanTier: filter.fan_tier && { name: filter.fan_tier, lowest: FAN_TIERS[0].tier, of: fanTiersAt(asOf ?? now) },
-    tagged: filter.tag === undefined ? undefined : taggedPeople(filter.tag, asOf ?? now),
+    fanTier: filter.fan_tier && { name: filter.fan_tier, lowest: FAN_TIERS[0].tier, of: fanTiersAt(now, asOf) },
+    tagged: filter.tag === undefined ? undefined : taggedPeople(filter.tag, at),
     searched: filter.search === undefined ? undefined : searchedPeople(filter.search, { isMasked }),
     members,
     after,
     // One more than the page has: a full page may be the last.
     limit: filter.limit + 1,
-    scope,
+  }
+  const name = filter.rfm_segment
+  const { total, rows } = await atOneMoment(db, async (tx) => {
+    const settings = await readSettings(tx)
+    const present = isPresent(asOf, scope) ? await readPresent(tx, now, settings) : undefined
+    if (present) {
+      const segment = name && { name, ranges: await segmentRangesAt(tx, now) }
+      const fanTier = asked.fanTier && { ...asked.fanTier, holders: fanTierHolders(now, asked.fanTier.name) }
+      return presentQueries.selectPresentPeople(tx, present, { ...asked, segment, fanTier })
+    }
+    const segment = name && { name, of: await segmentsAt(tx, at) }
+    return queries.selectPeople(tx, standingAt(now, asOf, settings), { ...asked, segment, scope })
   })
   const page = rows.slice(0, filter.limit)
   const last = rows.length > filter.limit ? page.at(-1) : undefined
@@ -162,8 +191,15 @@ export async function readSegmentMatrix(
   { scope }: View = FULL_VIEW,
 ): Promise<SegmentMatrix> {
   const at = asOf ?? now
-  const settings = await readSettings(db)
-  const rows = await queries.selectSegmentMatrix(db, standingAt(now, asOf, settings), await segmentsAt(db, at), scope)
+  const rows = await atOneMoment(db, async (tx) => {
+    const settings = await readSettings(tx)
+    const present = isPresent(asOf, scope) ? await readPresent(tx, now, settings) : undefined
+    const counted = present && (await presentQueries.selectPresentMatrix(tx, present, await segmentRangesAt(tx, now)))
+    return (
+      counted ??
+      (await queries.selectSegmentMatrix(tx, standingAt(now, asOf, settings), await segmentsAt(tx, at), scope))
+    )
+  })
   return {
     as_of: at.toISOString(),
     people: rows.reduce((sum, { people }) => sum + people, 0),

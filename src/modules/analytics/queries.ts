@@ -134,7 +134,7 @@ export async function selectLastImport(db: Sql, at: Date): Promise<LastImportRow
 export type SinceYesterday = 'deepened' | 'lapsed' | 'ordered' | 'refunded'
 
 /** The people whom a figure of the last 24 hours counts; the same words as in selectBrief. */
-function peopleSince(figure: SinceYesterday, at: Date): RawBuilder<unknown> {
+export function peopleSince(figure: SinceYesterday, at: Date): RawBuilder<unknown> {
   const yesterday = sql`${at}::timestamptz - interval '24 hours'`
   switch (figure) {
     case 'deepened':
@@ -191,16 +191,40 @@ export async function selectPeople(
   const after = query.after
     ? sql`(sort, person_id) > (${query.after.sort}::${type}, ${query.after.personId}::bigint)`
     : sql`true`
+  return personRows(db, {
+    matching: sql`select *, ${sort} as sort from (${ofScope(standing, query.scope)}) s where ${filter} ${among}`,
+    total: sql`select count(*) as total from matching`,
+    picked: sql`select person_id, sort from matching where ${after} order by sort, person_id limit ${query.limit}`,
+    standing: sql`select * from matching`,
+  })
+}
+
+/** Select bodies of a page of people. */
+export interface PickedPeople {
+  /** Read by the others under this name, and worked out once. */
+  readonly matching?: RawBuilder<unknown>
+  /** One row: total. */
+  readonly total: RawBuilder<unknown>
+  /** The page: (person_id, sort). */
+  readonly picked: RawBuilder<unknown>
+  /** The standing of at least these people. */
+  readonly standing: RawBuilder<unknown>
+}
+
+/** The rows of a page, in its order, with what the people are called. */
+export async function personRows(
+  db: Sql,
+  { matching, total, picked, standing }: PickedPeople,
+): Promise<{ total: number; rows: (PersonRow & { sort: string })[] }> {
   const { rows } = await sql<PersonRow & { sort: string; total: number }>`
-    with matching as materialized (
-      select *, ${sort} as sort from (${ofScope(standing, query.scope)}) s where ${filter} ${among}
-    )
+    ${matching ? sql`with matching as materialized (${matching})` : sql``}
     select s.person_id, k.key, k.key_kind, k.source, r.name, s.depth, s.since, s.lapses_at, s.lapses_to, s.last_occasion_at, s.occasions,
-      s.net_paid_minor, s.sort::text as sort, t.total
-    from (select count(*) as total from matching) t
-    left join (select * from matching where ${after} order by sort, person_id limit ${query.limit}) s on true
+      s.net_paid_minor, p.sort::text as sort, t.total
+    from (${total}) t
+    left join (${picked}) p on true
+    left join (${standing}) s on s.person_id = p.person_id
     ${WITH_KEY}
-    order by s.sort, s.person_id`.execute(db)
+    order by p.sort, p.person_id`.execute(db)
   return { total: rows[0]?.total ?? 0, rows: rows.filter((row) => row.person_id !== null) }
 }
 

@@ -77,7 +77,7 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
   routes.get(
     '/api/v1/people',
     {
-      config: { permission: 'people:read' },
+      config: { permission: 'people:read', search: 'search' },
       schema: { operationId: 'people', querystring: peopleFilter, response: { 200: peoplePage } },
     },
     async (request, reply) => {
@@ -149,7 +149,7 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
   routes.get(
     '/api/v1/persons',
     {
-      config: { permission: 'people:read', scope: 'people:read' },
+      config: { permission: 'people:read', scope: 'people:read', search: 'key' },
       schema: {
         operationId: 'personByKey',
         querystring: z.object({ key: z.string().min(1).max(300) }),

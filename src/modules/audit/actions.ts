@@ -1,7 +1,7 @@
 import type { AuditEntry } from '../../platform/audit.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { isRefusal, type Refusal } from '../../platform/refusal.ts'
-import { insertEntry, selectEntries } from './queries.ts'
+import { deleteEntries, insertEntry, selectEntries } from './queries.ts'
 import type { AuditPage, AuditQuery } from './schema.ts'
 
 /** Writes an entry, in the transaction of what it tells of where there is one. */
@@ -21,6 +21,28 @@ export function audited<T>(
     if (!isRefusal(done)) await insertEntry(tx, entryOf(done as Exclude<T, Refusal>), now)
     return done
   })
+}
+
+const DAY_MS = 86_400_000
+/**
+ * How long entries are kept. What people did for three years, as the law on personal information asks of records of handling it
+ * (PIPL, article 56). What programs sent, thousands of entries a day, for 90 days: who sent a fact and when is on the fact.
+ */
+const KEPT = [
+  { kinds: ['user', 'command_line'], days: 3 * 365 },
+  { kinds: ['api_key', 'webhook'], days: 90 },
+] as const
+
+/** Lets go of entries whose time is over, in short transactions. @returns how many. */
+export async function pruneAudit(database: Database, now: Date): Promise<number> {
+  let gone = 0
+  for (const { kinds, days } of KEPT) {
+    const before = new Date(now.getTime() - days * DAY_MS)
+    for (let more = 1; more > 0; gone += more) {
+      more = await database.transaction((tx) => deleteEntries(tx, kinds, before))
+    }
+  }
+  return gone
 }
 
 /** One page of the log, the latest first. */

@@ -14,6 +14,18 @@ export async function insertEntry(
       ${fields ?? []}::text[])`.execute(tx)
 }
 
+const LET_GO_AT_ONCE = 20_000
+
+/** Lets go of entries of these kinds of actors that are older. @returns how many, at most so many at once. */
+export async function deleteEntries(tx: Sql, kinds: readonly string[], before: Date): Promise<number> {
+  const { numAffectedRows } = await sql`
+    delete from audit.entries where ctid = any(array(
+      select ctid from audit.entries where done_at < ${before} and actor_kind = any(${kinds}::text[]) limit ${LET_GO_AT_ONCE}))`.execute(
+    tx,
+  )
+  return Number(numAffectedRows ?? 0)
+}
+
 export interface EntryRow {
   readonly entry_id: number
   readonly done_at: Date

@@ -42,6 +42,7 @@ import {
   type StagedLine,
 } from './schema.ts'
 import * as spreads from './spread-queries.ts'
+import { foldTotalRows } from './total-queries.ts'
 
 /**
  * Imports order lines from a file. An order of which a row is bad is rejected whole, because the mended row fed again
@@ -291,6 +292,11 @@ export const ORDER_FACTS = factKind<OrderFact, StagedLine>({
     })
   },
 })
+
+/** Keeps the sums of orders and refunds short: after facts were stored, as often as anybody likes. */
+export function foldTotals(database: Database, clock: Clock): Promise<void> {
+  return database.transaction((tx) => foldTotalRows(tx, clock.now()))
+}
 
 /** Orders, refunds and shares of who is erased stay as nobody's: see `Eraser` of customers. */
 export async function eraseOrders(tx: Sql): Promise<void> {

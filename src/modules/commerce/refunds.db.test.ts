@@ -14,6 +14,7 @@ import {
   storyFolder,
   tickingClock,
 } from '../../../test/histories.ts'
+import { assertKeptTotals } from '../../../test/kept-totals.ts'
 import {
   type Books,
   brandDay,
@@ -94,6 +95,7 @@ test('orders, refunds, allocations, net paid and occasions are what the rules sa
 
     const books = keepBooks(documentsInForce(story.files, story.rules))
     await assertBooks(database, books)
+    await assertKeptTotals(database, 'the story')
     await assertRevenue(database, books)
     await assertNetPaid(database, books, story.rules)
     for (const at of edges(story.rules).filter((_, index) => index % 5 === 0)) {

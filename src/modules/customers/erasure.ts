@@ -69,8 +69,10 @@ const IDENTITIES_A_PAGE = 20_000
  * @returns how many identities were erased.
  */
 export async function reapplyErasures(database: Database, clock: Clock, erasers: readonly Eraser[]): Promise<number> {
-  const known = new Set(await selectErasedMarks(database.db))
-  const missing = [...(await database.tombstones.read())].filter((mark) => !known.has(mark))
+  const [known, logged] = [new Set(await selectErasedMarks(database.db)), await database.tombstones.read()]
+  // The other way round on a new machine: of a backup that was restored there the log has nothing, and an older one may follow.
+  await database.tombstones.append([...known].filter((mark) => !logged.has(mark)))
+  const missing = [...logged].filter((mark) => !known.has(mark))
   if (missing.length === 0) return 0
   const wanted = new Set(missing)
   const found: number[] = []

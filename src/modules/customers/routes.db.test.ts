@@ -30,7 +30,7 @@ async function start(t: TestContext) {
       registerCustomersRoutes(app, {
         ...deps,
         catchUp: (changed) => catchUp(changed, systemClock),
-        erase: (from, command) => eraseEverywhere(from, home, command),
+        erase: (from, command) => eraseEverywhere(from, systemClock, home, command),
       })
       registerExportRoutes(app, deps)
     },

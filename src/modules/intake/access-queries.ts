@@ -8,32 +8,38 @@ export interface ApiKeyRow {
   readonly created_at: Date
   readonly last_used_at: Date | null
   readonly revoked_at: Date | null
+  /** The account that made it; null: the terminal of the server. */
+  readonly created_by: string | null
 }
 
 export async function insertApiKey(
   db: Sql,
-  key: { name: string; hash: Buffer; scopes: readonly string[] },
+  key: { name: string; hash: Buffer; scopes: readonly string[]; createdBy: string | null },
   now: Date,
 ): Promise<number> {
   const { rows } = await sql<{ key_id: number }>`
-    insert into intake.api_keys (name, key_hash, scopes, created_at)
-    values (${key.name}, ${key.hash}, ${key.scopes}::text[], ${now}) returning key_id`.execute(db)
+    insert into intake.api_keys (name, key_hash, scopes, created_at, created_by)
+    values (${key.name}, ${key.hash}, ${key.scopes}::text[], ${now}, ${key.createdBy}) returning key_id`.execute(db)
   return rows[0]?.key_id ?? 0
 }
 
 export async function selectApiKeys(db: Sql): Promise<ApiKeyRow[]> {
   const { rows } = await sql<ApiKeyRow>`
-    select key_id, name, scopes, created_at, last_used_at, revoked_at from intake.api_keys order by key_id`.execute(db)
+    select key_id, name, scopes, created_at, last_used_at, revoked_at, created_by from intake.api_keys order by key_id`.execute(
+    db,
+  )
   return rows
 }
+
+type KnownKeyRow = Pick<ApiKeyRow, 'key_id' | 'name' | 'scopes' | 'last_used_at' | 'created_by'>
 
 /** Keys that are not revoked, by the hash: one or none. */
 export async function selectKeyByHash(
   db: Sql,
   hash: Buffer,
-): Promise<(Pick<ApiKeyRow, 'key_id' | 'name' | 'scopes' | 'last_used_at'> & { key_hash: Buffer }) | undefined> {
-  const { rows } = await sql<Pick<ApiKeyRow, 'key_id' | 'name' | 'scopes' | 'last_used_at'> & { key_hash: Buffer }>`
-    select key_id, name, scopes, last_used_at, key_hash from intake.api_keys
+): Promise<(KnownKeyRow & { key_hash: Buffer }) | undefined> {
+  const { rows } = await sql<KnownKeyRow & { key_hash: Buffer }>`
+    select key_id, name, scopes, last_used_at, created_by, key_hash from intake.api_keys
     where key_hash = ${hash} and revoked_at is null`.execute(db)
   return rows[0]
 }
@@ -46,7 +52,7 @@ export async function updateLastUsed(db: Sql, keyId: number, now: Date): Promise
 export async function updateRevoked(db: Sql, keyId: number, now: Date): Promise<ApiKeyRow | undefined> {
   const { rows } = await sql<ApiKeyRow>`
     update intake.api_keys set revoked_at = coalesce(revoked_at, ${now}) where key_id = ${keyId}
-    returning key_id, name, scopes, created_at, last_used_at, revoked_at`.execute(db)
+    returning key_id, name, scopes, created_at, last_used_at, revoked_at, created_by`.execute(db)
   return rows[0]
 }
 

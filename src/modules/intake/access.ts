@@ -44,7 +44,8 @@ export async function createApiKey(
   }
   const key = `pk_${brandKey}_${randomBase62(KEY_CHARACTERS)}`
   const scopes = [...new Set(wanted.scopes)]
-  const key_id = await queries.insertApiKey(db, { name, hash: sha256(key), scopes }, now)
+  const createdBy = by?.kind === 'user' ? by.id : null
+  const key_id = await queries.insertApiKey(db, { name, hash: sha256(key), scopes, createdBy }, now)
   if (by) await recordAudit(db, entryOf(by, 'api_key_create', { key_id }, ['name', 'scopes']), now)
   return { key_id, name, scopes, key }
 }
@@ -75,14 +76,14 @@ export async function findApiKey(
   db: Sql,
   key: string,
   now: Date,
-): Promise<{ keyId: number; name: string; scopes: readonly string[] } | undefined> {
+): Promise<{ keyId: number; name: string; scopes: readonly string[]; createdBy: string | null } | undefined> {
   const hash = sha256(key)
   const row = await queries.selectKeyByHash(db, hash)
   if (!row || !timingSafeEqual(row.key_hash, hash)) return undefined
   if (!row.last_used_at || now.getTime() - row.last_used_at.getTime() >= LAST_USED_STEP_MS) {
     await queries.updateLastUsed(db, row.key_id, now)
   }
-  return { keyId: row.key_id, name: row.name, scopes: row.scopes }
+  return { keyId: row.key_id, name: row.name, scopes: row.scopes, createdBy: row.created_by }
 }
 
 /** Lets a source push facts. The secret (`whsec_…`, base64) is in the answer and, sealed, in the database. */

@@ -44,6 +44,7 @@ export {
   claimPendingAfter,
   countPending,
   deletePending,
+  deletePendingAfter,
   insertMoves,
   insertPending,
   lockIntake,

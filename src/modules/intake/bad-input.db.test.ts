@@ -179,7 +179,7 @@ async function startApi(t: TestContext) {
   const brandOf = async () => ({ brand, database })
   const { baseUrl } = await testHttp(t, {
     brandOf,
-    keys: keysOfInstallation(installation, clock),
+    keys: keysOfInstallation(installation, clock, async () => false),
     routes: (app) =>
       registerRoutes(app, {
         ...NO_DECISIONS,

@@ -201,6 +201,15 @@ export async function selectPending(
   return rows[0] ?? { pending: 0, pending_since: null }
 }
 
+/** Forgets whom such a subscriber has nothing to do for; whoever is still pending for the earlier one is left on the list. */
+export async function deletePendingAfter(tx: Sql, subscriber: string, earlier: string): Promise<void> {
+  await sql`
+    delete from intake.pending_people p where subscriber = ${subscriber}
+      and not exists (select from intake.pending_people e where e.subscriber = ${earlier} and e.person_id = p.person_id)`.execute(
+    tx,
+  )
+}
+
 /** Everything becomes pending for one subscriber at once when it rebuilds: forget what was pending before. */
 export async function deletePending(tx: Sql, subscriber: string): Promise<void> {
   await sql`delete from intake.pending_people where subscriber = ${subscriber}`.execute(tx)

@@ -42,7 +42,7 @@ async function testApi(t: TestContext, options: TestHttpOptions = {}) {
   const http = await testHttp(t, {
     ...options,
     brandOf,
-    keys: keysOfInstallation(installation, clock),
+    keys: keysOfInstallation(installation, clock, async () => false),
     routes: (app) =>
       registerRoutes(app, { ...NO_DECISIONS, brandOf, brandNamed, clock, settle: settling.settle, vault }),
   })

@@ -218,6 +218,8 @@ export const apiKey = z.object({
   /** To the minute; null: never. */
   last_used_at: z.iso.datetime().nullable(),
   revoked_at: z.iso.datetime().nullable(),
+  /** Id of the account that made it, without which it does not work; null: made at the terminal of the server. */
+  created_by: z.string().nullable(),
 })
 export type ApiKey = z.infer<typeof apiKey>
 

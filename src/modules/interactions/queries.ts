@@ -8,10 +8,16 @@ export async function createMonths(tx: Sql): Promise<void> {
     from (select distinct date_trunc('month', occurred_at at time zone 'UTC') as month from personal_facts) m
     where to_regclass('interactions.interactions_' || to_char(month, 'YYYY_MM')) is null`.execute(tx)
   for (const { name, from, to } of rows) {
-    // Another writer may make it at the same moment: the lock makes them take turns, and `if not exists` lets one go by.
+    // Another writer may make it at the same moment: the lock makes them take turns, and a second look lets one go by.
     await sql`select pg_advisory_xact_lock(hashtext('perennial interactions months'))`.execute(tx)
+    const { rows: made } = await sql`select 1 where to_regclass(${`interactions.${name}`}) is not null`.execute(tx)
+    if (made.length > 0) continue
+    // Made, then hung in: `create … partition of` shuts everybody out, and would wait for whoever reads for long, a backup.
     await sql`
-      create table if not exists interactions.${sql.ref(name)} partition of interactions.interactions
+      create table interactions.${sql.ref(name)}
+      (like interactions.interactions including defaults including constraints)`.execute(tx)
+    await sql`
+      alter table interactions.interactions attach partition interactions.${sql.ref(name)}
       for values from (${sql.lit(`${from}+00`)}) to (${sql.lit(`${to}+00`)})`.execute(tx)
   }
 }

@@ -1,4 +1,5 @@
 import type { RawBuilder } from 'kysely'
+import { lockAgainstBackup } from '../../platform/backup-database.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { readRebuildDue, readSettings, settleRebuild } from '../brand/actions.ts'
@@ -12,7 +13,8 @@ import {
   selectPending,
   selectPersonRows,
 } from '../intake/actions.ts'
-import { fanTiersBody, lastScoresBody, scoreHeldUntil, selectLastScore } from './interest-queries.ts'
+import { foldCounts, type Present, selectPresent } from './counts-queries.ts'
+import { fanTiersBody, lastScoresBody, scoreHeldUntil, selectLastScore, tierHoldersBody } from './interest-queries.ts'
 import {
   CLAIMED,
   countStanding,
@@ -23,6 +25,7 @@ import {
   presentStanding,
   rebuildStanding,
   rewriteStanding,
+  STANDING_COLUMNS,
   selectDepthReport,
   standingBody,
   standingOfFew,
@@ -40,11 +43,11 @@ import {
   selectRfmValues,
   type Ties,
 } from './rfm-queries.ts'
-import { interactionAt, segmentOf } from './rules.ts'
+import { interactionAt, rangesOf, type SegmentRanges, segmentOf } from './rules.ts'
 import {
   DEPTHS,
   type DepthReport,
-  FAN_TIERS,
+  type FanTier,
   type Interaction,
   RFM_SEGMENTS,
   RFM_VALUE_GROUPS,
@@ -52,8 +55,9 @@ import {
 } from './schema.ts'
 import { claimLapsed, knownThen } from './time-queries.ts'
 
+export type { Present } from './counts-queries.ts'
 export { listFlow, readPersonMigration, reportMigration } from './migration.ts'
-export { compareKeys, scoreRfm } from './rules.ts'
+export { compareKeys, type SegmentRanges, scoreRfm } from './rules.ts'
 
 const SUBSCRIBER = 'relationship'
 /** People recomputed in one transaction: 12k took 0.7 s, so a batch stays short beside live traffic. */
@@ -88,7 +92,10 @@ export async function refreshStanding(database: Database, clock: Clock, cutsKept
     pending < SHARED_FROM_PEOPLE
       ? await refreshPending(database, clock)
       : sum(await allDone(SHARES.map((share) => refreshPending(database, clock, share))))
-  if (refreshed > 0) await renewCuts(database, clock.now(), cutsKeptMs)
+  if (refreshed > 0) {
+    await database.transaction((tx) => foldCounts(tx))
+    await renewCuts(database, clock.now(), cutsKeptMs)
+  }
   return refreshed
 }
 
@@ -162,6 +169,7 @@ export async function renewCuts(database: Database, now: Date, keptMs: number): 
 /** Everyone from the facts, into new tables that replace the old ones in one transaction; readers never see half. */
 export async function rebuild(database: Database, clock: Clock): Promise<void> {
   await database.transaction(async (tx) => {
+    await lockAgainstBackup(tx)
     await lockStanding(tx)
     // Before the settings: what is changed in between is due for one more.
     const dueAt = await readRebuildDue(tx)
@@ -217,8 +225,28 @@ export async function segmentsAt(db: Sql, at: Date): Promise<RawBuilder<unknown>
 }
 
 /** Everybody's fan tier as a select body (person_id, fan_tier); who is at the lowest has no row. */
-export function fanTiersAt(at: Date): RawBuilder<unknown> {
-  return fanTiersBody(at, FAN_TIERS)
+export function fanTiersAt(now: Date, asOf: Date | undefined): RawBuilder<unknown> {
+  return fanTiersBody(now, asOf)
+}
+
+/** Who is at a fan tier now, or above the lowest for that one, as a select body (person_id, value_order: −net paid). */
+export function fanTierHolders(now: Date, tier: FanTier): RawBuilder<unknown> {
+  return tierHoldersBody(now, tier)
+}
+
+/**
+ * The present in parts that indexes serve, for the queries of modules above: in the transaction of one moment in which they
+ * are asked. Undefined where many have lapsed and none of them is settled yet.
+ */
+export function readPresent(tx: Sql, now: Date, settings: Settings): Promise<Present | undefined> {
+  return selectPresent(tx, now, STANDING_COLUMNS, settings.zone, (scope) => standingOfFew(scope, now, settings))
+}
+
+/** Which of the ranges of R and F is each segment, by the cuts in force at `now`. */
+export async function segmentRangesAt(db: Sql, now: Date): Promise<SegmentRanges> {
+  const settings = await readSettings(db)
+  const cuts = (await selectCutsInForce(db, now, settings)) ?? (await computeCuts(db, { now, settings, ties: 'group' }))
+  return rangesOf(now, settings, cuts, RFM_SEGMENTS)
 }
 
 export type { Cuts }
@@ -343,5 +371,5 @@ export async function reportRfm(db: Sql, command: RfmCommand): Promise<RfmReport
 
 /** All that is kept of a person here, as it stands. */
 export function exportStanding(db: Sql, personId: number): Promise<PersonRows> {
-  return selectPersonRows(db, 'relationship', ['standing', 'occasions', 'depth_changes'], personId)
+  return selectPersonRows(db, 'relationship', ['standing', 'occasions', 'depth_changes', 'fan_tiers'], personId)
 }

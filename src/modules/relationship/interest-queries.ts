@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import { INTERACTION_TYPES } from '../interactions/schema.ts'
 import type { Scope } from './queries.ts'
-import { INTEREST } from './schema.ts'
+import { FAN_TIERS, INTEREST } from './schema.ts'
 
 /*
  * The interaction score (domain.md §5) is a sum of weights that each halve every 30 days: it rises at an interaction, only
@@ -68,23 +68,61 @@ export function interestSpans(scope: Scope, now: Date): RawBuilder<unknown> {
     from acts where type = any(${PRODUCT_TYPES}::text[])`
 }
 
-/**
- * Everybody's fan tier above the lowest: (person_id, fan_tier). Each tier holds up to the last whole second that finds the
- * score there, as in rules.ts interactionAt.
- */
-export function fanTiersBody(now: Date, tiers: readonly { tier: string; from: number }[]): RawBuilder<unknown> {
-  const holds = (from: number) => sql`${scoreHeldUntil(from)} > ${now}`
-  const above = tiers.filter(({ from }) => from > 0).toSorted((a, b) => b.from - a.from)
-  const cases = sql.join(
-    above.map(({ tier, from }) => sql`when ${holds(from)} then ${tier}::text`),
-    sql` `,
+/** The columns of `fan_tiers`, highest tier last. */
+const TIER_ENDS = FAN_TIERS.filter(({ from }) => from > 0).map(({ tier, from }) => ({
+  tier,
+  from,
+  column: sql.ref(`${tier}_until`),
+}))
+
+/** Everybody of `scope` who ever reached a fan tier above the lowest: (person_id, and until when each tier holds). */
+function tierEndsBody(scope: Scope, now: Date): RawBuilder<unknown> {
+  const [lowest] = TIER_ENDS
+  const ends = sql.join(
+    TIER_ENDS.map(({ from, column }) => sql`nullif(${scoreHeldUntil(from)}, '-infinity') as ${column}`),
   )
   return sql`
-    select person_id, fan_tier
-    from (
-      select person_id, case ${cases} end as fan_tier
-      from (${lastScoresBody(sql`> 0`, now)}) last_scores
-    ) tiered where fan_tier is not null`
+    select person_id, ${ends}
+    from (${lastScoresBody(scope, now)}) last_scores where score >= ${lowest?.from ?? 0}::float8`
+}
+
+/**
+ * Keeps fan tiers of the people of `scope` as of their last interaction: what lies ahead follows from it.
+ * @param further 'none' where there is no interaction at all, which spares the plan over all months.
+ */
+export async function writeFanTiers(tx: Sql, scope: Scope, now: Date, further: 'none' | 'all'): Promise<void> {
+  const columns = sql.join(TIER_ENDS.map(({ column }) => column))
+  await sql`delete from relationship.fan_tiers where person_id ${scope}`.execute(tx)
+  if (further === 'none') return
+  await sql`
+    insert into relationship.fan_tiers (person_id, ${columns}, value_order)
+    select person_id, ${columns}, -net_paid_minor
+    from (${tierEndsBody(scope, now)}) t join relationship.standing using (person_id)`.execute(tx)
+}
+
+/**
+ * Who is at a fan tier now, or above the lowest for that one: (person_id, value_order), by the indexes of what is kept.
+ */
+export function tierHoldersBody(now: Date, tier: string): RawBuilder<unknown> {
+  const at = TIER_ENDS.findIndex((known) => known.tier === tier)
+  const [own, next] = [TIER_ENDS[Math.max(at, 0)], at < 0 ? undefined : TIER_ENDS[at + 1]]
+  const isBelow = next ? sql`and (${next.column} is null or ${next.column} <= ${now})` : sql``
+  return sql`select person_id, value_order from relationship.fan_tiers where ${own?.column} > ${now} ${isBelow}`
+}
+
+/**
+ * Everybody's fan tier above the lowest: (person_id, fan_tier).
+ * @param asOf a past instant, of which nothing is kept; else it is of `now`.
+ */
+export function fanTiersBody(now: Date, asOf: Date | undefined): RawBuilder<unknown> {
+  const at = asOf ?? now
+  const cases = sql.join(
+    TIER_ENDS.toReversed().map(({ tier, column }) => sql`when ${column} > ${at} then ${tier}::text`),
+    sql` `,
+  )
+  const kept = asOf ? sql`(${tierEndsBody(sql`> 0`, asOf)})` : sql`relationship.fan_tiers`
+  const [lowest] = TIER_ENDS
+  return sql`select person_id, case ${cases} end as fan_tier from ${kept} t where ${lowest?.column} > ${at}`
 }
 
 /**

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
 import type { Share } from '../intake/actions.ts'
+import { appendCountChanges, noteCounts, recount } from './counts-queries.ts'
 import {
   depthCase,
   depthRunsBody,
@@ -11,6 +12,7 @@ import {
   OCCASIONS,
   occasionsIn,
 } from './depth-queries.ts'
+import { writeFanTiers } from './interest-queries.ts'
 import { occasionsBody, plainDaysBody, putHistories } from './occasions-queries.ts'
 import { hasFacts } from './people-queries.ts'
 
@@ -314,7 +316,7 @@ function standingByRuns(
     ) s`
 }
 
-const STANDING_COLUMNS = sql`person_id, depth, since, lapses_at, lapses_to, evidence, depth_if_connected, last_occasion_at, occasions, net_paid_minor`
+export const STANDING_COLUMNS = sql`person_id, depth, since, lapses_at, lapses_to, evidence, depth_if_connected, last_occasion_at, occasions, net_paid_minor`
 
 /**
  * Standing at the present instant: the stored rows, and for people whose depth has lapsed since it was stored the
@@ -343,8 +345,11 @@ export async function rewriteStanding(tx: Sql, scope: Scope, now: Date, settings
   await replaceOccasions(tx, scope, occasions)
   const made = await makeRuns(tx, scope, now, settings, occasions)
   const figures = ofPeople(figuresBody(scope, now, settings, occasions))
+  await noteCounts(tx, scope, settings)
   await sql`delete from relationship.standing where person_id ${scope}`.execute(tx)
   await sql`insert into relationship.standing ${standingByRuns(scope, now, settings, figures, made)}`.execute(tx)
+  await appendCountChanges(tx, scope, settings)
+  await writeFanTiers(tx, scope, now, made.further)
   await logRuns(tx, scope, now)
   await sql`drop table ${occasions}`.execute(tx)
 }
@@ -387,6 +392,8 @@ export async function rebuildStanding(tx: Sql, now: Date, settings: Settings): P
     await sql`create table ${table} as ${standingByArrays(figures, now, settings)}`.execute(tx)
     if (further === 'all') await sql`insert into ${table} ${furtherStanding(EVERYONE, now, settings)}`.execute(tx)
   })
+  await recount(tx, settings)
+  await writeFanTiers(tx, EVERYONE, now, 'all')
 }
 
 /** Whether a further fact is about anybody at all: whoever has none need not be told apart, and nothing is asked of them. */

@@ -1,3 +1,4 @@
+import { Temporal } from 'temporal-polyfill'
 import {
   FAN_TIERS,
   INTEREST,
@@ -129,6 +130,67 @@ export function interactionAt(last: { at: Date; score: number } | undefined, now
 
 function secondsAtLeast(threshold: number, score: number): number {
   return Math.max(0, Math.floor(INTEREST.half_life_seconds * Math.log2(score / threshold) + 1e-6) + 1)
+}
+
+/** A rectangle of R × F, in what standing keeps; null: no bound. */
+export interface SegmentRange {
+  /** Of the last occasion. With days `[from, to)`, with periods of 24 hours `(from, to]`. */
+  readonly lastFrom: Date | null
+  readonly lastTo: Date | null
+  /** The same as days of the brand, `[from, to)`; undefined with periods of 24 hours, which keep to no day. */
+  readonly days: { readonly from: string | null; readonly to: string | null } | undefined
+  /** Occasions `(from, to]`. */
+  readonly occasionsAbove: number
+  readonly occasionsMax: number | null
+}
+
+/** Which buyers a segment has, by its name: those in any of its ranges. */
+export type SegmentRanges = ReadonlyMap<string, readonly SegmentRange[]>
+
+/**
+ * Scores as ranges, for indexes and counts: a score says how many cuts lie strictly below a value (docs/definitions.md §2), so
+ * it is the values above one cut up to the next. A test holds them to the scores of people.
+ */
+export function rangesOf(
+  now: Date,
+  { zone, recency_unit: unit }: { zone: string; recency_unit: 'day' | '24h' },
+  cuts: { readonly recency_days: readonly number[]; readonly frequency: readonly number[] },
+  segments: readonly { segment: string; r: readonly number[]; f: readonly number[] }[],
+): SegmentRanges {
+  const today = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(zone).toPlainDate()
+  const dayBefore = (days: number) => today.subtract({ days })
+  const instantBefore = (days: number) =>
+    unit === 'day'
+      ? new Date(dayBefore(days).toZonedDateTime(zone).epochMilliseconds)
+      : new Date(now.getTime() - (days + 1) * DAY_MS)
+  /** Values (above, max] of which so many cuts lie below; undefined: none can. */
+  const between = (list: readonly number[], below: number) => {
+    const above = below === 0 ? null : list[below - 1]
+    return above === undefined ? undefined : { above, max: list[below] ?? null }
+  }
+  const rangesOfCell = (r: number, f: number): SegmentRange[] => {
+    const [recency, frequency] = [between(cuts.recency_days, 5 - r), between(cuts.frequency, f - 1)]
+    if (!recency || !frequency) return []
+    const { above, max } = recency
+    return [
+      {
+        lastFrom: max === null ? null : instantBefore(max),
+        lastTo: above === null ? null : instantBefore(above),
+        days:
+          unit === 'day'
+            ? {
+                from: max === null ? null : dayBefore(max).toString(),
+                to: above === null ? null : dayBefore(above).toString(),
+              }
+            : undefined,
+        occasionsAbove: frequency.above ?? 0,
+        occasionsMax: frequency.max,
+      },
+    ]
+  }
+  return new Map(
+    segments.map(({ segment, r: rs, f: fs }) => [segment, rs.flatMap((r) => fs.flatMap((f) => rangesOfCell(r, f)))]),
+  )
 }
 
 /** Ascending person key: numbers by value before text, text by code point; the same order as in queries.ts. */

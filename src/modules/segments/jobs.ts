@@ -3,7 +3,7 @@ import type { Database, Sql } from '../../platform/db.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { readRebuildDue, readSettings } from '../brand/actions.ts'
 import type { Settings } from '../brand/schema.ts'
-import { claimPendingAfter, countPending } from '../intake/actions.ts'
+import { claimPendingAfter, countPending, deletePendingAfter } from '../intake/actions.ts'
 import { type Cuts, cutsAt, readCutsInForce } from '../relationship/actions.ts'
 import {
   factKindsOf,
@@ -83,7 +83,7 @@ export async function refreshSegments(database: Database, clock: Clock): Promise
   const segments = await readEvaluables(database.db)
   // By the time: what time did is told from what a fact did, when both are there.
   const byTime = segments.length > 0 ? await refreshDue(database, clock) : 0
-  const byFacts = await refreshPending(database, clock)
+  const byFacts = segments.length > 0 ? await refreshPending(database, clock) : await forgetPending(database)
   const whole = segments.length > 0 ? await refreshWhole(database, clock) : 0
   return byTime + byFacts + whole
 }
@@ -125,6 +125,16 @@ async function refreshDue(database: Database, clock: Clock): Promise<number> {
     })
   }
   return changed
+}
+
+/** Where there is no segment nobody has to be asked. Under the lock, so that none is made meanwhile. */
+async function forgetPending(database: Database): Promise<number> {
+  if ((await countPending(database.db, SUBSCRIBER)) === 0) return 0
+  await database.transaction(async (tx) => {
+    await members.lockSegments(tx)
+    if ((await selectSegments(tx)).length === 0) await deletePendingAfter(tx, SUBSCRIBER, EARLIER)
+  })
+  return 0
 }
 
 async function refreshPending(database: Database, clock: Clock): Promise<number> {
