@@ -35,6 +35,10 @@ export interface BrandSettings {
   phone_claim_days: Generated<number>
   spread_window: Generated<string>
   rebuild_due_at: Date | null
+  margin_rate: number | null
+  discount_rate_per_year: Generated<number>
+  referral_share: ColumnType<string, string | number | undefined, string | number>
+  attribution_days: Generated<number>
 }
 
 export interface CommerceOrderLines {
@@ -792,6 +796,91 @@ export interface TagsTags {
   created_at: Date
 }
 
+export interface ValueCuts {
+  in_force_from: Date
+  own_minor: number[]
+  influenced_minor: number[]
+}
+
+export interface ValueFits {
+  fit_id: GeneratedAlways<number>
+  fitted_at: Date
+  unit: string
+  model_asked: string
+  model: string
+  reason: string | null
+  occasions: unknown
+  spend_model: string
+  spend_reason: string | null
+  spend: unknown
+  margin_rate: number | null
+  discount_rate_per_year: number
+  people: number
+  repeaters: number
+  reachable_people: number
+  expected_minor: number
+  expected_low_minor: number
+  expected_high_minor: number
+  calibration: unknown
+  drift: number | null
+}
+
+export interface ValuePeople {
+  person_id: number
+  fit_id: number
+  valued_at: Date
+  repeats: number
+  last_days: number
+  watched_days: number
+  mean_spend_minor: number
+  p_alive: number
+  expected_occasions: number
+  expected_minor: number
+  expected_low_minor: number
+  expected_high_minor: number
+  realised_minor: number
+}
+
+export interface ValuePropagation {
+  person_id: number
+  tree_depth: number
+  allocated_minor: number
+  influenced_minor: number
+}
+
+export interface ValuePublishedReferrals {
+  person_id: number
+  claim_id: number
+  referrer_person_id: number
+  claimed_at: Date
+  refusal: string | null
+}
+
+export interface ValuePublishedValues {
+  person_id: number | null
+  fit_id: number | null
+  valued_at: Date | null
+  p_alive: number | null
+  expected_occasions: number | null
+  expected_minor: number | null
+  expected_low_minor: number | null
+  expected_high_minor: number | null
+  realised_minor: number | null
+  own_minor: number | null
+  allocated_minor: number | null
+  influenced_minor: number | null
+  tree_depth: number | null
+}
+
+export interface ValueReferralEdges {
+  person_id: number
+  claim_id: number
+  referrer_person_id: number
+  claimed_at: Date
+  set_aside: string | null
+  refusal: string | null
+}
+
 /** Tables and views of a brand database. */
 export interface DB {
   'audit.entries': AuditEntries
@@ -880,4 +969,11 @@ export interface DB {
   'tags.published_tags': TagsPublishedTags
   'tags.rules': TagsRules
   'tags.tags': TagsTags
+  'value.cuts': ValueCuts
+  'value.fits': ValueFits
+  'value.people': ValuePeople
+  'value.propagation': ValuePropagation
+  'value.published_referrals': ValuePublishedReferrals
+  'value.published_values': ValuePublishedValues
+  'value.referral_edges': ValueReferralEdges
 }

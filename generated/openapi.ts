@@ -975,6 +975,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/value": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["customerEquity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/value/matrix": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["valueMatrix"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/value/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["valueCell"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person_id}/value": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["personValue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/brief": {
         parameters: {
             query?: never;
@@ -3904,6 +3968,273 @@ export interface operations {
             };
         };
     };
+    customerEquity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        valued_at: string | null;
+                        currency: string;
+                        /** @enum {string} */
+                        basis: "margin" | "revenue";
+                        discount_rate_per_year: number;
+                        people: number;
+                        reachable_people: number;
+                        customer_equity_minor: number;
+                        customer_equity_low_minor: number | null;
+                        customer_equity_high_minor: number | null;
+                        unit: ("day" | "week") | null;
+                        model_asked: ("bg-nbd" | "pareto-nbd" | "nbd" | "historic-rate") | null;
+                        model: ("bg-nbd" | "pareto-nbd" | "nbd" | "historic-rate") | null;
+                        reason: ("few_repeaters" | "not_converged" | "dropout_unidentified" | "spend_constant" | "spend_mean_infinite" | "spend_correlated") | null;
+                        parameters: {
+                            [key: string]: number;
+                        };
+                        standard_errors: {
+                            [key: string]: number | null;
+                        };
+                        log_likelihood: number | null;
+                        spend_model: ("gamma-gamma" | "shrunk-mean") | null;
+                        spend_reason: ("few_repeaters" | "not_converged" | "dropout_unidentified" | "spend_constant" | "spend_mean_infinite" | "spend_correlated") | null;
+                        drift: number | null;
+                        calibration: {
+                            frequency: number;
+                            people: number;
+                            days: number;
+                            actual: number;
+                            expected: number;
+                        }[];
+                        distribution: {
+                            tenth: number;
+                            people: number;
+                            least_minor: number;
+                            expected_minor: number;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    valueMatrix: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        in_force_from: string | null;
+                        own_cuts_minor: number[];
+                        influenced_cuts_minor: number[];
+                        cells: {
+                            depth: number;
+                            transaction: number;
+                            propagation: number;
+                            people: number;
+                            own_minor: number;
+                            allocated_minor: number;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    valueCell: {
+        parameters: {
+            query: {
+                depth: number;
+                transaction: number;
+                propagation: number;
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        people: {
+                            person_id: number;
+                            key: string;
+                            key_kind: string;
+                            source: string;
+                            name: string | null;
+                            own_minor: number;
+                            allocated_minor: number;
+                            influenced_minor: number;
+                            p_alive: number | null;
+                        }[];
+                        next: number | null;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    personValue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        person_id: number;
+                        valued_at: string | null;
+                        currency: string;
+                        /** @enum {string} */
+                        basis: "margin" | "revenue";
+                        model: ("bg-nbd" | "pareto-nbd" | "nbd" | "historic-rate") | null;
+                        reason: ("few_repeaters" | "not_converged" | "dropout_unidentified" | "spend_constant" | "spend_mean_infinite" | "spend_correlated") | null;
+                        spend_model: ("gamma-gamma" | "shrunk-mean") | null;
+                        spend_reason: ("few_repeaters" | "not_converged" | "dropout_unidentified" | "spend_constant" | "spend_mean_infinite" | "spend_correlated") | null;
+                        repeats: number;
+                        last_days: number;
+                        watched_days: number;
+                        mean_spend_minor: number;
+                        p_alive: number | null;
+                        expected_occasions: number;
+                        expected_minor: number;
+                        expected_low_minor: number;
+                        expected_high_minor: number;
+                        realised_minor: number;
+                        own_minor: number;
+                        allocated_minor: number;
+                        influenced_minor: number;
+                        rhythm: {
+                            /** @enum {string} */
+                            state: "in_rhythm" | "late" | "at_risk" | "lapsed";
+                            days_since: number;
+                            share_shorter: number;
+                            late_after_days: number;
+                        } | null;
+                        chain: {
+                            person_id: number;
+                            key: string;
+                            key_kind: string;
+                            source: string;
+                            name: string | null;
+                            levels: number;
+                        }[];
+                        brought: {
+                            person_id: number;
+                            key: string;
+                            key_kind: string;
+                            source: string;
+                            name: string | null;
+                            levels: number;
+                            own_minor: number;
+                            allocated_minor: number;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
     brief: {
         parameters: {
             query?: {
@@ -4644,6 +4975,10 @@ export interface operations {
                         phone_claim_days: number;
                         /** @enum {string} */
                         spread_window: "period" | "ever";
+                        margin_rate: number | null;
+                        discount_rate_per_year: number;
+                        referral_share: number;
+                        attribution_days: number;
                         is_rebuilding: boolean;
                     };
                 };
@@ -4688,6 +5023,10 @@ export interface operations {
                     phone_claim_days?: number;
                     /** @enum {string} */
                     spread_window?: "period" | "ever";
+                    margin_rate?: number | null;
+                    discount_rate_per_year?: number;
+                    referral_share?: number;
+                    attribution_days?: number;
                 };
             };
         };
@@ -4710,6 +5049,10 @@ export interface operations {
                         phone_claim_days: number;
                         /** @enum {string} */
                         spread_window: "period" | "ever";
+                        margin_rate: number | null;
+                        discount_rate_per_year: number;
+                        referral_share: number;
+                        attribution_days: number;
                         is_rebuilding: boolean;
                     };
                 };

@@ -45,13 +45,21 @@ create table brand.settings (
   phone_claim_days integer default 1095 not null,
   spread_window text default 'period'::text not null,
   rebuild_due_at timestamp with time zone,
+  margin_rate double precision,
+  discount_rate_per_year double precision default 0.1 not null,
+  referral_share numeric(5,4) default 0.2 not null,
+  attribution_days integer default 30 not null,
   constraint settings_pkey PRIMARY KEY (only_row),
+  constraint settings_attribution_days_check CHECK (((attribution_days >= 0) AND (attribution_days <= 3650))),
   constraint settings_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+  constraint settings_discount_rate_per_year_check CHECK (((discount_rate_per_year >= (0)::double precision) AND (discount_rate_per_year <= (1)::double precision))),
+  constraint settings_margin_rate_check CHECK (((margin_rate > (0)::double precision) AND (margin_rate <= (1)::double precision))),
   constraint settings_occasion_unit_check CHECK ((occasion_unit = ANY (ARRAY['day'::text, 'order'::text]))),
   constraint settings_only_row_check CHECK (only_row),
   constraint settings_period_days_check CHECK (((period_days >= 1) AND (period_days <= 3660))),
   constraint settings_phone_claim_days_check CHECK (((phone_claim_days >= 1) AND (phone_claim_days <= 36600))),
   constraint settings_recency_unit_check CHECK ((recency_unit = ANY (ARRAY['day'::text, '24h'::text]))),
+  constraint settings_referral_share_check CHECK (((referral_share >= (0)::numeric) AND (referral_share <= (1)::numeric))),
   constraint settings_spread_window_check CHECK ((spread_window = ANY (ARRAY['period'::text, 'ever'::text])))
 );
 
@@ -1248,3 +1256,110 @@ create table tags.tags (
 );
 CREATE INDEX tags_by_group ON tags.tags USING btree (group_id);
 CREATE UNIQUE INDEX tags_by_name ON tags.tags USING btree (lower(name));
+
+-- value --------------------------------------------------------------------------------------------------------------
+create schema value;
+
+create table value.cuts (
+  in_force_from timestamp with time zone not null,
+  own_minor bigint[] not null,
+  influenced_minor bigint[] not null,
+  constraint cuts_pkey PRIMARY KEY (in_force_from)
+);
+
+create table value.fits (
+  fit_id bigint generated always as identity not null,
+  fitted_at timestamp with time zone not null,
+  unit text not null,
+  model_asked text not null,
+  model text not null,
+  reason text,
+  occasions jsonb not null,
+  spend_model text not null,
+  spend_reason text,
+  spend jsonb not null,
+  margin_rate double precision,
+  discount_rate_per_year double precision not null,
+  people bigint not null,
+  repeaters bigint not null,
+  reachable_people bigint not null,
+  expected_minor bigint not null,
+  expected_low_minor bigint not null,
+  expected_high_minor bigint not null,
+  calibration jsonb not null,
+  drift double precision,
+  constraint fits_pkey PRIMARY KEY (fit_id),
+  constraint fits_unit_check CHECK ((unit = ANY (ARRAY['day'::text, 'week'::text])))
+);
+
+create table value.people (
+  person_id bigint not null,
+  fit_id bigint not null,
+  valued_at timestamp with time zone not null,
+  repeats integer not null,
+  last_days integer not null,
+  watched_days integer not null,
+  mean_spend_minor double precision not null,
+  p_alive double precision not null,
+  expected_occasions double precision not null,
+  expected_minor bigint not null,
+  expected_low_minor bigint not null,
+  expected_high_minor bigint not null,
+  realised_minor bigint not null,
+  constraint people_pkey PRIMARY KEY (person_id),
+  constraint people_expected_occasions_check CHECK ((expected_occasions >= (0)::double precision)),
+  constraint people_p_alive_check CHECK (((p_alive >= (0)::double precision) AND (p_alive <= (1)::double precision)))
+);
+
+create table value.propagation (
+  person_id bigint not null,
+  tree_depth integer not null,
+  allocated_minor bigint not null,
+  influenced_minor bigint not null,
+  constraint propagation_pkey PRIMARY KEY (person_id)
+);
+
+-- Its columns:
+--   person_id bigint
+--   claim_id bigint
+--   referrer_person_id bigint
+--   claimed_at timestamp with time zone
+--   refusal text
+create view value.published_referrals as
+  select person_id, claim_id, referrer_person_id, claimed_at, refusal from value.referral_edges;
+
+-- Its columns:
+--   person_id bigint
+--   fit_id bigint
+--   valued_at timestamp with time zone
+--   p_alive double precision
+--   expected_occasions double precision
+--   expected_minor bigint
+--   expected_low_minor bigint
+--   expected_high_minor bigint
+--   realised_minor bigint
+--   own_minor bigint
+--   allocated_minor bigint
+--   influenced_minor bigint
+--   tree_depth integer
+create view value.published_values as
+  select person_id, p.fit_id, p.valued_at, p.p_alive, p.expected_occasions, coalesce(p.expected_minor, 0) as expected_minor,
+    coalesce(p.expected_low_minor, 0) as expected_low_minor, coalesce(p.expected_high_minor, 0) as expected_high_minor,
+    coalesce(p.realised_minor, 0) as realised_minor,
+    coalesce(p.realised_minor + p.expected_minor, 0) as own_minor,
+    coalesce(g.allocated_minor, p.realised_minor + p.expected_minor, 0) as allocated_minor,
+    coalesce(g.influenced_minor, 0) as influenced_minor, coalesce(g.tree_depth, 0) as tree_depth
+  from value.people p full join value.propagation g using (person_id);
+
+create table value.referral_edges (
+  person_id bigint not null,
+  claim_id bigint not null,
+  referrer_person_id bigint not null,
+  claimed_at timestamp with time zone not null,
+  set_aside text,
+  refusal text,
+  constraint referral_edges_pkey PRIMARY KEY (person_id, claim_id),
+  constraint referral_edges_refusal_check CHECK ((refusal = ANY (ARRAY['assist'::text, 'not_arrived'::text, 'outside_window'::text, 'self'::text, 'later_claim'::text, 'cycle'::text]))),
+  constraint referral_edges_set_aside_check CHECK ((set_aside = ANY (ARRAY['assist'::text, 'not_arrived'::text, 'outside_window'::text])))
+);
+CREATE INDEX referral_edges_by_referrer ON value.referral_edges USING btree (referrer_person_id);

@@ -14,6 +14,7 @@ import {
   rfmReport,
 } from '../src/modules/relationship/schema.ts'
 import { explanation, segmentCount } from '../src/modules/segments/schema.ts'
+import { runReport } from '../src/modules/value/schema.ts'
 import { type Home, makeHome, type Output } from './product.ts'
 import { root } from './server.ts'
 
@@ -98,6 +99,7 @@ const exported = z.object({
   commerce: tables,
   relationship: tables,
   segments: tables,
+  value: tables,
 })
 const erased = z.object({ erasure_id: count, identities: count, facts: count, rejected_rows: count })
 const rebuilt = z.object({ people: count, seconds: z.number() })
@@ -336,6 +338,7 @@ const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   clv: valuedFile,
   propagate: propagated,
   segment: segmentCount,
+  'value-run': runReport,
   review: reviewed,
   merge: decided,
   split: decided,

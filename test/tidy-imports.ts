@@ -25,6 +25,9 @@ export const FURTHER_FILES: Readonly<Record<string, string>> = {
   'src/modules/value/purchases.ts': 'a plain list of payments as histories, for files that are in no brand',
   'src/modules/value/plain-table.ts':
     'a plain table from its payments to its values; rules.ts is what the brand uses too',
+  'src/modules/value/rhythm.ts': 'whether somebody keeps their own rhythm; rules.ts is about what they are worth',
+  'src/modules/value/reading.ts': 'values as they are asked for, one answer for each question; runs.ts makes them',
+  'src/modules/value/runs.ts': 'the runs that value a brand, from its facts to its values; actions.ts asks for values',
   'src/modules/value/propagation.ts':
     'which referrals count and how value is split over them; rules.ts is about occasions',
   'src/modules/intake/access.ts': 'who may send facts: keys and signed webhooks; actions.ts is about files',
@@ -62,6 +65,7 @@ const PURE_FURTHER = [
   'purchases',
   'plain-table',
   'propagation',
+  'rhythm',
 ].map((name) => `src/modules/value/${name}.ts`)
 
 const declarations: readonly ModuleDeclaration[] = MODULES

@@ -43,6 +43,7 @@ import { segmentCommand } from './segments.ts'
 import { signIn } from './sign-in.ts'
 import { TAG_COMMANDS } from './tags.ts'
 import { USER_COMMANDS } from './users.ts'
+import { valueRun } from './value-run.ts'
 
 const briefCommand: Command = {
   name: 'brief',
@@ -347,6 +348,7 @@ export const COMMANDS: readonly Command[] = [
   clvCommand,
   propagateCommand,
   segmentCommand,
+  valueRun,
   ...PEOPLE_COMMANDS,
   ...TAG_COMMANDS,
   ...ERASURE_COMMANDS,

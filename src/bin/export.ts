@@ -10,6 +10,7 @@ import { exportInteractions } from '../modules/interactions/actions.ts'
 import { exportStanding } from '../modules/relationship/actions.ts'
 import { exportMember } from '../modules/segments/actions.ts'
 import { exportTags } from '../modules/tags/actions.ts'
+import { exportValues } from '../modules/value/actions.ts'
 import { type Actor, actorOf } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database, Sql } from '../platform/db.ts'
@@ -23,6 +24,7 @@ const EXPORTERS: Readonly<Record<string, (db: Sql, personId: number) => Promise<
   commerce: exportOrders,
   relationship: exportStanding,
   segments: exportMember,
+  value: exportValues,
 }
 
 /** All that the database has of a person, by module and table. */

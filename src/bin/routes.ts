@@ -18,6 +18,7 @@ import { registerRelationshipRoutes } from '../modules/relationship/routes.ts'
 import { registerSegmentsRoutes } from '../modules/segments/routes.ts'
 import { TAG_FACTS } from '../modules/tags/actions.ts'
 import { registerTagsRoutes, type TagsDeps } from '../modules/tags/routes.ts'
+import { registerValueRoutes } from '../modules/value/routes.ts'
 import type { Http } from '../platform/http.ts'
 import { registerExportRoutes } from './export.ts'
 
@@ -44,6 +45,7 @@ export function registerRoutes(app: Http, deps: RouteDeps): void {
   registerCommerceRoutes(app, deps)
   registerRelationshipRoutes(app, deps)
   registerSegmentsRoutes(app, deps)
+  registerValueRoutes(app, deps)
   registerAnalyticsRoutes(app, deps)
   registerAuditRoutes(app, deps)
   registerBrandRoutes(app, deps)

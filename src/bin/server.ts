@@ -24,6 +24,7 @@ import { catchUp } from './catch-up.ts'
 import { eraseEverywhere } from './erasure.ts'
 import { registerRoutes } from './routes.ts'
 import { createSettling, type Settling } from './settling.ts'
+import { createValuing, type Valuing } from './valuing.ts'
 
 const USAGE = `Starts Perennial: database, API and console, on 127.0.0.1.
 
@@ -68,8 +69,10 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
     ['outcome'],
   )
   measureFreshness(metrics, installation)
+  const valuing = createValuing(systemClock, console.error)
   const settling = createSettling(systemClock, {
     log: console.error,
+    changed: valuing.note,
     spent: (seconds, outcome) => spentRefreshing.observe({ outcome }, seconds),
   })
   stopping.onStop(() => settling.stop())
@@ -97,7 +100,7 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
     count: (kind, status) => countedFacts.inc({ kind, status }),
   })
 
-  const ticking = setInterval(() => settleAll(installation, settling).catch(() => {}), LAPSE_TICK_MS)
+  const ticking = setInterval(() => settleAll(installation, settling, valuing).catch(() => {}), LAPSE_TICK_MS)
   stopping.onStop(async () => clearInterval(ticking))
   const looking = setInterval(() => settleDue(installation, settling).catch(() => {}), DUE_TICK_MS)
   stopping.onStop(async () => clearInterval(looking))
@@ -114,8 +117,12 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
 /** Time moves people too: whoever has lapsed is stored within this, and shown at once whether stored or not. */
 const LAPSE_TICK_MS = 60_000
 
-async function settleAll(installation: Installation, settling: Settling): Promise<void> {
-  for (const brand of await installation.brands()) settling.settle(await installation.openBrand(brand))
+async function settleAll(installation: Installation, settling: Settling, valuing: Valuing): Promise<void> {
+  for (const brand of await installation.brands()) {
+    const database = await installation.openBrand(brand)
+    settling.settle(database)
+    await valuing.run(database)
+  }
 }
 
 /** Time moves people between segments to the second: one entry of an index is read, and where it is due the work begins. */

@@ -4,7 +4,8 @@ import type { Settings } from './schema.ts'
 
 export async function selectSettings(db: Sql): Promise<Settings> {
   const { rows } = await sql<Settings>`
-    select zone, currency, period_days, occasion_unit, recency_unit, member_by_purchase, phone_claim_days, spread_window
+    select zone, currency, period_days, occasion_unit, recency_unit, member_by_purchase, phone_claim_days, spread_window,
+      margin_rate, discount_rate_per_year, referral_share::double precision as referral_share, attribution_days
     from brand.settings`.execute(db)
   const [row] = rows
   if (!row) throw new Error('brand.settings is empty: the migration did not run')
@@ -22,7 +23,9 @@ export async function updateSettings(tx: Sql, next: Settings, rebuildDueAt: Date
     set zone = ${next.zone}, currency = ${next.currency}, period_days = ${next.period_days},
       occasion_unit = ${next.occasion_unit}, recency_unit = ${next.recency_unit},
       member_by_purchase = ${next.member_by_purchase}, phone_claim_days = ${next.phone_claim_days},
-      spread_window = ${next.spread_window}, rebuild_due_at = coalesce(${rebuildDueAt}::timestamptz, rebuild_due_at)`.execute(
+      spread_window = ${next.spread_window}, margin_rate = ${next.margin_rate},
+      discount_rate_per_year = ${next.discount_rate_per_year}, referral_share = ${next.referral_share}::numeric(5, 4),
+      attribution_days = ${next.attribution_days}, rebuild_due_at = coalesce(${rebuildDueAt}::timestamptz, rebuild_due_at)`.execute(
     tx,
   )
 }

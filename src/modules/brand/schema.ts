@@ -15,6 +15,13 @@ export const settings = z.object({
   phone_claim_days: z.number().int().positive(),
   /** For how long a spread makes an advocate: within the current period, or ever. */
   spread_window: z.enum(['period', 'ever']),
+  /** Margin by what is paid; null: not said, and margin is shown as revenue. */
+  margin_rate: z.number().gt(0).max(1).nullable(),
+  discount_rate_per_year: z.number().min(0).max(1),
+  /** The share of a person's value that is passed up to who brought them, at each step. */
+  referral_share: z.number().min(0).max(1),
+  /** For how long before an arrival a referral claim may lie. */
+  attribution_days: z.number().int().min(0).max(3650),
 })
 export type Settings = z.infer<typeof settings>
 
@@ -37,6 +44,11 @@ export const settingsChange = z
     member_by_purchase: z.boolean().optional(),
     phone_claim_days: z.number().int().min(1).max(36_600).optional(),
     spread_window: settings.shape.spread_window.optional(),
+    margin_rate: settings.shape.margin_rate.optional(),
+    discount_rate_per_year: settings.shape.discount_rate_per_year.optional(),
+    /** Four decimals at most. */
+    referral_share: settings.shape.referral_share.multipleOf(0.0001).optional(),
+    attribution_days: settings.shape.attribution_days.optional(),
   })
   .strict()
 export type SettingsChange = z.infer<typeof settingsChange>

@@ -210,8 +210,9 @@ async function dueWhole(db: Sql, clock: Clock) {
 }
 
 /** The settings that who is in a segment can rest on. */
-function settingsText({ currency: _currency, phone_claim_days: _days, ...settings }: Settings): string {
-  return JSON.stringify(settings)
+function settingsText(settings: Settings): string {
+  const { zone, period_days, occasion_unit, recency_unit, member_by_purchase, spread_window } = settings
+  return JSON.stringify({ zone, period_days, occasion_unit, recency_unit, member_by_purchase, spread_window })
 }
 
 /** Everybody of one segment, in the caller's transaction and under its lock: the set statement, and then what differs. */

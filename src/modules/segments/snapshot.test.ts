@@ -29,6 +29,10 @@ const settings: Settings = {
   member_by_purchase: true,
   phone_claim_days: 1095,
   spread_window: 'period',
+  margin_rate: null,
+  discount_rate_per_year: 0.1,
+  referral_share: 0.2,
+  attribution_days: 30,
 }
 const cuts = {
   in_force_from: null,

@@ -126,11 +126,15 @@ export function bgNbdExpected(parameters: Parameters, history: History<Unit>, sp
   const g = a + b - 1 - r
   const alive = bgNbdAlive(parameters, history)
   if (Math.abs(g) > 10 || a > 30 || z > 0.97) {
-    // Terms of changing sign, too great, or thousands of them: the mean of (1 − (1 + pt/A)^−(r+x))/p as it is, some 5 µs.
+    // Terms of changing sign, too great, or thousands of them: the mean of (1 − (1 + pt/A)^−(r+x))/p as it is, some µs.
     const rate = r + x
     const inSpan = (p: number) =>
       p * span < 1e-12 * A ? (rate * span) / A : -Math.expm1(-rate * Math.log1p((p * span) / A)) / p
-    return alive * meanOverDropout(a, b + x, inSpan)
+    if (z > 0.97) return alive * meanOverDropout(a, b + x, inSpan)
+    const { nodes, weights } = keptNodes(parameters, x)
+    let mean = 0
+    for (let k = 0; k < nodes.length; k += 1) mean += (weights[k] as number) * inSpan(nodes[k] as number)
+    return alive * mean
   }
   const logRest = Math.log(A / (A + span))
   const c = a + b + x - 1
@@ -171,6 +175,17 @@ function meanOverDropout(a: number, b: number, f: (p: number) => number): number
     if (weight > 0) sum += weight * f(Math.exp(logP))
   }
   return sum * step
+}
+
+/**
+ * Nodes by x for parameters in use: made for each person and step of a year they took 20 s for 20,000 people. With 32 of them the
+ * mean is exact to 1e-6 where the span is 30 times A, and better below.
+ */
+const kept = new WeakMap<Parameters, (x: number) => Quadrature>()
+function keptNodes(parameters: Parameters, x: number): Quadrature {
+  const known = kept.get(parameters) ?? dropoutNodes(parameters, 32)
+  kept.set(parameters, known)
+  return known(x)
 }
 
 /** Nodes for means over p given x: they depend on x alone. */

@@ -305,6 +305,22 @@ test('a = 1 and s = 1 are no gaps', () => {
   for (const ask of [at, of]) near(ask(1), (ask(1 - 1e-4) + ask(1 + 1e-4)) / 2, 1e-6)
 })
 
+test('series and quadrature of the expected occasions meet where one takes over from the other', () => {
+  const known = history(4, 20, 30)
+  const at = (a: number, b: number, r: number, length: number) =>
+    expectedOccasions(fitted('bg-nbd', { r, alpha: 6, a, b }), known, weeks(length))
+  // g = a + b − 1 − r around 10 and −10, a around 30, and a span that is 97 % of span and age.
+  const pairs = [
+    [at(3, 8.3 - 1e-9, 0.3, 52), at(3, 8.3 + 1e-9, 0.3, 52)],
+    [at(0.8, 2.2, 12 - 1e-9, 52), at(0.8, 2.2, 12 + 1e-9, 52)],
+    [at(30 - 1e-9, 0.5, 25, 52), at(30 + 1e-9, 0.5, 25, 52)],
+    [at(0.8, 2.4, 0.25, 1163.9), at(0.8, 2.4, 0.25, 1164.1)],
+  ] as const
+  for (const [before, after] of pairs) near(after / before, 1, 1e-4)
+  near(pairs[0][1] / pairs[0][0], 1, 1e-7)
+  near(pairs[1][1] / pairs[1][0], 1, 1e-7)
+})
+
 test('discounting: a step is discounted at its end, and no discount leaves the sum', () => {
   const known = history(3, 20, 30)
   const given = fitted('bg-nbd')

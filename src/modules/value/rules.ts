@@ -431,15 +431,30 @@ export function cohortValue<U extends Unit>(
   discounting: Discounting<U>,
   rows: readonly ValuedPeople<U>[],
 ): CohortValue {
-  const { horizon, marginRate } = discounting
+  const { horizon } = discounting
   const values = valuer(occasions, spend, discounting)
-  let [margin, variance, undiscounted] = [0, 0, 0]
+  let [margin, variance] = [0, 0]
   for (const { history, meanSpend: own, people } of rows) {
     const expectation = values.value(history, own)
     margin += people * expectation.margin
     variance += people * expectation.variance
-    undiscounted += people * expectation.expectedOccasions * expectation.expectedSpend
   }
+  const uncertain = parameterShare(occasions, spend, horizon, rows)
+  // Discounting and margin rate shrink what is uncertain as they shrink what is expected.
+  const all = variance + uncertain * margin * margin
+  return { margin, variance: all, ...totalInterval(margin, all) }
+}
+
+/**
+ * The variance of what people spend together in the horizon that comes from parameters being estimates, by the square of the
+ * mean.
+ */
+export function parameterShare<U extends Unit>(
+  occasions: FittedOccasions<U>,
+  spend: FittedSpend,
+  horizon: Span<U>,
+  rows: readonly ValuedPeople<U>[],
+): number {
   const total = (given: FittedOccasions<U>, givenSpend: FittedSpend) =>
     rows.reduce(
       (sum, { history, meanSpend: own, people }) =>
@@ -453,10 +468,8 @@ export function cohortValue<U extends Unit>(
     parameterVariance<object>(spend.estimate, (parameters) =>
       total(occasions, { ...spend, estimate: { ...spend.estimate, parameters } } as FittedSpend),
     )
-  // Discounting and margin rate shrink what is uncertain as they shrink what is expected.
-  const scale = undiscounted > 0 ? margin / undiscounted : marginRate
-  const all = variance + uncertain * scale * scale
-  return { margin, variance: all, ...totalInterval(margin, all) }
+  const mean = total(occasions, spend)
+  return mean > 0 ? uncertain / (mean * mean) : 0
 }
 
 /** What people with 0, 1, … 6, 7 and more repeat occasions were expected to do afterwards. */

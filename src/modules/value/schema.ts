@@ -1,3 +1,5 @@
+import { z } from 'zod'
+
 /** A unit of time. Spans of different units are different types: a week can't be taken for a day, nor a month for a week. */
 export const UNITS = ['day', 'week'] as const
 export type Unit = (typeof UNITS)[number]
@@ -84,3 +86,168 @@ export interface Discounting<U extends Unit> {
   readonly ratePerStep: number
   readonly marginRate: number
 }
+
+/** People with so many repeat occasions (7: and more), over the days that the model was not shown: occasions of each, on average. */
+export const calibrationRow = z.object({
+  frequency: z.number().int().min(0).max(7),
+  people: z.number().int(),
+  days: z.number().int(),
+  actual: z.number(),
+  expected: z.number(),
+})
+export type CalibrationRow = z.infer<typeof calibrationRow>
+
+const reason = z.enum(Object.keys(FALLBACK_REASONS) as [FallbackReason, ...FallbackReason[]]).nullable()
+
+/** What a run of the values has done. */
+export const runReport = z.object({
+  fit_id: z.number().int(),
+  valued_at: z.iso.datetime(),
+  people: z.number().int(),
+  model: z.enum(OCCASION_MODELS),
+  reason,
+  spend_model: z.enum(SPEND_MODELS),
+  spend_reason: reason,
+  reachable_people: z.number().int(),
+  /** Expected margin of the next 12 months of everybody with a live connection. */
+  customer_equity_minor: z.number().int(),
+  customer_equity_low_minor: z.number().int(),
+  customer_equity_high_minor: z.number().int(),
+  drift: z.number().nullable(),
+  people_in_trees: z.number().int(),
+})
+export type RunReport = z.infer<typeof runReport>
+
+const money = z.number().int()
+const id = z.number().int()
+
+/** Customer equity: what everybody with a live connection is expected to bring in 12 months; and how that is known. */
+export const equityReport = z.object({
+  /** Null: no run has valued anybody yet; then all figures are null or empty. */
+  valued_at: z.iso.datetime().nullable(),
+  currency: z.string(),
+  /** Revenue as long as the brand has no margin rate. */
+  basis: z.enum(['margin', 'revenue']),
+  discount_rate_per_year: z.number(),
+  people: z.number().int(),
+  reachable_people: z.number().int(),
+  customer_equity_minor: money,
+  /** With probability 0.8 what comes in lies between them; null for somebody who sees only some of the people. */
+  customer_equity_low_minor: money.nullable(),
+  customer_equity_high_minor: money.nullable(),
+  unit: z.enum(UNITS).nullable(),
+  model_asked: z.enum(OCCASION_MODELS).nullable(),
+  model: z.enum(OCCASION_MODELS).nullable(),
+  reason,
+  parameters: z.record(z.string(), z.number()),
+  standard_errors: z.record(z.string(), z.number().nullable()),
+  log_likelihood: z.number().nullable(),
+  spend_model: z.enum(SPEND_MODELS).nullable(),
+  spend_reason: reason,
+  drift: z.number().nullable(),
+  calibration: z.array(calibrationRow),
+  /** Tenths of the people in view by expected margin, the highest first. */
+  distribution: z.array(
+    z.object({ tenth: z.number().int(), people: z.number().int(), least_minor: money, expected_minor: money }),
+  ),
+})
+export type EquityReport = z.infer<typeof equityReport>
+
+export const RHYTHMS = ['in_rhythm', 'late', 'at_risk', 'lapsed'] as const
+export type Rhythm = (typeof RHYTHMS)[number]
+
+const named = {
+  person_id: id,
+  key: z.string(),
+  key_kind: z.string(),
+  source: z.string(),
+  name: z.string().nullable(),
+}
+
+/** What one person is worth, and why. */
+export const personValue = z.object({
+  person_id: id,
+  /** Null: not valued yet; then all figures are 0 or null. */
+  valued_at: z.iso.datetime().nullable(),
+  currency: z.string(),
+  basis: z.enum(['margin', 'revenue']),
+  model: z.enum(OCCASION_MODELS).nullable(),
+  reason,
+  spend_model: z.enum(SPEND_MODELS).nullable(),
+  spend_reason: reason,
+  repeats: z.number().int(),
+  /** Days from the first occasion to the last, and to the run. */
+  last_days: z.number().int(),
+  watched_days: z.number().int(),
+  mean_spend_minor: z.number(),
+  p_alive: z.number().nullable(),
+  expected_occasions: z.number(),
+  expected_minor: money,
+  expected_low_minor: money,
+  expected_high_minor: money,
+  realised_minor: money,
+  own_minor: money,
+  allocated_minor: money,
+  influenced_minor: money,
+  /** Days since the last occasion, the share of this person's own gaps that are shorter, and what that is called. */
+  rhythm: z
+    .object({
+      state: z.enum(RHYTHMS),
+      days_since: z.number().int(),
+      share_shorter: z.number(),
+      late_after_days: z.number().int(),
+    })
+    .nullable(),
+  /** Who brought them, and who brought those, up to the root; of people that may be seen. */
+  chain: z.array(z.object({ ...named, levels: z.number().int() })),
+  /** What of allocated and influenced value comes from whom: the 100 that bring most, of people that may be seen. */
+  brought: z.array(z.object({ ...named, levels: z.number().int(), own_minor: money, allocated_minor: money })),
+})
+export type PersonValue = z.infer<typeof personValue>
+
+const third = z.coerce.number().int().min(1).max(3)
+const depth = z.coerce.number().int().min(0).max(5)
+
+/** People of each depth by transaction value and propagation value. */
+export const valueMatrix = z.object({
+  in_force_from: z.iso.datetime().nullable(),
+  own_cuts_minor: z.array(money),
+  influenced_cuts_minor: z.array(money),
+  cells: z.array(
+    z.object({
+      depth,
+      transaction: third,
+      propagation: third,
+      people: z.number().int(),
+      own_minor: money,
+      allocated_minor: money,
+    }),
+  ),
+})
+export type ValueMatrix = z.infer<typeof valueMatrix>
+
+export const valueCellQuery = z.object({
+  depth,
+  transaction: third,
+  propagation: third,
+  /** The last person of the page before. */
+  after: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+})
+export type ValueCellQuery = z.infer<typeof valueCellQuery>
+
+/** The people of one cell, by id. */
+export const valueCellPage = z.object({
+  people: z.array(
+    z.object({
+      ...named,
+      own_minor: money,
+      allocated_minor: money,
+      influenced_minor: money,
+      p_alive: z.number().nullable(),
+    }),
+  ),
+  /** To be given as `after`; null: these were the last. */
+  next: id.nullable(),
+})
+export type ValueCellPage = z.infer<typeof valueCellPage>

@@ -1,0 +1,160 @@
+import type { Sql } from '../../platform/db.ts'
+import { type Refusal, refuse } from '../../platform/refusal.ts'
+import { FULL_VIEW, type View } from '../../platform/roles.ts'
+import { readSettings } from '../brand/actions.ts'
+import { DEFAULT_CURRENCY } from '../brand/schema.ts'
+import { isInScope, isPerson } from '../customers/actions.ts'
+import { type PersonRows, selectPersonRows } from '../intake/actions.ts'
+import { fractionOf, LEVELS_MAX, splitValue } from './propagation.ts'
+import { type FitRow, selectLastFit } from './queries.ts'
+import * as queries from './reading-queries.ts'
+import { rhythmOf } from './rhythm.ts'
+import type {
+  CalibrationRow,
+  EquityReport,
+  Estimate,
+  FallbackReason,
+  FittedOccasions,
+  OccasionModel,
+  PersonValue,
+  SpendModel,
+  Unit,
+  ValueCellPage,
+  ValueCellQuery,
+  ValueMatrix,
+} from './schema.ts'
+
+/** The models as they were stored. */
+function modelsOf(fit: FitRow) {
+  return {
+    unit: fit.unit as Unit,
+    model_asked: fit.model_asked as OccasionModel,
+    model: fit.model as OccasionModel,
+    reason: fit.reason as FallbackReason | null,
+    spend_model: fit.spend_model as SpendModel,
+    spend_reason: fit.spend_reason as FallbackReason | null,
+  }
+}
+const NO_MODELS = { unit: null, model_asked: null, model: null, reason: null, spend_model: null, spend_reason: null }
+
+const basisOf = (marginRate: number | null) => (marginRate === null ? 'revenue' : 'margin')
+
+/** Customer equity of the people in view, by the last run, with its models. */
+export async function readEquity(db: Sql, { scope }: View = FULL_VIEW): Promise<EquityReport> {
+  const settings = await readSettings(db)
+  const fit = await selectLastFit(db)
+  const { people, reachable, expected_minor } = await queries.selectEquity(db, scope)
+  const isAll = fit !== undefined && scope === 'everyone'
+  const estimate = fit?.occasions as Estimate<Record<string, number>> | undefined
+  return {
+    valued_at: fit?.fitted_at.toISOString() ?? null,
+    currency: settings.currency ?? DEFAULT_CURRENCY,
+    basis: basisOf(fit ? fit.margin_rate : settings.margin_rate),
+    discount_rate_per_year: fit?.discount_rate_per_year ?? settings.discount_rate_per_year,
+    people,
+    reachable_people: isAll ? fit.reachable_people : reachable,
+    customer_equity_minor: isAll ? fit.expected_minor : expected_minor,
+    customer_equity_low_minor: isAll ? fit.expected_low_minor : null,
+    customer_equity_high_minor: isAll ? fit.expected_high_minor : null,
+    ...(fit ? modelsOf(fit) : NO_MODELS),
+    parameters: estimate?.parameters ?? {},
+    standard_errors: estimate?.standardErrors ?? {},
+    log_likelihood: estimate?.logLikelihood ?? null,
+    drift: fit?.drift ?? null,
+    calibration: (fit?.calibration ?? []) as CalibrationRow[],
+    distribution: await queries.selectTenths(db, scope),
+  }
+}
+
+/** One person's value by the last run, where it comes from, and their rhythm as of `now`. */
+export async function readPersonValue(
+  db: Sql,
+  personId: number,
+  now: Date,
+  { scope }: View = FULL_VIEW,
+): Promise<PersonValue | Refusal> {
+  if (!(await isInScope(db, personId, scope)) || !(await isPerson(db, personId))) {
+    return refuse('missing', 'no_such_person', `There is no person ${personId}.`, 'Look the person up by key.')
+  }
+  const settings = await readSettings(db)
+  const [fit, row, daysSince, chain, brought] = await Promise.all([
+    selectLastFit(db),
+    queries.selectPersonValue(db, personId),
+    queries.selectDaysSince(db, personId, now, settings.zone),
+    queries.selectChain(db, personId, scope),
+    queries.selectBrought(db, personId, scope),
+  ])
+  const { reason = null, model = null, spend_model = null, spend_reason = null } = fit ? modelsOf(fit) : {}
+  const beta = fractionOf(settings.referral_share.toFixed(4))
+  const isValued = row?.valued_at != null
+  return {
+    person_id: personId,
+    valued_at: row?.valued_at?.toISOString() ?? null,
+    currency: settings.currency ?? DEFAULT_CURRENCY,
+    basis: basisOf(fit ? fit.margin_rate : settings.margin_rate),
+    model: isValued ? model : null,
+    reason: isValued ? reason : null,
+    spend_model: isValued ? spend_model : null,
+    spend_reason: isValued ? spend_reason : null,
+    repeats: row?.repeats ?? 0,
+    last_days: row?.last_days ?? 0,
+    watched_days: row?.watched_days ?? 0,
+    mean_spend_minor: row?.mean_spend_minor ?? 0,
+    p_alive: row?.p_alive ?? null,
+    expected_occasions: row?.expected_occasions ?? 0,
+    expected_minor: row?.expected_minor ?? 0,
+    expected_low_minor: row?.expected_low_minor ?? 0,
+    expected_high_minor: row?.expected_high_minor ?? 0,
+    realised_minor: row?.realised_minor ?? 0,
+    own_minor: row?.own_minor ?? 0,
+    allocated_minor: row?.allocated_minor ?? 0,
+    influenced_minor: row?.influenced_minor ?? 0,
+    rhythm:
+      fit && isValued && daysSince !== undefined
+        ? rhythm(fit, { x: row.repeats ?? 0, last: row.last_days ?? 0, since: daysSince, period: settings.period_days })
+        : null,
+    chain,
+    brought: brought.map(({ tree_depth, ...below }) => ({
+      ...below,
+      allocated_minor:
+        below.levels > LEVELS_MAX
+          ? 0
+          : Number(splitValue(BigInt(below.own_minor), Math.min(LEVELS_MAX, tree_depth), beta)[below.levels] ?? 0n),
+    })),
+  }
+}
+
+function rhythm(fit: FitRow, days: Parameters<typeof rhythmOf>[1]): PersonValue['rhythm'] {
+  const fitted = { model: fit.model, unit: fit.unit, estimate: fit.occasions } as FittedOccasions<'day'>
+  const { state, shareShorter, lateAfter } = rhythmOf(fitted, days)
+  return { state, days_since: days.since, share_shorter: shareShorter, late_after_days: Math.ceil(lateAfter) }
+}
+
+/** People of each depth by thirds of transaction value and of propagation value. */
+export async function readValueMatrix(db: Sql, { scope }: View = FULL_VIEW): Promise<ValueMatrix> {
+  const cuts = await queries.selectCuts(db)
+  return {
+    in_force_from: cuts?.in_force_from.toISOString() ?? null,
+    own_cuts_minor: cuts?.own_minor ?? [],
+    influenced_cuts_minor: cuts?.influenced_minor ?? [],
+    cells: cuts ? await queries.selectMatrix(db, cuts, scope) : [],
+  }
+}
+
+/** The people of a cell, page by page. */
+export async function listValueCell(
+  db: Sql,
+  cell: ValueCellQuery,
+  { scope }: View = FULL_VIEW,
+): Promise<ValueCellPage> {
+  const cuts = await queries.selectCuts(db)
+  if (!cuts) return { people: [], next: null }
+  const found = await queries.selectCell(db, cuts, cell, scope)
+  const people = found.slice(0, cell.limit)
+  return { people, next: found.length > cell.limit ? (people.at(-1)?.person_id ?? null) : null }
+}
+
+/** All that is kept of a person here, as it stands. */
+export function exportValues(db: Sql, personId: number): Promise<PersonRows> {
+  return selectPersonRows(db, 'value', ['people', 'propagation', 'referral_edges'], personId)
+}

@@ -1,0 +1,70 @@
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import type { Clock } from '../../platform/clock.ts'
+import type { Database } from '../../platform/db.ts'
+import { viewOf } from '../../platform/http-gate.ts'
+import { listValueCell, readEquity, readPersonValue, readValueMatrix } from './reading.ts'
+import { equityReport, personValue, valueCellPage, valueCellQuery, valueMatrix } from './schema.ts'
+
+export interface ValueDeps {
+  readonly clock: Clock
+  /** The brand that the console shows. */
+  readonly brandOf: () => Promise<{ database: Database }>
+}
+
+export function registerValueRoutes(app: FastifyInstance, { clock, brandOf }: ValueDeps): void {
+  const routes = app.withTypeProvider<ZodTypeProvider>()
+  routes.get(
+    '/api/v1/value',
+    {
+      config: { permission: 'people:read' },
+      schema: { operationId: 'customerEquity', response: { 200: equityReport } },
+    },
+    async (request) => {
+      const { database } = await brandOf()
+      return readEquity(database.db, viewOf(request, clock.now()))
+    },
+  )
+
+  routes.get(
+    '/api/v1/value/matrix',
+    {
+      config: { permission: 'people:read' },
+      schema: { operationId: 'valueMatrix', response: { 200: valueMatrix } },
+    },
+    async (request) => {
+      const { database } = await brandOf()
+      return readValueMatrix(database.db, viewOf(request, clock.now()))
+    },
+  )
+
+  routes.get(
+    '/api/v1/value/people',
+    {
+      config: { permission: 'people:read' },
+      schema: { operationId: 'valueCell', querystring: valueCellQuery, response: { 200: valueCellPage } },
+    },
+    async (request) => {
+      const { database } = await brandOf()
+      return listValueCell(database.db, request.query, viewOf(request, clock.now()))
+    },
+  )
+
+  routes.get(
+    '/api/v1/people/:person_id/value',
+    {
+      config: { permission: 'people:read' },
+      schema: {
+        operationId: 'personValue',
+        params: z.object({ person_id: z.coerce.number().int().positive() }),
+        response: { 200: personValue },
+      },
+    },
+    async (request, reply) => {
+      const { database } = await brandOf()
+      const now = clock.now()
+      return reply.answer(await readPersonValue(database.db, request.params.person_id, now, viewOf(request, now)))
+    },
+  )
+}

@@ -1,0 +1,292 @@
+import type { Database, Sql } from '../../platform/db.ts'
+import { readSettings } from '../brand/actions.ts'
+import type { Settings } from '../brand/schema.ts'
+import { groupHistories, type Histories } from './histories.ts'
+import { acceptEdges, fractionOf, propagate } from './propagation.ts'
+import * as queries from './queries.ts'
+import * as referrals from './referral-queries.ts'
+import {
+  aliveShare,
+  CALIBRATION_MOST,
+  discountPerUnit,
+  expectedOccasions,
+  fitOccasions,
+  fitSpend,
+  parameterShare,
+  personInterval,
+  span,
+  spanOfDays,
+  totalInterval,
+  valuer,
+} from './rules.ts'
+import type { CalibrationRow, Discounting, FittedOccasions, FittedSpend, RunReport } from './schema.ts'
+
+/** What brands are valued by: a year ahead, in days, in twelve steps. */
+const UNIT = 'day'
+const MODEL = 'bg-nbd'
+const YEAR_DAYS = 365
+const STEPS = 12
+/** The model is tried on the time that it was not shown: a third of all, a year at most. */
+const HELD_BACK_SHARE = 1 / 3
+/** People scored, and places written, at a time. */
+const BATCH_ROWS = 20_000
+
+/**
+ * Values everybody as of `now`: fits the models to all histories, keeps the fit beside the earlier ones, scores each person, and
+ * replays every referral. One transaction: readers see the values of before until it is whole.
+ *
+ * @returns undefined where nobody has bought, or only today: then there is nothing to fit, and values stay as they are.
+ */
+export async function valueEverybody(database: Database, now: Date): Promise<RunReport | undefined> {
+  return database.transaction(async (tx) => {
+    await queries.lockValues(tx)
+    const settings = await readSettings(tx)
+    await queries.createValuedPeople(tx, now, settings)
+    const groups = await queries.selectHistoryGroups(tx)
+    const histories = groupHistories(UNIT, groups.map(historyRow))
+    if (histories.watched === 0) return undefined
+    const occasions = fitOccasions(MODEL, histories)
+    const spend = fitSpend(await queries.selectSpendGroups(tx))
+    const before = await queries.selectLastFit(tx)
+    const calibration = await calibrate(tx, now, settings, histories)
+    const fit = {
+      fitted_at: now,
+      unit: UNIT,
+      model_asked: MODEL,
+      model: occasions.fitted.model,
+      reason: occasions.reason ?? null,
+      occasions: occasions.fitted.estimate,
+      spend_model: spend.fitted.model,
+      spend_reason: spend.reason ?? null,
+      spend: spend.fitted.estimate,
+      margin_rate: settings.margin_rate,
+      discount_rate_per_year: settings.discount_rate_per_year,
+      people: histories.people,
+      repeaters: histories.repeaters,
+      reachable_people: 0,
+      expected_minor: 0,
+      expected_low_minor: 0,
+      expected_high_minor: 0,
+      calibration,
+      drift: before ? driftFrom(before, occasions.fitted, groups) : null,
+    }
+    const fitId = await queries.insertFit(tx, fit)
+    const discounting = discountingOf(settings)
+    const reachable = await scoreEverybody(tx, fitId, now, occasions.fitted, spend.fitted, discounting)
+    const uncertain = parameterShare(
+      occasions.fitted,
+      spend.fitted,
+      discounting.horizon,
+      groups
+        .filter((group) => group.reachable > 0)
+        .map((group) => ({
+          history: historyOf(group),
+          meanSpend: group.reachable_spend_minor,
+          people: group.reachable,
+        })),
+    )
+    const { expected, variance, people } = reachable
+    const { low, high } = totalInterval(expected, variance + uncertain * expected * expected)
+    const equity = { people, expected: Math.round(expected), low: Math.round(low), high: Math.round(high) }
+    await queries.updateEquity(tx, fitId, equity)
+    await referrals.createClaims(tx, now, settings.attribution_days)
+    const inTrees = await replay(tx, settings, true)
+    await queries.insertCuts(tx, now)
+    return {
+      fit_id: fitId,
+      valued_at: now.toISOString(),
+      people: histories.people,
+      model: fit.model,
+      reason: fit.reason,
+      spend_model: fit.spend_model,
+      spend_reason: fit.spend_reason,
+      reachable_people: people,
+      customer_equity_minor: equity.expected,
+      customer_equity_low_minor: equity.low,
+      customer_equity_high_minor: equity.high,
+      drift: fit.drift,
+      people_in_trees: inTrees,
+    }
+  })
+}
+
+/** From this hour of the brand's day on: the day before is whole, and nobody works. */
+const RUN_HOUR = 3
+
+/** Whether everybody is to be valued now: once a day, from 3 in the morning on; at once where nobody ever was. */
+export async function isValueRunDue({ db }: Database, now: Date): Promise<boolean> {
+  return queries.isRunDue(db, now, RUN_HOUR, await readSettings(db))
+}
+
+/**
+ * Brings referrals up to date between runs: the weak components of which a claim, an arrival or a merge changed something are
+ * replayed, with the values of the last run. The rest is not touched.
+ *
+ * @returns how many people were in them.
+ */
+export async function refreshReferrals(database: Database, now: Date): Promise<number> {
+  return database.transaction(async (tx) => {
+    await queries.lockValues(tx)
+    const settings = await readSettings(tx)
+    await referrals.createClaims(tx, now, settings.attribution_days)
+    return replay(tx, settings, false)
+  })
+}
+
+async function replay(tx: Sql, settings: Settings, isAll: boolean): Promise<number> {
+  const people = await referrals.createRegion(tx, isAll)
+  if (people === 0) return 0
+  await referrals.clearRegion(tx)
+  const claims = await referrals.selectRegionClaims(tx)
+  const candidates = claims.filter((claim) => claim.set_aside === null)
+  const { accepted, refused } = acceptEdges(
+    candidates.map((claim) => ({
+      referrer: String(claim.referrer_person_id),
+      invitee: String(claim.person_id),
+      at: claim.claimed_at.getTime(),
+    })),
+  )
+  const refusals = new Map(refused.map(({ index, reason }) => [candidates[index]?.claim_id, reason]))
+  for (let from = 0; from < claims.length; from += BATCH_ROWS) {
+    const batch = claims.slice(from, from + BATCH_ROWS)
+    await referrals.insertEdges(
+      tx,
+      batch.map(({ claim_id }) => claim_id),
+      batch.map(({ claim_id, set_aside }) => set_aside ?? refusals.get(claim_id) ?? null),
+    )
+  }
+  const referrerOf = new Map(
+    [...accepted].map(([invitee, index]) => [invitee, String(candidates[index]?.referrer_person_id)] as const),
+  )
+  const inTrees = new Set([...referrerOf].flat())
+  const own = new Map(
+    (await referrals.selectRegionValues(tx))
+      .filter(({ person_id }) => inTrees.has(String(person_id)))
+      .map(({ person_id, own_minor }) => [String(person_id), BigInt(own_minor)] as const),
+  )
+  const places = propagate(own, referrerOf, fractionOf(settings.referral_share.toFixed(4)))
+  for (let from = 0; from < places.length; from += BATCH_ROWS) {
+    const batch = places.slice(from, from + BATCH_ROWS)
+    await referrals.insertPlaces(tx, {
+      personIds: batch.map(({ person }) => Number(person)),
+      depths: batch.map(({ depth }) => depth),
+      allocated: batch.map(({ allocated }) => String(allocated)),
+      influenced: batch.map(({ influenced }) => String(influenced)),
+    })
+  }
+  return people
+}
+
+export function discountingOf(settings: Settings): Discounting<typeof UNIT> {
+  const step = spanOfDays(UNIT, YEAR_DAYS / STEPS)
+  const delta = discountPerUnit(UNIT, settings.discount_rate_per_year, 'year')
+  return {
+    horizon: spanOfDays(UNIT, YEAR_DAYS),
+    step,
+    ratePerStep: Math.expm1(delta * step),
+    marginRate: settings.margin_rate ?? 1,
+  }
+}
+
+interface Days {
+  readonly repeats: number
+  readonly last_days: number
+  readonly watched_days: number
+}
+
+function historyOf({ repeats, last_days: last, watched_days: watched }: Days) {
+  return { x: repeats, tX: span(UNIT, last), T: span(UNIT, watched) }
+}
+
+function historyRow(group: Days & { readonly people: number }) {
+  return { ...historyOf(group), people: group.people }
+}
+
+/** Scores everybody in batches, and sums up who can be reached. */
+async function scoreEverybody(
+  tx: Sql,
+  fitId: number,
+  now: Date,
+  occasions: FittedOccasions<typeof UNIT>,
+  spend: FittedSpend,
+  discounting: Discounting<typeof UNIT>,
+): Promise<{ people: number; expected: number; variance: number }> {
+  const values = valuer(occasions, spend, discounting)
+  const reachable = { people: 0, expected: 0, variance: 0 }
+  await queries.clearPeople(tx)
+  for (let after = 0; ; ) {
+    const batch = await queries.selectValuedPeople(tx, after, BATCH_ROWS)
+    const scored = batch.map((person) => {
+      const history = historyOf(person)
+      const expectation = values.value(history, person.mean_spend_minor)
+      if (person.is_reachable) {
+        reachable.people += 1
+        reachable.expected += expectation.margin
+        reachable.variance += expectation.variance
+      }
+      return { alive: aliveShare(occasions, history), expectation, ...personInterval(expectation) }
+    })
+    await queries.insertPeople(tx, fitId, now, {
+      personIds: batch.map((person) => person.person_id),
+      alive: scored.map(({ alive }) => alive),
+      occasions: scored.map(({ expectation }) => expectation.expectedOccasions),
+      expected: scored.map(({ expectation }) => Math.round(expectation.margin)),
+      low: scored.map(({ low }) => Math.round(low)),
+      high: scored.map(({ high }) => Math.round(high)),
+    })
+    after = batch.at(-1)?.person_id ?? 0
+    if (batch.length < BATCH_ROWS) return reachable
+  }
+}
+
+/** Fitted without the last part of the time, and compared with what came in it. */
+async function calibrate(
+  tx: Sql,
+  now: Date,
+  settings: Settings,
+  { Ts }: Histories<typeof UNIT>,
+): Promise<CalibrationRow[]> {
+  const longest = Ts.reduce((most, T) => Math.max(most, T), 0)
+  const days = Math.floor(Math.min(longest * HELD_BACK_SHARE, YEAR_DAYS))
+  if (days < 1) return []
+  const groups = await queries.selectEarlierGroups(tx, now, days, settings)
+  const histories = groupHistories(UNIT, groups.map(historyRow))
+  if (histories.watched === 0) return []
+  const { fitted } = fitOccasions(MODEL, histories)
+  const rows = new Map<number, { people: number; actual: number; expected: number }>()
+  for (const group of groups) {
+    const frequency = Math.min(group.repeats, CALIBRATION_MOST)
+    const row = rows.get(frequency) ?? { people: 0, actual: 0, expected: 0 }
+    row.people += group.people
+    row.actual += group.later
+    row.expected += group.people * expectedOccasions(fitted, historyOf(group), span(UNIT, days))
+    rows.set(frequency, row)
+  }
+  return [...rows]
+    .sort(([a], [b]) => a - b)
+    .map(([frequency, { people, actual, expected }]) => ({
+      frequency,
+      people,
+      days,
+      actual: actual / people,
+      expected: expected / people,
+    }))
+}
+
+/** What everybody is expected to do in a year by the new fit, by what the earlier one says of the same histories, less 1. */
+function driftFrom(
+  before: queries.FitRow,
+  fitted: FittedOccasions<typeof UNIT>,
+  groups: readonly queries.HistoryGroup[],
+): number | null {
+  if (before.unit !== UNIT) return null
+  const earlier = { model: before.model, unit: UNIT, estimate: before.occasions } as FittedOccasions<typeof UNIT>
+  const year = spanOfDays(UNIT, YEAR_DAYS)
+  let [then, present] = [0, 0]
+  for (const group of groups) {
+    const history = historyOf(group)
+    then += group.people * expectedOccasions(earlier, history, year)
+    present += group.people * expectedOccasions(fitted, history, year)
+  }
+  return then > 0 ? present / then - 1 : null
+}
