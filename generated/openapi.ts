@@ -233,10 +233,12 @@ export interface paths {
                                 /** @enum {string} */
                                 role: "owner" | "lead" | "adviser" | "analyst" | "integrator" | "outside_operator";
                                 has_password: boolean;
+                                may_set_password: boolean;
                                 staff_id: string | null;
                                 ends_at: string | null;
                             };
-                            permissions?: ("account:own" | "brief:read" | "people:read" | "segments:read" | "segments:write" | "people:export" | "people:merge" | "people:erase" | "tags:write" | "tags:manage" | "users:manage" | "audit:read" | "settings:read" | "settings:change" | "api_keys:manage" | "webhooks:manage")[];
+                            permissions?: ("account:own" | "brief:read" | "people:read" | "segments:read" | "segments:write" | "people:export" | "people:merge" | "people:erase" | "tags:write" | "tags:manage" | "imports:manage" | "users:manage" | "audit:read" | "settings:read" | "settings:change" | "api_keys:manage" | "webhooks:manage")[];
+                            gives?: ("owner" | "lead" | "adviser" | "analyst" | "integrator" | "outside_operator")[];
                             sees?: {
                                 /** @enum {string} */
                                 people: "everyone" | "own";
@@ -316,6 +318,7 @@ export interface paths {
                             /** @enum {string} */
                             role: "owner" | "lead" | "adviser" | "analyst" | "integrator" | "outside_operator";
                             has_password: boolean;
+                            may_set_password: boolean;
                             staff_id: string | null;
                             ends_at: string | null;
                         };
@@ -570,6 +573,160 @@ export interface paths {
         put?: never;
         post?: never;
         delete: operations["revokeWebhookSource"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Files that were brought by the console and are not done with, the latest first. */
+        get: operations["uploads"];
+        put?: never;
+        /** @description Announces a file; its parts follow. */
+        post: operations["createUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["upload"];
+        put?: never;
+        post?: never;
+        delete: operations["removeUpload"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload_id}/guess": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What the file seems to be, column by column. */
+        get: operations["guessUpload"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload_id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description The first rows as this mapping reads them; nothing is stored. */
+        post: operations["previewUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload_id}/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Has the file imported, or tried: the answer comes at once, `task` says how far it is. */
+        post: operations["importUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload_id}/rejects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The rows that were not taken, as they came, with line and reason (CSV). It is noted who took them. */
+        get: operations["rejectsOfUpload"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The latest 200 files that were imported into the brand, by whatever way, newest first. */
+        get: operations["imports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{import_id}/rejects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Like those of an upload, for whoever sees personal values. */
+        get: operations["rejectsOfImport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{import_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What taking this import back would do now. */
+        get: operations["previewUndo"];
+        put?: never;
+        /** @description Has the import taken back: the answer says what will happen and comes at once, the list says when. */
+        post: operations["undoImport"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1215,6 +1372,23 @@ export interface paths {
         patch: operations["changeSettings"];
         trace?: never;
     };
+    "/api/v1/people/{person_id}/erasure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How many rows of each kind an erasure of the person is about. Nothing of them is handed out. */
+        get: operations["erasureScale"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/people/{person_id}/export": {
         parameters: {
             query?: never;
@@ -1225,6 +1399,23 @@ export interface paths {
         /** @description All that is kept of one person, for when they ask. It is noted who took it. */
         get: operations["exportPerson"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** @description The next part of the file, at most 4194304 bytes (application/octet-stream). A part for another place is refused with what is here: go on from there. */
+        put: operations["appendUpload"];
         post?: never;
         delete?: never;
         options?: never;
@@ -2138,6 +2329,1130 @@ export interface operations {
                     "application/json": {
                         webhook_id: number;
                         source: string;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    uploads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        uploads: {
+                            upload_id: string;
+                            file_name: string;
+                            bytes: number;
+                            bytes_received: number;
+                            uploaded_by: string;
+                            /** Format: date-time */
+                            created_at: string;
+                            has_content: boolean;
+                            has_rejects: boolean;
+                            task: {
+                                mapping: {
+                                    name: string;
+                                    /** @enum {string} */
+                                    kind: "orders" | "people" | "connections" | "memberships" | "interactions" | "reviews" | "consents" | "referral_claims" | "tags";
+                                    source: string;
+                                    currency?: string;
+                                    zone?: string;
+                                    /**
+                                     * @default ymd
+                                     * @enum {string}
+                                     */
+                                    date_order: "ymd" | "mdy" | "dmy";
+                                    /** @enum {string} */
+                                    dates?: "text" | "excel";
+                                    /** @enum {string} */
+                                    decimal?: "point" | "comma";
+                                    strip_prefix?: {
+                                        [key: string]: string | string[];
+                                    };
+                                    cancel_prefix?: string;
+                                    columns: {
+                                        [key: string]: string[];
+                                    };
+                                    values?: {
+                                        [key: string]: {
+                                            [key: string]: string;
+                                        };
+                                    };
+                                    defaults?: {
+                                        [key: string]: string;
+                                    };
+                                    carry_down?: string[];
+                                    only?: {
+                                        [key: string]: string[];
+                                    };
+                                    /** @default {} */
+                                    options: {
+                                        [key: string]: string;
+                                    };
+                                };
+                                source?: string;
+                                sheet?: string;
+                                /** @default {} */
+                                options: {
+                                    [key: string]: string;
+                                };
+                                /** @default false */
+                                into_demo: boolean;
+                                /** @enum {string} */
+                                kind: "dry_run" | "import";
+                                /** @enum {string} */
+                                state: "waiting" | "running" | "done" | "refused" | "failed";
+                                asked_by: string;
+                                /** Format: date-time */
+                                asked_at: string;
+                                ended_at: string | null;
+                                report: {
+                                    import_id: number | null;
+                                    dry_run: boolean;
+                                    file_name: string;
+                                    mapping: string;
+                                    /** @enum {string} */
+                                    kind: "orders" | "people" | "connections" | "memberships" | "interactions" | "reviews" | "consents" | "referral_claims" | "tags";
+                                    source: string;
+                                    options: {
+                                        [key: string]: string;
+                                    };
+                                    rows_in: number;
+                                    rows_stored: number;
+                                    rows_merged: number;
+                                    rows_rejected: number;
+                                    rejected_by_reason: {
+                                        [key: string]: number;
+                                    };
+                                    people: number;
+                                    orders: number;
+                                    refunds: number;
+                                    unmatched_refunds: number;
+                                    unmatched_refunds_minor: number;
+                                    currency: string;
+                                    documents_new: number;
+                                    documents_corrected: number;
+                                    documents_known: number;
+                                    documents_stale: number;
+                                    seconds: number;
+                                    resumed_at_row: number | null;
+                                    not_resumed: ("no_checkpoint" | "bad_checkpoint" | "rows_missing" | "file_changed" | "mapping_changed" | "options_changed" | "currency_changed" | "somebody_erased" | "program_changed") | null;
+                                } | null;
+                                brand: string | null;
+                                problem: {
+                                    code: string;
+                                    message: string;
+                                    remedy: string;
+                                } | null;
+                                progress: {
+                                    /** @enum {string} */
+                                    phase: "waiting" | "reading" | "applying" | "storing" | "settling";
+                                    rows: number;
+                                    share: number | null;
+                                    remaining_seconds: number | null;
+                                    resumed_at_row: number | null;
+                                } | null;
+                            } | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    createUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    file_name: string;
+                    bytes: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        upload_id: string;
+                        file_name: string;
+                        bytes: number;
+                        bytes_received: number;
+                        uploaded_by: string;
+                        /** Format: date-time */
+                        created_at: string;
+                        has_content: boolean;
+                        has_rejects: boolean;
+                        task: {
+                            mapping: {
+                                name: string;
+                                /** @enum {string} */
+                                kind: "orders" | "people" | "connections" | "memberships" | "interactions" | "reviews" | "consents" | "referral_claims" | "tags";
+                                source: string;
+                                currency?: string;
+                                zone?: string;
+                                /**
+                                 * @default ymd
+                                 * @enum {string}
+                                 */
+                                date_order: "ymd" | "mdy" | "dmy";
+                                /** @enum {string} */
+                                dates?: "text" | "excel";
+                                /** @enum {string} */
+                                decimal?: "point" | "comma";
+                                strip_prefix?: {
+                                    [key: string]: string | string[];
+                                };
+                                cancel_prefix?: string;
+                                columns: {
+                                    [key: string]: string[];
+                                };
+                                values?: {
+                                    [key: string]: {
+                                        [key: string]: string;
+                                    };
+                                };
+                                defaults?: {
+                                    [key: string]: string;
+                                };
+                                carry_down?: string[];
+                                only?: {
+                                    [key: string]: string[];
+                                };
+                                /** @default {} */
+                                options: {
+                                    [key: string]: string;
+                                };
+                            };
+                            source?: string;
+                            sheet?: string;
+                            /** @default {} */
+                            options: {
+                                [key: string]: string;
+                            };
+                            /** @default false */
+                            into_demo: boolean;
+                            /** @enum {string} */
+                            kind: "dry_run" | "import";
+                            /** @enum {string} */
+                            state: "waiting" | "running" | "done" | "refused" | "failed";
+                            asked_by: string;
+                            /** Format: date-time */
+                            asked_at: string;
+                            ended_at: string | null;
+                            report: {
+                                import_id: number | null;
+                                dry_run: boolean;
+                                file_name: string;
+                                mapping: string;
+                                /** @enum {string} */
+                                kind: "orders" | "people" | "connections" | "memberships" | "interactions" | "reviews" | "consents" | "referral_claims" | "tags";
+                                source: string;
+                                options: {
+                                    [key: string]: string;
+                                };
+                                rows_in: number;
+                                rows_stored: number;
+                                rows_merged: number;
+                                rows_rejected: number;
+                                rejected_by_reason: {
+                                    [key: string]: number;
+                                };
+                                people: number;
+                                orders: number;
+                                refunds: number;
+                                unmatched_refunds: number;
+                                unmatched_refunds_minor: number;
+                                currency: string;
+                                documents_new: number;
+                                documents_corrected: number;
+                                documents_known: number;
+                                documents_stale: number;
+                                seconds: number;
+                                resumed_at_row: number | null;
+                                not_resumed: ("no_checkpoint" | "bad_checkpoint" | "rows_missing" | "file_changed" | "mapping_changed" | "options_changed" | "currency_changed" | "somebody_erased" | "program_changed") | null;
+                            } | null;
+                            brand: string | null;
+                            problem: {
+                                code: string;
+                                message: string;
+                                remedy: string;
+                            } | null;
+                            progress: {
+                                /** @enum {string} */
+                                phase: "waiting" | "reading" | "applying" | "storing" | "settling";
+                                rows: number;
+                                share: number | null;
+                                remaining_seconds: number | null;
+                                resumed_at_row: number | null;
+                            } | null;
+                        } | null;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        upload_id: string;
+                        file_name: string;
+                        bytes: number;
+                        bytes_received: number;
+                        uploaded_by: string;
+                        /** Format: date-time */
+                        created_at: string;
+                        has_content: boolean;
+                        has_rejects: boolean;
+                        task: {
+                            mapping: {
+                                name: string;
+                                /** @enum {string} */
+                                kind: "orders" | "people" | "connections" | "memberships" | "interactions" | "reviews" | "consents" | "referral_claims" | "tags";
+                                source: string;
+                                currency?: string;
+                                zone?: string;
+                                /**
+                                 * @default ymd
+                                 * @enum {string}
+                                 */
+                                date_order: "ymd" | "mdy" | "dmy";
+                                /** @enum {string} */
+                                dates?: "text" | "excel";
+                                /** @enum {string} */
+                                decimal?: "point" | "comma";
+                                strip_prefix?: {
+                                    [key: string]: string | string[];
+                                };
+                                cancel_prefix?: string;
+                                columns: {
+                                    [key: string]: string[];
+                                };
+                                values?: {
+                                    [key: string]: {
+                                        [key: string]: string;
+                                    };
+                                };
+                                defaults?: {
+                                    [key: string]: string;
+                                };
+                                carry_down?: string[];
+                                only?: {
+                                    [key: string]: string[];
+                                };
+                                /** @default {} */
+                                options: {
+                                    [key: string]: string;
+                                };
+                            };
+                            source?: string;
+                            sheet?: string;
+                            /** @default {} */
+                            options: {
+                                [key: string]: string;
+                            };
+                            /** @default false */
+                            into_demo: boolean;
+                            /** @enum {string} */
+                            kind: "dry_run" | "import";
+                            /** @enum {string} */
+                            state: "waiting" | "running" | "done" | "refused" | "failed";
+                            asked_by: string;
+                            /** Format: date-time */
+                            asked_at: string;
+                            ended_at: string | null;
+                            report: {
+                                import_id: number | null;
+                                dry_run: boolean;
+                                file_name: string;
+                                mapping: string;
+                                /** @enum {string} */
+                                kind: "orders" | "people" | "connections" | "memberships" | "interactions" | "reviews" | "consents" | "referral_claims" | "tags";
+                                source: string;
+                                options: {
+                                    [key: string]: string;
+                                };
+                                rows_in: number;
+                                rows_stored: number;
+                                rows_merged: number;
+                                rows_rejected: number;
+                                rejected_by_reason: {
+                                    [key: string]: number;
+                                };
+                                people: number;
+                                orders: number;
+                                refunds: number;
+                                unmatched_refunds: number;
+                                unmatched_refunds_minor: number;
+                                currency: string;
+                                documents_new: number;
+                                documents_corrected: number;
+                                documents_known: number;
+                                documents_stale: number;
+                                seconds: number;
+                                resumed_at_row: number | null;
+                                not_resumed: ("no_checkpoint" | "bad_checkpoint" | "rows_missing" | "file_changed" | "mapping_changed" | "options_changed" | "currency_changed" | "somebody_erased" | "program_changed") | null;
+                            } | null;
+                            brand: string | null;
+                            problem: {
+                                code: string;
+                                message: string;
+                                remedy: string;
+                            } | null;
+                            progress: {
+                                /** @enum {string} */
+                                phase: "waiting" | "reading" | "applying" | "storing" | "settling";
+                                rows: number;
+                                share: number | null;
+                                remaining_seconds: number | null;
+                                resumed_at_row: number | null;
+                            } | null;
+                        } | null;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    removeUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        upload_id: string;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    guessUpload: {
+        parameters: {
+            query?: {
+                sheet?: string;
+            };
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        columns: {
+                            name: string;
+                            samples: string[];
+                        }[];
+                        guess: {
+                            mapping: {
+                                name: string;
+                                /** @enum {string} */
+                                kind: "orders" | "people" | "connections" | "memberships" | "interactions" | "reviews" | "consents" | "referral_claims" | "tags";
+                                source: string;
+                                currency?: string;
+                                zone?: string;
+                                /**
+                                 * @default ymd
+                                 * @enum {string}
+                                 */
+                                date_order: "ymd" | "mdy" | "dmy";
+                                /** @enum {string} */
+                                dates?: "text" | "excel";
+                                /** @enum {string} */
+                                decimal?: "point" | "comma";
+                                strip_prefix?: {
+                                    [key: string]: string | string[];
+                                };
+                                cancel_prefix?: string;
+                                columns: {
+                                    [key: string]: string[];
+                                };
+                                values?: {
+                                    [key: string]: {
+                                        [key: string]: string;
+                                    };
+                                };
+                                defaults?: {
+                                    [key: string]: string;
+                                };
+                                carry_down?: string[];
+                                only?: {
+                                    [key: string]: string[];
+                                };
+                                /** @default {} */
+                                options: {
+                                    [key: string]: string;
+                                };
+                            };
+                            confidence: number;
+                            is_sure: boolean;
+                            columns: {
+                                field: string;
+                                column: string;
+                                confidence: number;
+                                evidence: string[];
+                            }[];
+                        } | null;
+                        kinds: {
+                            /** @enum {string} */
+                            kind: "orders" | "people" | "connections" | "memberships" | "interactions" | "reviews" | "consents" | "referral_claims" | "tags";
+                            fields: string[];
+                            known: {
+                                columns: {
+                                    [key: string]: string[];
+                                };
+                                values?: {
+                                    [key: string]: {
+                                        [key: string]: string;
+                                    };
+                                };
+                            } | null;
+                        }[];
+                        sources: {
+                            source: string;
+                            files: number;
+                            last_file: string;
+                        }[];
+                        is_source_known: boolean;
+                        target: {
+                            name: string;
+                            is_new: boolean;
+                            demo_name: string | null;
+                        };
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    previewUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    mapping: {
+                        name: string;
+                        /** @enum {string} */
+                        kind: "orders" | "people" | "connections" | "memberships" | "interactions" | "reviews" | "consents" | "referral_claims" | "tags";
+                        source: string;
+                        currency?: string;
+                        zone?: string;
+                        /**
+                         * @default ymd
+                         * @enum {string}
+                         */
+                        date_order?: "ymd" | "mdy" | "dmy";
+                        /** @enum {string} */
+                        dates?: "text" | "excel";
+                        /** @enum {string} */
+                        decimal?: "point" | "comma";
+                        strip_prefix?: {
+                            [key: string]: string | string[];
+                        };
+                        cancel_prefix?: string;
+                        columns: {
+                            [key: string]: string[];
+                        };
+                        values?: {
+                            [key: string]: {
+                                [key: string]: string;
+                            };
+                        };
+                        defaults?: {
+                            [key: string]: string;
+                        };
+                        carry_down?: string[];
+                        only?: {
+                            [key: string]: string[];
+                        };
+                        /** @default {} */
+                        options?: {
+                            [key: string]: string;
+                        };
+                    };
+                    source?: string;
+                    sheet?: string;
+                    /** @default {} */
+                    options?: {
+                        [key: string]: string;
+                    };
+                    /** @default false */
+                    into_demo?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        missing: string[];
+                        rows: {
+                            line: number;
+                            cells: {
+                                [key: string]: string | {
+                                    kind: string;
+                                    namespace: string;
+                                    value: string;
+                                }[];
+                            } | null;
+                            reason: ("column_count" | "nul_byte" | "field_too_long" | "id_too_long" | "amount_too_large" | "missing_order_id" | "missing_paid_at" | "bad_time" | "bad_version" | "bad_number" | "missing_time" | "missing_field" | "bad_value" | "ended_before_begun" | "missing_amount" | "mixed_refund" | "missing_identity" | "erased" | "self_referral" | "other_currency" | "future_time" | "conflicting_customer" | "conflicting_shared_by" | "conflicting_refund_of" | "order_has_bad_row" | "left_out" | "cancel_dropped" | "zero_price_dropped") | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    importUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    mapping: {
+                        name: string;
+                        /** @enum {string} */
+                        kind: "orders" | "people" | "connections" | "memberships" | "interactions" | "reviews" | "consents" | "referral_claims" | "tags";
+                        source: string;
+                        currency?: string;
+                        zone?: string;
+                        /**
+                         * @default ymd
+                         * @enum {string}
+                         */
+                        date_order?: "ymd" | "mdy" | "dmy";
+                        /** @enum {string} */
+                        dates?: "text" | "excel";
+                        /** @enum {string} */
+                        decimal?: "point" | "comma";
+                        strip_prefix?: {
+                            [key: string]: string | string[];
+                        };
+                        cancel_prefix?: string;
+                        columns: {
+                            [key: string]: string[];
+                        };
+                        values?: {
+                            [key: string]: {
+                                [key: string]: string;
+                            };
+                        };
+                        defaults?: {
+                            [key: string]: string;
+                        };
+                        carry_down?: string[];
+                        only?: {
+                            [key: string]: string[];
+                        };
+                        /** @default {} */
+                        options?: {
+                            [key: string]: string;
+                        };
+                    };
+                    source?: string;
+                    sheet?: string;
+                    /** @default {} */
+                    options?: {
+                        [key: string]: string;
+                    };
+                    /** @default false */
+                    into_demo?: boolean;
+                    dry_run: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        upload_id: string;
+                        file_name: string;
+                        bytes: number;
+                        bytes_received: number;
+                        uploaded_by: string;
+                        /** Format: date-time */
+                        created_at: string;
+                        has_content: boolean;
+                        has_rejects: boolean;
+                        task: {
+                            mapping: {
+                                name: string;
+                                /** @enum {string} */
+                                kind: "orders" | "people" | "connections" | "memberships" | "interactions" | "reviews" | "consents" | "referral_claims" | "tags";
+                                source: string;
+                                currency?: string;
+                                zone?: string;
+                                /**
+                                 * @default ymd
+                                 * @enum {string}
+                                 */
+                                date_order: "ymd" | "mdy" | "dmy";
+                                /** @enum {string} */
+                                dates?: "text" | "excel";
+                                /** @enum {string} */
+                                decimal?: "point" | "comma";
+                                strip_prefix?: {
+                                    [key: string]: string | string[];
+                                };
+                                cancel_prefix?: string;
+                                columns: {
+                                    [key: string]: string[];
+                                };
+                                values?: {
+                                    [key: string]: {
+                                        [key: string]: string;
+                                    };
+                                };
+                                defaults?: {
+                                    [key: string]: string;
+                                };
+                                carry_down?: string[];
+                                only?: {
+                                    [key: string]: string[];
+                                };
+                                /** @default {} */
+                                options: {
+                                    [key: string]: string;
+                                };
+                            };
+                            source?: string;
+                            sheet?: string;
+                            /** @default {} */
+                            options: {
+                                [key: string]: string;
+                            };
+                            /** @default false */
+                            into_demo: boolean;
+                            /** @enum {string} */
+                            kind: "dry_run" | "import";
+                            /** @enum {string} */
+                            state: "waiting" | "running" | "done" | "refused" | "failed";
+                            asked_by: string;
+                            /** Format: date-time */
+                            asked_at: string;
+                            ended_at: string | null;
+                            report: {
+                                import_id: number | null;
+                                dry_run: boolean;
+                                file_name: string;
+                                mapping: string;
+                                /** @enum {string} */
+                                kind: "orders" | "people" | "connections" | "memberships" | "interactions" | "reviews" | "consents" | "referral_claims" | "tags";
+                                source: string;
+                                options: {
+                                    [key: string]: string;
+                                };
+                                rows_in: number;
+                                rows_stored: number;
+                                rows_merged: number;
+                                rows_rejected: number;
+                                rejected_by_reason: {
+                                    [key: string]: number;
+                                };
+                                people: number;
+                                orders: number;
+                                refunds: number;
+                                unmatched_refunds: number;
+                                unmatched_refunds_minor: number;
+                                currency: string;
+                                documents_new: number;
+                                documents_corrected: number;
+                                documents_known: number;
+                                documents_stale: number;
+                                seconds: number;
+                                resumed_at_row: number | null;
+                                not_resumed: ("no_checkpoint" | "bad_checkpoint" | "rows_missing" | "file_changed" | "mapping_changed" | "options_changed" | "currency_changed" | "somebody_erased" | "program_changed") | null;
+                            } | null;
+                            brand: string | null;
+                            problem: {
+                                code: string;
+                                message: string;
+                                remedy: string;
+                            } | null;
+                            progress: {
+                                /** @enum {string} */
+                                phase: "waiting" | "reading" | "applying" | "storing" | "settling";
+                                rows: number;
+                                share: number | null;
+                                remaining_seconds: number | null;
+                                resumed_at_row: number | null;
+                            } | null;
+                        } | null;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    rejectsOfUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    imports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        imports: {
+                            import_id: number;
+                            file_name: string;
+                            mapping_name: string;
+                            source: string;
+                            /** Format: date-time */
+                            finished_at: string;
+                            rows_in: number;
+                            rows_stored: number;
+                            rows_merged: number;
+                            rows_rejected: number;
+                            undone_at: string | null;
+                            undone_by: string | null;
+                            has_rejects: boolean;
+                            is_undoing: boolean;
+                            undo_problem: {
+                                code: string;
+                                message: string;
+                                remedy: string;
+                            } | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    rejectsOfImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    previewUndo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        import_id: number;
+                        facts_retracted: number;
+                        facts_restored: number;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    undoImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        import_id: number;
+                        facts_retracted: number;
+                        facts_restored: number;
                     };
                 };
             };
@@ -4980,6 +6295,7 @@ export interface operations {
                         referral_share: number;
                         attribution_days: number;
                         is_rebuilding: boolean;
+                        rebuilding_settings: string[];
                     };
                 };
             };
@@ -5054,6 +6370,56 @@ export interface operations {
                         referral_share: number;
                         attribution_days: number;
                         is_rebuilding: boolean;
+                        rebuilding_settings: string[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    erasureScale: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        person_id: number;
+                        identities: number;
+                        records: number;
+                        consents: number;
+                        tags: number;
+                        orders: number;
+                        refunds: number;
+                        interactions: number;
+                        connections: number;
                     };
                 };
             };
@@ -5097,6 +6463,49 @@ export interface operations {
                         person_id: number;
                     } & {
                         [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    appendUpload: {
+        parameters: {
+            query: {
+                from: number;
+            };
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        bytes_received: number;
                     };
                 };
             };

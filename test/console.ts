@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test'
 import { auditOf, brandByName, keysOfInstallation, WEBHOOK_KEY_FILE } from '../src/bin/access.ts'
 import { catchUp } from '../src/bin/catch-up.ts'
 import { eraseEverywhere } from '../src/bin/erasure.ts'
+import { type ImportDesk, openImportDesk } from '../src/bin/import-work.ts'
 import { FACT_KINDS, registerRoutes } from '../src/bin/routes.ts'
 import { storeFacts } from '../src/modules/intake/actions.ts'
 import { isOpenAccount } from '../src/platform/accounts.ts'
@@ -20,6 +21,11 @@ export interface TestConsole {
   readonly http: TestHttp
   /** The brand's; `http.database` is the installation's. */
   readonly database: Database
+  /** The data folder. */
+  readonly home: string
+  readonly importing: ImportDesk
+  /** What a later process makes of the same folder. */
+  reopenImports(): ImportDesk
   /** Stores facts of the source `shop` and has everybody concerned brought up to date. */
   post(...facts: object[]): Promise<void>
 }
@@ -40,7 +46,21 @@ export async function testConsole(
   t.after(() => rm(home, { recursive: true, force: true }))
   const brand = { key: 'main', name: 'Main', isDemo: false, databaseName: 'main', isCurrent: true }
   const brandOf = async () => ({ brand, database })
-  const installation = { brands: async () => [brand], openBrand: async () => database }
+  const installation = {
+    config: { home },
+    brands: async () => [brand],
+    currentBrand: async () => brand,
+    openBrand: async () => database,
+    createBrand: async () => brand,
+    makeCurrent: async () => {},
+    dropBrand: async () => {},
+  }
+  const open = () => {
+    const desk = openImportDesk(installation, clock, (sentence) => http.log.push(sentence))
+    t.after(() => desk.stop())
+    return desk
+  }
+  const importing = open()
   const http: TestHttp = await testHttp(t, {
     ...options,
     brandOf,
@@ -56,6 +76,7 @@ export async function testConsole(
         catchUp: (changed) => catchUp(changed, clock),
         erase: (from, command) => eraseEverywhere(from, clock, home, command),
         vault: openVault(home, WEBHOOK_KEY_FILE),
+        ...importing.deps,
       })
     },
   })
@@ -67,5 +88,5 @@ export async function testConsole(
     if (refused) throw new Error(JSON.stringify(refused))
     await catchUp(database, clock)
   }
-  return { http, database, post }
+  return { http, database, home, importing, reopenImports: open, post }
 }

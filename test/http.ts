@@ -3,6 +3,8 @@ import { request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import type { Uploads } from '../src/modules/intake/actions.ts'
+import type { ImportWork } from '../src/modules/intake/jobs.ts'
 import { type Auth, createAuth } from '../src/platform/auth.ts'
 import { systemClock } from '../src/platform/clock.ts'
 import type { Database } from '../src/platform/db.ts'
@@ -22,10 +24,19 @@ export interface TestHttp {
   signInByLink(): Promise<string>
 }
 
-/** For routes of decisions about people where a test makes none. */
+const absent = () => {
+  throw new Error('This test has no files and makes no decisions')
+}
+
+/** For routes of decisions about people, and of files, where a test makes none and has none. */
 export const NO_DECISIONS = {
   catchUp: async () => {},
   erase: async () => ({ erasure_id: 0, identities: 0, facts: 0, rejected_rows: 0 }),
+  uploads: new Proxy({} as Uploads, { get: () => absent }),
+  work: new Proxy({} as ImportWork, { get: () => absent }),
+  files: { kinds: absent, guess: absent, preview: absent },
+  targetOf: absent,
+  rejectsFolder: '',
 }
 
 export interface SendOptions {
@@ -34,6 +45,8 @@ export interface SendOptions {
   readonly headers?: Record<string, string>
   /** Sent as JSON; makes the method POST. */
   readonly body?: unknown
+  /** A part of a file, in place of a body. */
+  readonly bytes?: Buffer
 }
 
 export interface TestHttpOptions
@@ -82,17 +95,18 @@ export async function testHttp(t: TestContext, options: TestHttpOptions = {}): P
   baseUrl = await app.listen({ host: '127.0.0.1', port: 0 })
   t.after(() => app.close())
 
-  const send = (path: string, { method, cookie, headers, body }: SendOptions = {}) =>
+  const send = (path: string, { method, cookie, headers, body, bytes }: SendOptions = {}) =>
     fetch(new URL(path, baseUrl), {
       method: method ?? (body === undefined ? 'GET' : 'POST'),
       redirect: 'manual',
       headers: {
         origin: baseUrl,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(bytes ? { 'content-type': 'application/octet-stream' } : {}),
         ...(cookie ? { cookie } : {}),
         ...headers,
       },
-      body: body === undefined ? null : JSON.stringify(body),
+      body: bytes ? new Uint8Array(bytes) : body === undefined ? null : JSON.stringify(body),
     })
 
   return {

@@ -32,6 +32,9 @@ export const FURTHER_FILES: Readonly<Record<string, string>> = {
     'which referrals count and how value is split over them; rules.ts is about occasions',
   'src/modules/intake/access.ts': 'who may send facts: keys and signed webhooks; actions.ts is about files',
   'src/modules/intake/access-routes.ts': 'keys and webhooks for the pages of settings; routes.ts is what facts come by',
+  'src/modules/intake/import-routes.ts': 'files through the console; routes.ts is what facts come by',
+  'src/modules/intake/uploads.ts':
+    'files that came by the console, on disk until they are imported: no SQL and no verb',
   'src/modules/intake/facts.ts': 'facts by API; with the files of actions.ts it would be too long to read',
   'src/modules/intake/import-files.ts': 'a file from its rows to its report; actions.ts finds out how it is to be read',
   'src/modules/intake/runs.ts':

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import {
   filterOf,
   opens,
+  readAuditSearch,
   readOpened,
   readPeopleSearch,
   readRelationshipSearch,
@@ -72,4 +73,12 @@ test('a filter of people reads back from the address, whatever the router makes 
       buyers: false,
     },
   )
+})
+
+test('a filter of the log reads back from the address, and nonsense is dropped', () => {
+  assert.deepEqual(readAuditSearch({ operation: 'import_undo', actor_id: 7 }), {
+    operation: 'import_undo',
+    actor_id: '7',
+  })
+  assert.deepEqual(readAuditSearch({ operation: 'DROP TABLE', actor_id: '../..' }), {})
 })

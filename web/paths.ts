@@ -169,6 +169,21 @@ export function readPeopleSearch(raw: Record<string, unknown>): PeopleSearch {
   })
 }
 
+/** Which entries of the audit log. */
+export interface AuditSearch {
+  operation?: string
+  actor_id?: string
+}
+
+export function readAuditSearch(raw: Record<string, unknown>): AuditSearch {
+  // The router reads an id of digits as a number.
+  const actor = typeof raw.actor_id === 'number' ? String(raw.actor_id) : raw.actor_id
+  return defined({
+    operation: typeof raw.operation === 'string' && /^[a-z_]{1,60}$/.test(raw.operation) ? raw.operation : undefined,
+    actor_id: typeof actor === 'string' && /^[\w-]{1,60}$/.test(actor) ? actor : undefined,
+  })
+}
+
 function whole(value: unknown, min: number, max: number): number | undefined {
   const number = typeof value === 'string' ? Number(value) : value
   return typeof number === 'number' && Number.isInteger(number) && number >= min && number <= max ? number : undefined

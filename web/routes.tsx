@@ -1,11 +1,13 @@
 import { createRootRoute, createRoute, createRouter, Link, lazyRouteComponent, Outlet } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
+import { importsQuery, uploadsQuery } from './api/import-queries.ts'
 import {
   brandQuery,
   briefQuery,
   mergeReviewQuery,
   personQuery,
   personTagsQuery,
+  type Session,
   segmentMatrixQuery,
   sessionQuery,
   tagsQuery,
@@ -13,8 +15,19 @@ import {
 } from './api/queries.ts'
 import { PageProblem } from './pages/shell/PageProblem.tsx'
 import { Shell } from './pages/shell/Shell.tsx'
-import { readOpened, readPeopleSearch, readRelationshipSearch, readTodaySearch } from './paths.ts'
+import { readAuditSearch, readOpened, readPeopleSearch, readRelationshipSearch, readTodaySearch } from './paths.ts'
 import { queryClient } from './query-client.ts'
+
+type Permission = NonNullable<Session['permissions']>[number]
+
+/**
+ * Asked for while the page's code is still loading, by accounts that may: who may not would be refused, and sees another
+ * page. The page shows the answer or the error.
+ */
+async function prefetchFor(permission: Permission, prefetch: () => unknown): Promise<void> {
+  const session = await queryClient.fetchQuery(sessionQuery).catch(() => undefined)
+  if (session?.permissions?.includes(permission)) prefetch()
+}
 
 /** The map of the console. A page that is not built is neither here nor in the rail. */
 
@@ -27,10 +40,8 @@ const todayRoute = createRoute({
   path: '/',
   validateSearch: readTodaySearch,
   loaderDeps: ({ search }) => ({ asOf: search.as_of }),
-  // Asked for while the page's code is still loading; the page shows the answer or the error.
   loader: ({ deps }) => {
-    void queryClient.prefetchQuery(sessionQuery)
-    void queryClient.prefetchQuery(briefQuery(deps.asOf))
+    void prefetchFor('brief:read', () => queryClient.prefetchQuery(briefQuery(deps.asOf)))
   },
   component: lazyRouteComponent(() => import('./pages/today/route.tsx'), 'TodayRoute'),
 })
@@ -50,7 +61,7 @@ const reviewRoute = createRoute({
   path: '/people/review',
   loader: () => {
     void queryClient.prefetchQuery(brandQuery)
-    void queryClient.prefetchQuery(mergeReviewQuery)
+    void prefetchFor('people:merge', () => queryClient.prefetchQuery(mergeReviewQuery))
   },
   component: lazyRouteComponent(() => import('./pages/people/route.tsx'), 'ReviewRoute'),
 })
@@ -74,9 +85,11 @@ const personRoute = createRoute({
   },
   loader: ({ params }) => {
     void queryClient.prefetchQuery(brandQuery)
-    void queryClient.prefetchQuery(personQuery(params.person_id, undefined))
-    void queryClient.prefetchQuery(personTagsQuery(params.person_id, undefined))
-    void queryClient.prefetchInfiniteQuery(timelineQuery(params.person_id))
+    void prefetchFor('people:read', () => {
+      void queryClient.prefetchQuery(personQuery(params.person_id, undefined))
+      void queryClient.prefetchQuery(personTagsQuery(params.person_id, undefined))
+      void queryClient.prefetchInfiniteQuery(timelineQuery(params.person_id))
+    })
   },
   component: lazyRouteComponent(() => import('./pages/people/route.tsx'), 'PersonRoute'),
 })
@@ -97,10 +110,67 @@ const segmentsRoute = createRoute({
   validateSearch: readOpened,
   loader: () => {
     void queryClient.prefetchQuery(brandQuery)
-    void queryClient.prefetchQuery(segmentMatrixQuery)
+    void prefetchFor('people:read', () => queryClient.prefetchQuery(segmentMatrixQuery))
   },
   component: lazyRouteComponent(() => import('./pages/relationship/route.tsx'), 'SegmentsRoute'),
 })
+
+const importRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/import',
+  loader: () => {
+    void queryClient.prefetchQuery(brandQuery)
+    void prefetchFor('imports:manage', () => {
+      void queryClient.prefetchQuery(uploadsQuery)
+      void queryClient.prefetchQuery(importsQuery)
+    })
+  },
+  component: lazyRouteComponent(() => import('./pages/imports/route.tsx'), 'ImportsRoute'),
+})
+
+const uploadRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/import/$upload_id',
+  loader: () => {
+    void queryClient.prefetchQuery(brandQuery)
+  },
+  component: lazyRouteComponent(() => import('./pages/imports/route.tsx'), 'UploadRoute'),
+})
+
+/** The tabs of Settings; each asks for what it shows when it is opened. */
+const settingsRoutes = [
+  createRoute({
+    getParentRoute: () => shellRoute,
+    path: '/settings',
+    component: lazyRouteComponent(() => import('./pages/settings/route.tsx'), 'BrandRoute'),
+  }),
+  createRoute({
+    getParentRoute: () => shellRoute,
+    path: '/settings/users',
+    component: lazyRouteComponent(() => import('./pages/settings/route.tsx'), 'UsersRoute'),
+  }),
+  createRoute({
+    getParentRoute: () => shellRoute,
+    path: '/settings/keys',
+    component: lazyRouteComponent(() => import('./pages/settings/route.tsx'), 'KeysRoute'),
+  }),
+  createRoute({
+    getParentRoute: () => shellRoute,
+    path: '/settings/webhooks',
+    component: lazyRouteComponent(() => import('./pages/settings/route.tsx'), 'WebhooksRoute'),
+  }),
+  createRoute({
+    getParentRoute: () => shellRoute,
+    path: '/settings/audit',
+    validateSearch: readAuditSearch,
+    component: lazyRouteComponent(() => import('./pages/settings/route.tsx'), 'AuditRoute'),
+  }),
+  createRoute({
+    getParentRoute: () => shellRoute,
+    path: '/settings/account',
+    component: lazyRouteComponent(() => import('./pages/settings/route.tsx'), 'AccountRoute'),
+  }),
+] as const
 
 const signInRoute = createRoute({
   getParentRoute: () => rootRoute,
@@ -126,6 +196,9 @@ export const router = createRouter({
       personRoute,
       relationshipRoute,
       segmentsRoute,
+      importRoute,
+      uploadRoute,
+      ...settingsRoutes,
     ]),
     signInRoute,
     acceptRoute,

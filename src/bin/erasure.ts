@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { erasePerson, findPerson, namesAny } from '../modules/customers/actions.ts'
 import type { ErasureAnswer } from '../modules/customers/schema.ts'
-import { eraseRejects, removeRuns } from '../modules/intake/actions.ts'
+import { eraseRejects, releaseUploads, removeRuns } from '../modules/intake/actions.ts'
 import { type Actor, atTerminal } from '../platform/audit.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import type { Database } from '../platform/db.ts'
@@ -10,6 +10,7 @@ import { catchUp } from './catch-up.ts'
 import { type Command, withBrand } from './command.ts'
 import { ERASERS } from './erasers.ts'
 import { handOutPerson } from './export.ts'
+import { REJECTS_FOLDER, RUNS_FOLDER, UPLOADS_FOLDER } from './import-into.ts'
 
 /** Who did it: somebody at the machine's terminal. */
 const BY = atTerminal()
@@ -23,8 +24,9 @@ export async function eraseEverywhere(
 ): Promise<ErasureAnswer | Refusal> {
   const erased = await erasePerson(database, clock, { ...command, erasers: ERASERS })
   if (isRefusal(erased)) return erased
-  const rejects = await eraseRejects(join(home, 'rejects'), (field) => namesAny(field, erased.identities))
-  await removeRuns(join(home, 'imports'))
+  const rejects = await eraseRejects(join(home, REJECTS_FOLDER), (field) => namesAny(field, erased.identities))
+  await removeRuns(join(home, RUNS_FOLDER))
+  await releaseUploads(join(home, UPLOADS_FOLDER))
   await catchUp(database, clock)
   return { ...erased.report, rejected_rows: rejects }
 }

@@ -43,6 +43,36 @@ export async function handOutPerson(database: Database, personId: number, by: Ac
   })
 }
 
+/** How much an erasure is about: what names the person and goes, and what stays as nobody's. */
+const erasureScale = z.object({
+  person_id: z.number().int(),
+  identities: z.number().int(),
+  records: z.number().int(),
+  consents: z.number().int(),
+  tags: z.number().int(),
+  orders: z.number().int(),
+  refunds: z.number().int(),
+  interactions: z.number().int(),
+  connections: z.number().int(),
+})
+
+async function scaleOf(db: Sql, personId: number): Promise<z.infer<typeof erasureScale>> {
+  const found = await exportPerson(db, personId)
+  const count = (module: string, ...tables: string[]) =>
+    tables.reduce((sum, table) => sum + (found[module]?.[table]?.length ?? 0), 0)
+  return {
+    person_id: personId,
+    identities: count('customers', 'identities'),
+    records: count('customers', 'records'),
+    consents: count('customers', 'consents'),
+    tags: count('tags', 'assignments'),
+    orders: count('commerce', 'orders'),
+    refunds: count('commerce', 'refunds'),
+    interactions: count('interactions', 'interactions', 'reviews'),
+    connections: count('customers', 'connections', 'memberships'),
+  }
+}
+
 export interface ExportDeps {
   readonly clock: Clock
   /** The brand that the console shows. */
@@ -50,7 +80,30 @@ export interface ExportDeps {
 }
 
 export function registerExportRoutes(app: FastifyInstance, { clock, brandOf }: ExportDeps): void {
-  app.withTypeProvider<ZodTypeProvider>().get(
+  const routes = app.withTypeProvider<ZodTypeProvider>()
+  const personParams = z.object({ person_id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER) })
+
+  routes.get(
+    '/api/v1/people/:person_id/erasure',
+    {
+      config: { permission: 'people:erase' },
+      schema: {
+        operationId: 'erasureScale',
+        description: 'How many rows of each kind an erasure of the person is about. Nothing of them is handed out.',
+        params: personParams,
+        response: { 200: erasureScale },
+      },
+    },
+    async (request, reply) => {
+      const { database } = await brandOf()
+      const { person_id: personId } = request.params
+      const now = clock.now()
+      const known = await readPerson(database.db, personId, now, undefined, viewOf(request, now))
+      return reply.answer(isRefusal(known) ? known : await scaleOf(database.db, personId))
+    },
+  )
+
+  routes.get(
     '/api/v1/people/:person_id/export',
     {
       config: { permission: 'people:export' },
@@ -59,7 +112,7 @@ export function registerExportRoutes(app: FastifyInstance, { clock, brandOf }: E
       schema: {
         operationId: 'exportPerson',
         description: 'All that is kept of one person, for when they ask. It is noted who took it.',
-        params: z.object({ person_id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER) }),
+        params: personParams,
         response: { 200: z.looseObject({ person_id: z.number().int() }) },
       },
     },

@@ -1,15 +1,13 @@
-import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { guessFile, type ImportProgress, type MappingGuess, SURE } from '../modules/intake/actions.ts'
 import { type ImportReport, NOT_RESUMED_TEXTS } from '../modules/intake/schema.ts'
 import { atTerminal } from '../platform/audit.ts'
-import { systemClock } from '../platform/clock.ts'
-import type { Brand, Installation } from '../platform/installation.ts'
+import type { Brand } from '../platform/installation.ts'
 import { formatMinor } from '../platform/money.ts'
 import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
-import { catchUp } from './catch-up.ts'
 import { type Command, type CommandInput, EXIT, table, text, UsageError, withInstallation } from './command.ts'
-import { FILE_KINDS, importAny } from './file-kinds.ts'
+import { FILE_KINDS } from './file-kinds.ts'
+import { importInto } from './import-into.ts'
 
 /** The mapping of a file that comes without one; a guess that is not sure is shown to be mended. */
 async function guess(path: string): Promise<MappingGuess | Refusal> {
@@ -63,84 +61,28 @@ export const importCommand: Command = {
         throw new UsageError('--source takes a name of 1 to 60 characters.')
       const guessed = named === undefined ? await guess(path) : undefined
       if (isRefusal(guessed)) return guessed
-      const target = await importTarget(installation, input)
-      if (isRefusal(target)) return target
-      const { brand, scratch } = target
-      const database = await installation.openBrand(brand)
-      try {
-        const report = await importAny(database, systemClock, {
-          path,
-          mapping: guessed?.mapping ?? named ?? '',
-          options,
-          dryRun: input.values['dry-run'] === true,
-          ...(source === undefined ? { isGuessed: guessed !== undefined } : { source }),
-          rejectsFolder: join(input.config.home, 'rejects'),
-          runsFolder: join(input.config.home, 'imports'),
-          by: atTerminal(),
-          onProgress: progressLine(),
-        })
-        if (isRefusal(report)) {
-          if (target.made) await installation.dropBrand(brand.key)
-          return report
-        }
-        if (!report.dry_run) {
-          await catchUp(database, systemClock)
-          // The first real import takes the console over from the demo; later ones leave the choice to people.
-          const current = await installation.currentBrand()
-          if (!brand.isDemo && (!current || current.isDemo)) await installation.makeCurrent(brand.key)
-        }
-        const exit = report.rows_rejected > 0 ? EXIT.doneWithRejects : EXIT.done
-        return {
-          json: { ...report, brand: scratch ? null : brand.key, guess: guessed ?? null },
-          text: guessText(guessed) + importText(report, brand, scratch) + sampleText(report.sample ?? []),
-          exit,
-        }
-      } finally {
-        if (scratch) await installation.dropBrand(brand.key)
+      const goal = {
+        brandKey: text(input.values.brand),
+        isDryRun: input.values['dry-run'] === true,
+        isIntoDemo: input.values['into-demo'] === true,
+      }
+      const done = await importInto(installation, goal, {
+        path,
+        mapping: guessed?.mapping ?? named ?? '',
+        options,
+        ...(source === undefined ? { isGuessed: guessed !== undefined } : { source }),
+        by: atTerminal(),
+        onProgress: progressLine(),
+      })
+      if (isRefusal(done)) return done
+      const { report, brand, scratch } = done
+      const exit = report.rows_rejected > 0 ? EXIT.doneWithRejects : EXIT.done
+      return {
+        json: { ...report, brand: scratch ? null : brand.key, guess: guessed ?? null },
+        text: guessText(guessed) + importText(report, brand, scratch) + sampleText(report.sample ?? []),
+        exit,
       }
     }),
-}
-
-interface ImportTarget {
-  readonly brand: Brand
-  /** Made for this import: taken away again when the import is refused. */
-  readonly made: boolean
-  /** Made for a dry run: taken away again in any case. */
-  readonly scratch: boolean
-}
-
-const OWN_BRAND = { key: 'main', name: 'My brand', isDemo: false } as const
-
-/** Where a file goes: the brand named, the demo when asked for, else the brand's own database, made on first import. */
-async function importTarget(installation: Installation, { values }: CommandInput): Promise<ImportTarget | Refusal> {
-  const brands = await installation.brands()
-  const existing = (brand: Brand): ImportTarget => ({ brand, made: false, scratch: false })
-  if (values['into-demo']) {
-    const demo = brands.find((brand) => brand.isDemo)
-    return demo
-      ? existing(demo)
-      : refuse('missing', 'no_demo', 'There is no demo brand.', 'Run npm start once, or leave --into-demo out.')
-  }
-  const key = text(values.brand)
-  const own = key
-    ? brands.find((brand) => brand.key === key)
-    : (brands.find((brand) => brand.isCurrent && !brand.isDemo) ?? brands.find((brand) => !brand.isDemo))
-  if (own?.isDemo)
-    return refuse(
-      'conflict',
-      'is_demo',
-      `The brand "${own.key}" is the demo.`,
-      'Use --into-demo to mix real orders into it on purpose.',
-    )
-  if (own) return existing(own)
-  const scratch = values['dry-run'] === true
-  const wanted = scratch
-    ? { key: `dry_run_${process.pid}`, name: 'Dry run', isDemo: false }
-    : key
-      ? { key, name: key, isDemo: false }
-      : OWN_BRAND
-  const brand = await installation.createBrand(wanted, systemClock.now())
-  return isRefusal(brand) ? brand : { brand, made: true, scratch }
 }
 
 function readOptions(given: CommandInput['values'][string]): Record<string, string> {

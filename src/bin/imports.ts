@@ -1,11 +1,9 @@
 import { listImports, undoImport } from '../modules/intake/actions.ts'
+import { atTerminal } from '../platform/audit.ts'
 import { systemClock } from '../platform/clock.ts'
 import { isRefusal } from '../platform/refusal.ts'
 import { catchUp } from './catch-up.ts'
 import { type Command, table, UsageError, withBrand } from './command.ts'
-
-/** Who did it: somebody at the machine's terminal. */
-const BY = 'command line'
 
 const imports: Command = {
   name: 'imports',
@@ -44,7 +42,11 @@ const undo: Command = {
     return withBrand(input, async (database) => {
       // With the routes comes the whole server, 35 MB, and an import runs under this same command line.
       const { FACT_KINDS } = await import('./routes.ts')
-      const undone = await undoImport(database, systemClock, { importId: Number(given), by: BY, kinds: FACT_KINDS })
+      const undone = await undoImport(database, systemClock, {
+        importId: Number(given),
+        by: atTerminal(),
+        kinds: FACT_KINDS,
+      })
       if (isRefusal(undone)) return undone
       await catchUp(database, systemClock)
       const { facts_retracted, facts_restored } = undone

@@ -1,4 +1,6 @@
 import manifest from '../../package.json' with { type: 'json' }
+import type { Uploads } from '../modules/intake/actions.ts'
+import type { ImportWork } from '../modules/intake/jobs.ts'
 import type { Auth } from '../platform/auth.ts'
 import { systemClock } from '../platform/clock.ts'
 import { readConfig } from '../platform/config.ts'
@@ -31,6 +33,11 @@ export async function openApiDocument(): Promise<object> {
     catchUp: absent,
     erase: absent,
     vault: { seal: absent, open: absent },
+    uploads: new Proxy({} as Uploads, { get: () => absent }),
+    work: new Proxy({} as ImportWork, { get: () => absent }),
+    files: { kinds: absent, guess: absent, preview: absent },
+    targetOf: absent,
+    rejectsFolder: '',
   })
   await app.ready()
   const document = app.swagger()

@@ -20,6 +20,7 @@ const TABLE: Record<string, string> = {
   'people:erase': '    x     x    -       -       -          -',
   'tags:write': '      x     x    x       -       -          -',
   'tags:manage': '     x     x    -       -       -          -',
+  'imports:manage': '  x     x    -       -       x          -',
   'users:manage': '    x     x    -       -       -          -',
   'audit:read': '      x     x    -       -       -          -',
   'settings:read': '   x     x    x       x       x          x',

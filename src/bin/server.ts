@@ -22,6 +22,7 @@ import { type Stopping, stopOnSignals } from '../platform/stopping.ts'
 import { auditOf, brandByName, brandOfInstallation, keysOfInstallation, WEBHOOK_KEY_FILE } from './access.ts'
 import { catchUp } from './catch-up.ts'
 import { eraseEverywhere } from './erasure.ts'
+import { openImportDesk } from './import-work.ts'
 import { registerRoutes } from './routes.ts'
 import { createSettling, type Settling } from './settling.ts'
 import { createValuing, type Valuing } from './valuing.ts'
@@ -76,6 +77,8 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
     spent: (seconds, outcome) => spentRefreshing.observe({ outcome }, seconds),
   })
   stopping.onStop(() => settling.stop())
+  const importing = openImportDesk(installation, systemClock, console.error)
+  stopping.onStop(() => importing.stop())
   const app = await createHttp({
     config,
     auth,
@@ -98,7 +101,9 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
     erase: (database, command) => eraseEverywhere(database, systemClock, config.home, command),
     vault: openVault(config.home, WEBHOOK_KEY_FILE),
     count: (kind, status) => countedFacts.inc({ kind, status }),
+    ...importing.deps,
   })
+  await importing.resume()
 
   const ticking = setInterval(() => settleAll(installation, settling, valuing).catch(() => {}), LAPSE_TICK_MS)
   stopping.onStop(async () => clearInterval(ticking))

@@ -13,6 +13,8 @@ export interface SignedIn {
   readonly email: string
   readonly role: Role
   readonly hasPassword: boolean
+  /** By a link: then a password can be set where there is one already. */
+  readonly openedByLink: boolean
   /** Whose people an adviser sees; null for every other role. */
   readonly staffId: string | null
   /** When the account of an outside operator ends; null for every other role. */
@@ -58,16 +60,12 @@ export async function isOpenAccount(control: Database, userId: string, now: Date
 }
 
 /** Whose session it is; undefined when the account is closed. */
-export async function selectSignedIn(
-  control: Database,
-  session: Pick<Session, 'id' | 'userId'>,
-  now: Date,
-): Promise<SignedIn | undefined> {
+export async function selectSignedIn(control: Database, session: Session, now: Date): Promise<SignedIn | undefined> {
   const { rows } = await control.pool.query<SignedIn>(
     `select id as "userId", $3::text as "sessionId", name, email, role, ${HAS_PASSWORD} as "hasPassword",
-       staff_id as "staffId", ends_at as "endsAt"
+       $4::boolean as "openedByLink", staff_id as "staffId", ends_at as "endsAt"
      from auth.users where id = $1 and ${isOpen('$2')}`,
-    [session.userId, now, session.id],
+    [session.userId, now, session.id, session.openedByLink],
   )
   return rows[0]
 }

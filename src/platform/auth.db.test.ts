@@ -11,7 +11,7 @@ import { betterAuthOptions } from './auth-options.ts'
 import { systemClock } from './clock.ts'
 import { ConfigError } from './config.ts'
 import type { Database } from './db.ts'
-import { PERMISSIONS } from './roles.ts'
+import { PERMISSIONS, ROLES } from './roles.ts'
 
 const OWNER = { name: '林', email: 'lin@example.com', password: 'evergreen and 长青' }
 
@@ -86,6 +86,7 @@ test('a link signs the owner in once, and makes the account on first use', async
   assert.deepEqual(opened, {
     signed_in: true,
     permissions: Object.keys(PERMISSIONS),
+    gives: ROLES,
     sees: { people: 'everyone', is_masked: false },
     brand: { key: 'main', name: 'Main', is_demo: false },
   })
@@ -95,6 +96,7 @@ test('a link signs the owner in once, and makes the account on first use', async
     email: 'owner@perennial.invalid',
     role: 'owner',
     has_password: false,
+    may_set_password: true,
     staff_id: null,
     ends_at: null,
   })

@@ -1,6 +1,14 @@
 import { join } from 'node:path'
 import { betterAuth } from 'better-auth'
-import { type Account, HAS_PASSWORD, notSignedIn, type SignedIn, saveAccount, selectSignedIn } from './accounts.ts'
+import {
+  type Account,
+  HAS_PASSWORD,
+  notSignedIn,
+  type Session,
+  type SignedIn,
+  saveAccount,
+  selectSignedIn,
+} from './accounts.ts'
 import {
   ACCOUNT_CLOSED,
   ADDRESS_HEADER,
@@ -97,7 +105,7 @@ export async function createAuth(home: AuthHome, settings: AuthSettings): Promis
     )
   }
 
-  const signedIn = (session: { id: string; userId: string }) => selectSignedIn(control, session, clock.now())
+  const signedIn = (session: Session) => selectSignedIn(control, session, clock.now())
 
   const addressOf = (path: string) => new URL(path, publicOrigin ?? baseUrl()).toString()
 
@@ -139,7 +147,7 @@ export async function createAuth(home: AuthHome, settings: AuthSettings): Promis
       const now = clock.now()
       if (!found) return notSignedIn()
       const refusal = await saveAccount(control, found.session, account, now)
-      return refusal ?? (await signedIn(found.session)) ?? notSignedIn()
+      return refusal ?? (await signedIn({ ...found.session, openedByLink: false })) ?? notSignedIn()
     },
   }
 }

@@ -7,7 +7,7 @@ import type { Auth, Caller, Cookies } from './auth.ts'
 import { type BrandOf, headersOf } from './http-gate.ts'
 import { statusOf } from './http-refusal.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
-import { isMaskedRole, PERMISSIONS, type Permission, permissionsOf, ROLES } from './roles.ts'
+import { GIVES, isMaskedRole, PERMISSIONS, type Permission, permissionsOf, ROLES } from './roles.ts'
 
 export interface AccountParts {
   readonly auth: Auth
@@ -21,6 +21,8 @@ const wireUser = z.object({
   email: z.string(),
   role: z.enum(ROLES),
   has_password: z.boolean(),
+  /** There is none yet, or this browser signed in by a link: then `POST /api/v1/account` takes a new one. */
+  may_set_password: z.boolean(),
   /** Whose people an adviser sees; null for every other role. */
   staff_id: z.string().nullable(),
   /** When the account of an outside operator ends. */
@@ -32,6 +34,8 @@ const wireSession = z.object({
   user: wireUser.optional(),
   /** What the role may do: a page whose permission is not among them is not shown. */
   permissions: z.array(z.enum(Object.keys(PERMISSIONS) as [Permission, ...Permission[]])).optional(),
+  /** Which roles the account may give to others and take away. */
+  gives: z.array(z.enum(ROLES)).optional(),
   /** What of people the answers have: everyone or the adviser's own, and whether personal values are masked. */
   sees: z.object({ people: z.enum(['everyone', 'own']), is_masked: z.boolean() }).optional(),
   brand: z.object({ key: z.string(), name: z.string(), is_demo: z.boolean() }).optional(),
@@ -114,6 +118,7 @@ export function registerAccountRoutes(app: FastifyInstance, { auth, audit, brand
         signed_in: true,
         user: toWireUser(user),
         permissions: permissionsOf(user.role),
+        gives: [...GIVES[user.role]],
         sees: {
           people: user.role === 'adviser' ? ('own' as const) : ('everyone' as const),
           is_masked: isMaskedRole(user.role),
@@ -153,6 +158,7 @@ function toWireUser(user: SignedIn): z.infer<typeof wireUser> {
     email: user.email,
     role: user.role,
     has_password: user.hasPassword,
+    may_set_password: !user.hasPassword || user.openedByLink,
     staff_id: user.staffId,
     ends_at: user.endsAt?.toISOString() ?? null,
   }

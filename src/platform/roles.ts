@@ -27,6 +27,8 @@ export const PERMISSIONS = {
   'tags:write': ['owner', 'lead', 'adviser'],
   /** Which tags and groups there are. */
   'tags:manage': ['owner', 'lead'],
+  /** Bringing files, importing them, and taking imports back. Who sees no personal values sees files of their own. */
+  'imports:manage': ['owner', 'lead', 'integrator'],
   /** Invitations, roles, closing accounts: only for the roles that one may give (`GIVES`). */
   'users:manage': ['owner', 'lead'],
   'audit:read': ['owner', 'lead'],

@@ -12,6 +12,11 @@ export function randomBase62(characters: number): string {
   return Array.from({ length: characters }, () => BASE62[randomInt(BASE62.length)]).join('')
 }
 
+/** Lower-case letters by chance, each worth 4.7 bits: for names of files, whatever the file system makes of upper case. */
+export function randomLetters(characters: number): string {
+  return Array.from({ length: characters }, () => BASE62[26 + randomInt(26)]).join('')
+}
+
 /** 256 bits by chance. */
 export function randomSecret(): Buffer {
   return randomBytes(SECRET_BYTES)

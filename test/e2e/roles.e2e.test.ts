@@ -94,7 +94,7 @@ test('each role finds in the console what it may do, and nothing that would be r
     const opened = await enter('adviser', '--staff', 'lin')
     const { page } = opened
     await page.getByText('只含你自己的客户').waitFor()
-    assert.deepEqual(await places(page), ['今日', '客户', '关系'])
+    assert.deepEqual(await places(page), ['今日', '客户', '关系', '设置'])
     await inspect(opened, 'adviser-today-wide-light')
     await page.goto('/people')
     await page.getByText(NAMES.own).waitFor()
@@ -132,9 +132,19 @@ test('each role finds in the console what it may do, and nothing that would be r
     const opened = await enter('integrator')
     const { page } = opened
     await page.getByRole('heading', { level: 1, name: '这个账号用来对接程序' }).waitFor()
-    assert.deepEqual(await places(page), [])
+    assert.deepEqual(await places(page), ['导入', '设置'])
     assert.equal(await page.getByRole('alert').count(), 0)
-    await page.goto('/people')
-    await page.getByRole('heading', { level: 1, name: '这个账号用来对接程序' }).waitFor()
+    const refused: string[] = []
+    page.on('response', (response) => response.status() >= 400 && refused.push(response.url()))
+    for (const path of ['/', '/people', '/relationship']) {
+      await page.goto(path)
+      await page.getByRole('heading', { level: 1, name: '这个账号用来对接程序' }).waitFor()
+    }
+    await page.getByRole('link', { name: '给程序的密钥' }).click()
+    await page.getByRole('button', { name: '新建密钥' }).click()
+    assert.equal(await page.getByLabel('读客户（people:read）').isDisabled(), true)
+    await page.goto('/import')
+    await page.getByText('还没有导入过文件。').waitFor()
+    assert.deepEqual(refused, [], 'nothing is asked that is refused')
   })
 })

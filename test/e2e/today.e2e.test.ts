@@ -380,16 +380,19 @@ test('Today with the demo brand', async (t) => {
   await t.test('an owner without a password sets one and signs in with it', async (t) => {
     const opened = await signedIn(t, product)
     const { page } = opened
-    await page.getByRole('button', { name: '设置邮箱和密码' }).click()
-    const dialog = page.getByRole('dialog', { name: '设置邮箱和密码' })
-    await dialog.getByRole('button', { name: '保存' }).click()
-    await dialog.getByText('请填邮箱').waitFor()
+    await page.getByRole('link', { name: '设置邮箱和密码' }).click()
+    const form = page.getByRole('form', { name: '设置密码' })
+    await form.getByRole('button', { name: '保存' }).click()
+    await form.getByText('请填邮箱').waitFor()
     await inspect(opened, 'account-wide-light')
-    await dialog.getByLabel('称呼').fill('林店长')
-    await dialog.getByLabel('邮箱').fill('owner@example.com')
-    await dialog.getByLabel('密码').fill('evergreen-all-year')
-    await dialog.getByRole('button', { name: '保存' }).click()
-    await page.getByRole('complementary', { name: '设置邮箱和密码' }).waitFor({ state: 'detached' })
+    await form.getByLabel('称呼').fill('林店长')
+    await form.getByLabel('邮箱').fill('owner@example.com')
+    await form.getByLabel('密码').fill('evergreen-all-year')
+    await form.getByRole('button', { name: '保存' }).click()
+    await form.waitFor({ state: 'detached' })
+    await page.getByRole('link', { name: '今日' }).click()
+    await page.getByRole('heading', { level: 1, name: '今日' }).waitFor()
+    assert.equal(await page.getByRole('complementary', { name: '设置邮箱和密码' }).count(), 0)
 
     await page.getByRole('button', { name: '退出登录' }).click()
     await page.getByLabel('邮箱').fill('owner@example.com')
@@ -404,7 +407,7 @@ test('an empty brand says what to do first', async (t) => {
   for (const size of ['wide', 'narrow'] as const) {
     for (const theme of THEMES) {
       const opened = await signedIn(t, product, size, theme)
-      await opened.page.getByText('./perennial import').first().waitFor()
+      await opened.page.getByRole('button', { name: '去导入' }).waitFor()
       assert.equal(await opened.page.getByRole('table').count(), 0)
       await inspect(opened, `empty-${size}-${theme}`)
     }

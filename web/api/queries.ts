@@ -4,7 +4,7 @@ import { defined } from '../paths.ts'
 import { api } from './client.ts'
 import { answered } from './errors.ts'
 
-type Body<Path extends keyof paths> = paths[Path] extends {
+export type Body<Path extends keyof paths> = paths[Path] extends {
   get: { responses: { 200: { content: { 'application/json': infer Answer } } } }
 }
   ? Answer
@@ -24,7 +24,6 @@ export type NetDeepening = Body<'/api/v1/depth/net-deepening'>
 export type Timeline = Body<'/api/v1/people/{person_id}/timeline'>
 export type TimelineEntry = Timeline['entries'][number]
 export type MergeReview = Body<'/api/v1/merge-review'>
-export type PersonExport = Body<'/api/v1/people/{person_id}/export'>
 export type SegmentMatrix = Body<'/api/v1/depth/segments'>
 export type TagList = Body<'/api/v1/tags'>
 export type Tag = TagList['tags'][number]
@@ -179,6 +178,15 @@ export const exportQuery = (personId: number) =>
     queryKey: ['export', personId],
     queryFn: ({ signal }) =>
       answered(api.GET('/api/v1/people/{person_id}/export', { params: { path: { person_id: personId } }, signal })),
+    gcTime: 0,
+  })
+
+/** How much an erasure is about; nothing of the person is handed out for it. */
+export const erasureQuery = (personId: number) =>
+  queryOptions({
+    queryKey: ['erasure', personId],
+    queryFn: ({ signal }) =>
+      answered(api.GET('/api/v1/people/{person_id}/erasure', { params: { path: { person_id: personId } }, signal })),
     gcTime: 0,
   })
 

@@ -1,4 +1,6 @@
+import { importEn } from './import-en.ts'
 import { peopleEn } from './people-en.ts'
+import { settingsEn } from './settings-en.ts'
 import { tagsEn } from './tags-en.ts'
 import type { MessageKey } from './zh-CN.ts'
 
@@ -8,6 +10,8 @@ export type Texts<Key extends string> = Record<Key, string> & Partial<Record<`${
 export const en: Texts<MessageKey> = {
   ...peopleEn,
   ...tagsEn,
+  ...importEn,
+  ...settingsEn,
   'app.name': 'Perennial',
   'app.skip': 'Skip to content',
   'app.loading': 'Loading',
@@ -19,6 +23,10 @@ export const en: Texts<MessageKey> = {
   'nav.people_key': 'g then p',
   'nav.relationship': 'Relationship',
   'nav.relationship_key': 'g then r',
+  'nav.import': 'Import',
+  'nav.import_key': 'g then i',
+  'nav.settings': 'Settings',
+  'nav.settings_key': 'g then s',
 
   'foot.language': 'Language',
   'foot.theme': 'Theme',
@@ -50,16 +58,16 @@ export const en: Texts<MessageKey> = {
   'role.outside_operator': 'outside operator',
 
   'account.banner': 'You signed in with a link and have no password yet. Set one, and you need no terminal next time.',
+  'account.banner_lost': 'You signed in with a link: you may set a new password now.',
+  'account.open_lost': 'Set a new password',
   'account.open': 'Set e-mail and password',
   'account.title': 'Set e-mail and password',
   'account.name': 'Name',
-  'account.email': 'E-mail',
   'account.password': 'Password (at least {{chars}} characters)',
   'account.name_missing': 'Enter your name',
   'account.password_short': 'The password needs at least {{chars}} characters',
   'account.save': 'Save',
   'account.cancel': 'Cancel',
-  'account.saved': 'Saved. Next time you can sign in as {{email}}.',
 
   'copy.copy': 'Copy',
   'copy.copied': 'Copied',
@@ -91,10 +99,10 @@ export const en: Texts<MessageKey> = {
   'view.masked': 'Personal values masked',
   'no_people.title': 'This account connects programs',
   'no_people.text':
-    'It makes keys and webhooks, by which other systems send orders and customers. It sees no customers and no figures.',
-  'no_people.how': 'Both are made by API:',
-  'no_people.keys': 'a key for a program',
-  'no_people.webhooks': 'a webhook and its secret',
+    'It imports files and makes keys and webhooks, by which other systems send orders and customers. It sees no customers and no figures.',
+  'no_people.import': 'Import a file',
+  'no_people.keys': 'Keys for programs',
+  'no_people.webhooks': 'Webhooks and their secrets',
   'notfound.title': 'There is no such page',
   'notfound.text': 'The address may be mistyped, or this part is not built yet.',
   'notfound.home': 'Back to Today',
@@ -168,9 +176,11 @@ export const en: Texts<MessageKey> = {
   'first.open': 'Open the list',
 
   'empty.title': 'No data yet',
-  'empty.text': 'Import orders first. Put the file your shop exports on the server and run this in Perennial’s folder:',
+  'empty.text': 'Orders come first: drop the file that your shop exports into Import.',
+  'empty.button': 'Go to Import',
+  'empty.other': 'Ask the owner or the operations lead to import orders.',
   'empty.after':
-    'Then reload this page to see customers, revenue and relationship depth. Every row is stored, or given back with its reason.',
+    'Then customers, revenue and relationship depth are here. Every row is stored, or given back with its reason.',
 
   'depth.title': 'Relationship depth',
   'depth.level': 'Depth',

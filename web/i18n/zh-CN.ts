@@ -1,4 +1,6 @@
+import { importZhCN } from './import-zh-CN.ts'
 import { peopleZhCN } from './people-zh-CN.ts'
+import { settingsZhCN } from './settings-zh-CN.ts'
 import { tagsZhCN } from './tags-zh-CN.ts'
 
 /**
@@ -8,6 +10,8 @@ import { tagsZhCN } from './tags-zh-CN.ts'
 export const zhCN = {
   ...peopleZhCN,
   ...tagsZhCN,
+  ...importZhCN,
+  ...settingsZhCN,
   'app.name': '长青',
   'app.skip': '跳到正文',
   'app.loading': '正在加载',
@@ -19,6 +23,10 @@ export const zhCN = {
   'nav.people_key': 'g然后p',
   'nav.relationship': '关系',
   'nav.relationship_key': 'g然后r',
+  'nav.import': '导入',
+  'nav.import_key': 'g然后i',
+  'nav.settings': '设置',
+  'nav.settings_key': 'g然后s',
 
   'foot.language': '语言',
   'foot.theme': '主题',
@@ -50,16 +58,16 @@ export const zhCN = {
   'role.outside_operator': '代运营',
 
   'account.banner': '你是用链接登录的，还没有密码。设一个，下次不用再上服务器。',
+  'account.banner_lost': '你是用链接登录的，现在可以设新密码。',
+  'account.open_lost': '设新密码',
   'account.open': '设置邮箱和密码',
   'account.title': '设置邮箱和密码',
   'account.name': '称呼',
-  'account.email': '邮箱',
   'account.password': '密码（至少{{chars}}个字符）',
   'account.name_missing': '请填称呼',
   'account.password_short': '密码至少要{{chars}}个字符',
   'account.save': '保存',
   'account.cancel': '取消',
-  'account.saved': '已保存。下次可以用{{email}}登录。',
 
   'copy.copy': '复制命令',
   'copy.copied': '已复制',
@@ -90,10 +98,10 @@ export const zhCN = {
   'view.own_none': '还没有客户加你。第一位客户加上以后，这里就有数字。',
   'view.masked': '个人信息已打码',
   'no_people.title': '这个账号用来对接程序',
-  'no_people.text': '它创建密钥和webhook，别的系统凭这些把订单和客户送进来。它看不到客户，也看不到数字。',
-  'no_people.how': '两样都通过接口创建：',
+  'no_people.text': '它导入文件、创建密钥和webhook，让别的系统把订单和客户送进来。它看不到客户，也看不到数字。',
+  'no_people.import': '导入文件',
   'no_people.keys': '给程序的密钥',
-  'no_people.webhooks': 'webhook和它的签名密钥',
+  'no_people.webhooks': 'Webhook和它的签名密钥',
   'notfound.title': '没有这一页',
   'notfound.text': '地址可能抄错了，或这个功能还没有做。',
   'notfound.home': '回到今日',
@@ -158,8 +166,10 @@ export const zhCN = {
   'first.open': '打开名单',
 
   'empty.title': '还没有数据',
-  'empty.text': '先导入订单。把店铺后台导出的文件放到服务器上，在Perennial的目录里运行：',
-  'empty.after': '导入完成后刷新这一页，就能看到客户、收入和关系深度。每一行要么入库，要么带着原因被退回。',
+  'empty.text': '先导入订单：把店铺后台导出的文件拖进“导入”。',
+  'empty.button': '去导入',
+  'empty.other': '请所有者或运营负责人导入订单。',
+  'empty.after': '导入以后，这里就是客户、收入和关系深度。每一行要么入库，要么带着原因被拒收。',
 
   'depth.title': '关系深度',
   'depth.level': '深度',

@@ -4,8 +4,15 @@ import { useTranslation } from 'react-i18next'
 
 type Copied = 'no' | 'yes' | 'failed'
 
-/** A command to run on the server, with a button that copies it. */
-export function Command({ text, primary = false }: { text: string; primary?: boolean }) {
+interface CommandProps {
+  text: string
+  primary?: boolean
+  /** Of the button; a command to run on the server when left out. */
+  copyText?: string
+}
+
+/** A text to use elsewhere, such as a command to run on the server, with a button that copies it. */
+export function Command({ text, primary = false, copyText }: CommandProps) {
   const { t } = useTranslation()
   const [copied, setCopied] = useState<Copied>('no')
   const copy = async () => {
@@ -17,7 +24,7 @@ export function Command({ text, primary = false }: { text: string; primary?: boo
       setCopied('failed')
     }
   }
-  const label = { no: t('copy.copy'), yes: t('copy.copied'), failed: t('copy.failed') }[copied]
+  const label = { no: copyText ?? t('copy.copy'), yes: t('copy.copied'), failed: t('copy.failed') }[copied]
   return (
     <div className="command">
       <code>{text}</code>

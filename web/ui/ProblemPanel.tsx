@@ -16,6 +16,25 @@ const REFUSALS = [
   'invitation_used_or_expired',
   'account_closed',
   'not_allowed',
+  'which_source',
+  'unreadable_table',
+  'other_currency',
+  'wrong_columns',
+  'file_too_large',
+  'too_many_uploads',
+  'upload_busy',
+  'no_such_upload',
+  'disk_full',
+  'already_undone',
+  'last_owner',
+  'role_not_yours',
+  'staff_id_needed',
+  'end_needed',
+  'end_is_past',
+  'bad_name',
+  'unknown_zone',
+  'unknown_currency',
+  'scope_not_yours',
 ] as const
 
 interface Words {
@@ -46,6 +65,16 @@ export function useProblemWords(error: unknown): Words {
     }
   }
   return { message: error.message || t('problem.generic'), remedy: error.remedy, code: error.code }
+}
+
+/** What was wrong with a form, under its fields. */
+export function FormProblem({ error }: { error: unknown }) {
+  const { message, remedy } = useProblemWords(error)
+  return (
+    <p className="form-problem" role="alert">
+      {message} {remedy}
+    </p>
+  )
 }
 
 interface ProblemPanelProps {

@@ -44,6 +44,27 @@ export function RelationshipIcon() {
   )
 }
 
+/** A sheet that goes in. */
+export function ImportIcon() {
+  return (
+    <Icon>
+      <path d="M10 3v9M6.500 8.500 10 12l3.500-3.500M3.500 12.500v4h13v-4" />
+    </Icon>
+  )
+}
+
+/** Three sliders. */
+export function SettingsIcon() {
+  return (
+    <Icon>
+      <path d="M3 5.500h7M14.500 5.500H17M3 10h2M9.500 10H17M3 14.500h8M15.500 14.500H17" />
+      <circle cx="12.200" cy="5.500" r="2" />
+      <circle cx="7.200" cy="10" r="2" />
+      <circle cx="13.200" cy="14.500" r="2" />
+    </Icon>
+  )
+}
+
 export function SearchIcon() {
   return (
     <Icon>

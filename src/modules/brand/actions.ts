@@ -26,7 +26,8 @@ export function readSettings(db: Sql): Promise<Settings> {
 
 /** Settings, and whether everyone's standing still has to follow the last change of them. */
 export async function readSettingsAnswer(db: Sql): Promise<SettingsAnswer> {
-  return { ...(await selectSettings(db)), is_rebuilding: (await selectRebuildDue(db)) !== null }
+  const isRebuilding = (await selectRebuildDue(db)) !== null
+  return { ...(await selectSettings(db)), is_rebuilding: isRebuilding, rebuilding_settings: [...REBUILDING_SETTINGS] }
 }
 
 /**

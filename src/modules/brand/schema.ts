@@ -29,6 +29,8 @@ export type Settings = z.infer<typeof settings>
 export const settingsAnswer = settings.extend({
   /** A setting was changed and everyone's standing is being made anew: figures follow the old one until then. */
   is_rebuilding: z.boolean(),
+  /** Names of the settings after a change of which that is done. */
+  rebuilding_settings: z.array(z.string()),
 })
 export type SettingsAnswer = z.infer<typeof settingsAnswer>
 

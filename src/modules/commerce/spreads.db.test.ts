@@ -150,7 +150,11 @@ async function take(
   if ('undo' in given) {
     const importId = imports[given.undo]
     if (importId === undefined) return undefined
-    const undone = await undoImport(database, clock, { importId, by: 'lead', kinds: { order: ORDER_FACTS } })
+    const undone = await undoImport(database, clock, {
+      importId,
+      by: atTerminal('lead'),
+      kinds: { order: ORDER_FACTS },
+    })
     return isRefusal(undone) ? undefined : { undo: given.undo }
   }
   const people = await peopleByName(database)
@@ -241,7 +245,11 @@ test('a version that came too late comes into force with its sharer when the one
   await feed(database, clock, folder, { rules: RULES, connectedBy: 'none', files }, 1)
   const sharers = async () => (await stored(database)).map(({ sharer }) => sharer)
   assert.deepEqual(await sharers(), [await personNamed(database, 'b')])
-  const undone = await undoImport(database, clock, { importId: latest, by: 'lead', kinds: { order: ORDER_FACTS } })
+  const undone = await undoImport(database, clock, {
+    importId: latest,
+    by: atTerminal('lead'),
+    kinds: { order: ORDER_FACTS },
+  })
   assert.ok(!isRefusal(undone))
   assert.deepEqual(await sharers(), [await personNamed(database, 'c')])
 })

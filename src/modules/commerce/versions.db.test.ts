@@ -15,6 +15,7 @@ import {
   tickingClock,
 } from '../../../test/histories.ts'
 import { type Event, keepBooks, type Rules, type SalesDocument, versionsInForce } from '../../../test/oracle.ts'
+import { atTerminal } from '../../platform/audit.ts'
 import type { Database } from '../../platform/db.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { undoImport } from '../intake/actions.ts'
@@ -97,7 +98,7 @@ async function play(database: Database, folder: string, events: readonly Event[]
     } else {
       const importId = imports[event.undo]
       const undone = importId
-        ? await undoImport(database, clock, { importId, by: 'lead', kinds: { order: ORDER_FACTS } })
+        ? await undoImport(database, clock, { importId, by: atTerminal('lead'), kinds: { order: ORDER_FACTS } })
         : undefined
       if (undone && !isRefusal(undone)) {
         const number = [...played.keys()].filter((index) => 'file' in (played[index] ?? {}))[event.undo]

@@ -1,4 +1,3 @@
-import { basename } from 'node:path'
 import type { PoolClient } from 'pg'
 import type { Actor } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -7,13 +6,13 @@ import { columnsOf } from '../../platform/fields.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { TableError, type TableFile } from '../../platform/table.ts'
 import { ErasedMeanwhile, type NamedIdentity } from './erasure.ts'
-import { runImport } from './import-files.ts'
+import { fileNameOf, previewRows, runImport } from './import-files.ts'
 import { loadMapping, openFile, unreadable } from './mapping-files.ts'
 import { LINE_COLUMN, REASON_COLUMN } from './rejects.ts'
 import { type RowRules, rowRules } from './row-rules.ts'
 import { missingColumns, seriesOf } from './rules.ts'
-import type { ImportReport, MappedRow, Mapping, NotResumed } from './schema.ts'
-import { selectEarlierFiles } from './series-queries.ts'
+import type { ImportPreview, ImportReport, MappedRow, Mapping, NotResumed } from './schema.ts'
+import { type EarlierFile, selectEarlierFiles } from './series-queries.ts'
 
 export {
   brandKeyOf,
@@ -60,7 +59,9 @@ export {
 export { eraseRejects } from './rejects.ts'
 export { type MappingGuess, SURE } from './rules.ts'
 export { removeRuns } from './runs.ts'
-export { listImports, undoImport } from './undo.ts'
+export { listSources } from './series-queries.ts'
+export { findRejects, findRejectsOf, listImports, previewUndo, undoImport } from './undo.ts'
+export { openUploads, releaseUploads, type Uploads } from './uploads.ts'
 export {
   ADMITTED_COLUMNS,
   admitArriving,
@@ -74,6 +75,8 @@ export {
 export interface ImportCommand {
   /** CSV, JSON lines (each also gzipped), or XLSX with `#Sheet name` where it is not the first. */
   readonly path: string
+  /** What it is called, where its path does not say so. */
+  readonly fileName?: string
   /** A shipped mapping's name, the path of a YAML file, or a mapping itself. */
   readonly mapping: string | Mapping
   /** Overrides of the mapping's options, `key=value`. */
@@ -216,23 +219,58 @@ async function findStranger(
   { mapping, file: { header } }: Pick<PreparedImport<unknown>, 'mapping' | 'file'>,
   command: ImportCommand,
 ): Promise<Refusal | undefined> {
+  const name = fileNameOf(command)
   const earlier = await selectEarlierFiles(db, mapping.source)
-  const name = basename(command.path)
-  const isAdded = (column: string) => column === LINE_COLUMN || column === REASON_COLUMN
-  const sorted = (columns: readonly string[]) => JSON.stringify(columns.filter((column) => !isAdded(column)).sort())
-  // A rejects file has a name of its own.
-  const isRejects = header.some(isAdded)
-  const isKnown = earlier.some(
-    ({ file_name, columns }) =>
-      (isRejects || seriesOf(file_name) === seriesOf(name)) && (columns === null || sorted(columns) === sorted(header)),
-  )
-  if (earlier.length === 0 || isKnown) return undefined
+  if (earlier.length === 0 || isOfSeries(earlier, name, header)) return undefined
   return refuse(
     'conflict',
     'which_source',
     `The source "${mapping.source}" has files already, such as ${earlier[0]?.file_name}, and ${name} is not like them in name and columns.`,
     `Say where it is from: --source NAME, a new name for another shop, or --source ${mapping.source} for the same one.`,
   )
+}
+
+function isOfSeries(earlier: readonly EarlierFile[], name: string, header: readonly string[]): boolean {
+  const isAdded = (column: string) => column === LINE_COLUMN || column === REASON_COLUMN
+  const sorted = (columns: readonly string[]) => JSON.stringify(columns.filter((column) => !isAdded(column)).sort())
+  // A rejects file has a name of its own.
+  const isRejects = header.some(isAdded)
+  return earlier.some(
+    ({ file_name, columns }) =>
+      (isRejects || seriesOf(file_name) === seriesOf(name)) && (columns === null || sorted(columns) === sorted(header)),
+  )
+}
+
+/** Whether a guessed file may join a source without being asked about: the source is new, or it is of a series there. */
+export async function mayJoin(db: Sql, source: string, fileName: string, header: readonly string[]): Promise<boolean> {
+  const earlier = await selectEarlierFiles(db, source)
+  return earlier.length === 0 || isOfSeries(earlier, fileName, header)
+}
+
+/** The first rows of a file as this mapping reads them: nothing is stored, and what it still lacks is said. */
+export async function previewFile<Row extends object, Options extends Readonly<Record<string, string | undefined>>>(
+  database: Database,
+  clock: Clock,
+  command: Pick<ImportCommand, 'path' | 'options' | 'source'> & { readonly mapping: Mapping },
+  kind: ImportKind<Row, Options>,
+): Promise<ImportPreview | Refusal> {
+  const opened = await openFile(command.path)
+  if (isRefusal(opened)) return opened
+  opened.close()
+  const { mapping } = command
+  const missing = missingColumns(columnsOf(opened.header, mapping.columns), mapping, kind)
+  if (missing.length > 0) return { missing, rows: [] }
+  const prepared = await prepare(command, kind)
+  if (isRefusal(prepared)) return prepared
+  try {
+    const rows = await previewRows(database, clock, command, kind, prepared)
+    return isRefusal(rows) ? rows : { missing, rows }
+  } catch (error) {
+    if (error instanceof TableError) return unreadable(command.path, error.message)
+    throw error
+  } finally {
+    prepared.file.close()
+  }
 }
 
 /** How a file is to be read. */
@@ -245,7 +283,7 @@ export interface PreparedImport<Options> {
 }
 
 async function prepare<Row, Options extends Readonly<Record<string, string | undefined>>>(
-  command: ImportCommand,
+  command: Pick<ImportCommand, 'path' | 'mapping' | 'options' | 'source'>,
   kind: ImportKind<Row, Options>,
 ): Promise<PreparedImport<Options> | Refusal> {
   const loaded = await loadMapping(command.mapping, [kind.mappingsFolder])

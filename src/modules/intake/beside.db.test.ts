@@ -266,7 +266,7 @@ test('undoing an import waits for a correction that is coming in, and leaves it 
   const late = send(held.database, order('A-1', '12.00'))
   await held.reached
   const importId = imported.import_id ?? 0
-  const undone = undoImport(database, clock, { importId, by: 'lead', kinds: FACT_KINDS })
+  const undone = undoImport(database, clock, { importId, by: atTerminal('lead'), kinds: FACT_KINDS })
   await untilSomebodyWaits(database, { orElse: held.commit })
   held.commit()
   assert.deepEqual(await late, ['corrected'])

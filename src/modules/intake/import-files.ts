@@ -10,10 +10,10 @@ import { recordAudit } from '../audit/actions.ts'
 import type { FileStaging, ImportCommand, ImportKind, ImportStart, PreparedImport, RowReader } from './actions.ts'
 import { ErasedMeanwhile, type ErasureGuard, openGuard } from './erasure.ts'
 import { insertImport, nextImportId, selectDatabaseName } from './queries.ts'
-import { openRejects, type RejectsFile } from './rejects.ts'
+import { openRejects, type RejectsFile, rejectsNameOf } from './rejects.ts'
 import type { RowRules } from './row-rules.ts'
 import { fingerprintOf, hashOf, openRun, type Run, runName } from './runs.ts'
-import type { ImportReport, RejectReason } from './schema.ts'
+import { type ImportReport, namedIdentity, type PreviewCell, type PreviewRow, type RejectReason } from './schema.ts'
 import { updateImportColumns } from './series-queries.ts'
 
 /** A killed import reads again what came after its last checkpoint: so many rows at most, or what so long brought. */
@@ -29,6 +29,11 @@ interface GuardedReader<Row> extends RowReader<Row> {
 }
 
 type AnyOptions = Readonly<Record<string, string | undefined>>
+
+/** What a file is called: its path says so, unless it came without a path of its own. */
+export function fileNameOf({ path, fileName }: Pick<ImportCommand, 'path' | 'fileName'>): string {
+  return fileName ?? basename(path)
+}
 
 /** Reads the file into its run, unless a killed import had, and applies it. @throws TableError from the file. */
 export async function runImport<Row extends object, Options extends AnyOptions>(
@@ -239,7 +244,7 @@ async function applyRows<Row extends object, Options extends AnyOptions>(
       const rows_stored = read.rows - rows_merged - rows_rejected
       const rows = { rows_in: read.rows, rows_stored, rows_merged, rows_rejected }
       const finishedAt = clock.now()
-      const file_name = basename(command.path)
+      const file_name = fileNameOf(command)
       const options = Object.fromEntries(
         Object.entries(start.options).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
       )
@@ -352,14 +357,66 @@ function unwritable(error: unknown, { runsFolder, rejectsFolder }: ImportCommand
 }
 
 function rejectsPath(command: ImportCommand, startedAt: Date): string {
-  const name = basename(command.path)
-    .replace(/(\.csv)?(\.gz)?$/i, '')
-    .replace(/[^\w.-]/g, '_')
-  return join(command.rejectsFolder, `${startedAt.toISOString().replaceAll(':', '')}-${name}.csv`)
+  return join(command.rejectsFolder, rejectsNameOf(fileNameOf(command), startedAt))
 }
 
-/** Rows that a dry run shows as they were mapped. */
+/** Rows that a dry run and a preview show as they were mapped. */
 const SAMPLE_ROWS = 20
+
+/** The first rows of a file as they would be read now; nothing is stored. @throws TableError from the file. */
+export async function previewRows<Row extends object, Options extends AnyOptions>(
+  database: Database,
+  clock: Clock,
+  command: Pick<ImportCommand, 'path'>,
+  kind: ImportKind<Row, Options>,
+  prepared: PreparedImport<Options>,
+): Promise<PreviewRow[] | Refusal> {
+  const { file, columns, rules } = prepared
+  const firstValues = (field: string) => peek(command.path, columns[field] ?? -1)
+  const start = { ...prepared, fieldCount: file.header.length, now: clock.now(), firstValues }
+  const reader = await kind.openReader(database.db, start)
+  if (isRefusal(reader)) return reader
+  const guard = await openGuard(database)
+  for await (const batch of file.batches) {
+    const rows = batch.slice(0, SAMPLE_ROWS)
+    const mapped = rows.map(({ line, fields }) => (rules.leavesOut(fields) ? LEFT_OUT : reader.map(line, fields)))
+    const areAllowed = await guard.areAllowed(
+      mapped.map((one, index) =>
+        one.ok ? reader.identitiesOf(one.row) : (rows[index]?.fields ?? []).flatMap(reader.identitiesIn),
+      ),
+    )
+    return rows.map(({ line }, index) => {
+      const one = mapped[index]
+      if (!one || !areAllowed[index]) return { line, cells: null, reason: 'erased' }
+      return one.ok ? { line, cells: cellsOf(one.row), reason: null } : { line, cells: null, reason: one.reason }
+    })
+  }
+  return []
+}
+
+/** What a row says, without what it leaves open. */
+function cellsOf(row: object): Record<string, PreviewCell> {
+  const { line: _, body, ...said } = sampleOf(row)
+  const all = { ...said, ...(typeof body === 'object' ? body : {}) }
+  return Object.fromEntries(
+    Object.entries(all).flatMap(([name, value]) => {
+      const cell = cellOf(value)
+      return cell === undefined ? [] : [[name, cell]]
+    }),
+  )
+}
+
+function cellOf(value: unknown): PreviewCell | undefined {
+  if (value === null || value === undefined || value === '' || value === false) return undefined
+  if (typeof value !== 'object') return String(value)
+  // Who shared: kind, namespace and value in turn.
+  const isTriple = Array.isArray(value) && typeof value[0] === 'string'
+  const named = isTriple ? [{ kind: value[0], namespace: value[1], value: value[2] }] : [value].flat()
+  const identities = named.flatMap((one) => namedIdentity.safeParse(one).data ?? [])
+  if (identities.length > 0) return identities
+  const text = JSON.stringify(value)
+  return text === '{}' || text === '[]' ? undefined : text
+}
 
 function sampleOf(row: object): Record<string, unknown> {
   const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)

@@ -1,7 +1,8 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { access, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type AppendFile, openAppendFile } from '../../platform/append-file.ts'
 import { csvLine } from '../../platform/csv.ts'
+import { type Refusal, refuse } from '../../platform/refusal.ts'
 import { openTable } from '../../platform/table-file.ts'
 import type { Run } from './runs.ts'
 import { REJECT_TEXTS, type RejectReason } from './schema.ts'
@@ -26,6 +27,28 @@ export interface RejectsFile {
 
 export const LINE_COLUMN = 'reject_line'
 export const REASON_COLUMN = 'reject_reason'
+
+/** The file of an import that began then: of one that was gone on with, when it began first. */
+export function rejectsNameOf(fileName: string, startedAt: Date): string {
+  const name = fileName.replace(/(\.csv)?(\.gz)?$/i, '').replace(/[^\w.-]/g, '_')
+  return `${startedAt.toISOString().replaceAll(':', '')}-${name}.csv`
+}
+
+export function noRejects(): Refusal {
+  return refuse(
+    'missing',
+    'no_rejects',
+    'Its rejected rows are not kept.',
+    'Mend the file itself, and import it again.',
+  )
+}
+
+export async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
 
 /** Made at the first rejected row. Columns that an earlier rejects file added are not added twice. */
 export async function openRejects(run: Run, header: readonly string[]): Promise<RejectsFile> {

@@ -9,9 +9,12 @@ import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { checkDelivery, keepReceipt } from './access.ts'
 import { type AccessDeps, registerAccessRoutes } from './access-routes.ts'
 import { type FactKinds, storeFacts } from './facts.ts'
+import { type ImportDeps, registerImportRoutes } from './import-routes.ts'
 import { deliveryAnswer, deliveryBody, type FactResult, factsAnswer, type factsRequest } from './schema.ts'
 
-export interface IntakeDeps extends AccessDeps {
+export type { ImportDeps, ImportFiles } from './import-routes.ts'
+
+export interface IntakeDeps extends AccessDeps, ImportDeps {
   /** What may come in, by the `kind` that a fact says. */
   readonly kinds: FactKinds
   /** The brand of that key, or the current one; undefined when there is none such. */
@@ -28,6 +31,7 @@ const BODY_BYTES_MAX = 5 * 1024 * 1024
 export function registerIntakeRoutes(app: FastifyInstance, deps: IntakeDeps): void {
   const { clock, kinds, settle } = deps
   registerAccessRoutes(app, deps)
+  registerImportRoutes(app, deps)
 
   function kindOf(fact: unknown): string {
     const kind = (fact as { kind?: unknown } | null)?.kind

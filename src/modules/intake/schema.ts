@@ -149,29 +149,182 @@ export const importReport = z.object({
 })
 export type ImportReport = z.infer<typeof importReport>
 
-/** An import of a file, as it ended. */
-export interface ImportListing {
-  readonly import_id: number
-  readonly file_name: string
-  readonly mapping_name: string
-  readonly source: string
-  readonly finished_at: string
-  readonly rows_in: number
-  readonly rows_stored: number
-  readonly rows_merged: number
-  readonly rows_rejected: number
-  /** When it was taken back; null: it stands. */
-  readonly undone_at: string | null
-  readonly undone_by: string | null
-}
+/** Somebody as a row names them. */
+export const namedIdentity = z.object({ kind: z.string(), namespace: z.string(), value: z.string() })
+/** What a field of a row was read as. */
+export const previewCell = z.union([z.string(), z.array(namedIdentity)])
+export type PreviewCell = z.infer<typeof previewCell>
 
-export interface UndoReport {
-  readonly import_id: number
+const rejectReason = z.enum(Object.keys(REJECT_TEXTS) as [RejectReason, ...RejectReason[]])
+
+/** A row as it was read, or why it would be rejected. */
+export const previewRow = z.object({
+  line: z.number().int(),
+  cells: z.record(z.string(), previewCell).nullable(),
+  reason: rejectReason.nullable(),
+})
+export type PreviewRow = z.infer<typeof previewRow>
+
+export const importPreview = z.object({
+  /** Fields that the mapping has to have a column for and has not; then no row is read. */
+  missing: z.array(z.string()),
+  /** The first 20 at most. */
+  rows: z.array(previewRow),
+})
+export type ImportPreview = z.infer<typeof importPreview>
+
+/** An import of a file, as it ended. */
+export const importListing = z.object({
+  import_id: z.number().int(),
+  file_name: z.string(),
+  mapping_name: z.string(),
+  source: z.string(),
+  finished_at: z.iso.datetime(),
+  rows_in: z.number().int(),
+  rows_stored: z.number().int(),
+  rows_merged: z.number().int(),
+  rows_rejected: z.number().int(),
+  /** When it was taken back; null: it stands. */
+  undone_at: z.iso.datetime().nullable(),
+  undone_by: z.string().nullable(),
+})
+export type ImportListing = z.infer<typeof importListing>
+
+export const undoReport = z.object({
+  import_id: z.number().int(),
   /** Facts that nothing but this import had brought. */
-  readonly facts_retracted: number
+  facts_retracted: z.number().int(),
   /** Facts of which an earlier version is in force again. */
-  readonly facts_restored: number
-}
+  facts_restored: z.number().int(),
+})
+export type UndoReport = z.infer<typeof undoReport>
+
+/** Beyond this a file is copied to the server and imported there by command. */
+export const UPLOAD_BYTES_MAX = 2_000_000_000
+/** A part of an upload: it is held in memory until it is written. */
+export const PART_BYTES_MAX = 4 * 1024 * 1024
+
+/** How an uploaded file is to be imported. */
+export const importWish = z
+  .object({
+    mapping,
+    /** Left out: nobody said which shop it is from, so it has to look like those that came from the mapping's before. */
+    source: z.string().trim().min(1).max(60).optional(),
+    /** Of a workbook, where it is not the first. */
+    sheet: z
+      .string()
+      .min(1)
+      .max(100)
+      .regex(/^[^/\\\0]+$/)
+      .optional(),
+    /** Over those of the mapping. */
+    options: z.record(z.string().max(60), z.string().max(200)).default({}),
+    /** Mixed into the demo brand on purpose. */
+    into_demo: z.boolean().default(false),
+  })
+  .strict()
+export type ImportWish = z.infer<typeof importWish>
+
+const problem = z.object({ code: z.string(), message: z.string(), remedy: z.string() })
+
+/** What is being done, or was done last, with an uploaded file. */
+const importTask = importWish.extend({
+  kind: z.enum(['dry_run', 'import']),
+  /** failed: by no fault of the file; the server's log says more. */
+  state: z.enum(['waiting', 'running', 'done', 'refused', 'failed']),
+  asked_by: z.string(),
+  asked_at: z.iso.datetime(),
+  ended_at: z.iso.datetime().nullable(),
+  report: importReport.omit({ rejects_file: true, sample: true }).nullable(),
+  /** Key of the brand that it went to; null of a dry run for a brand that is not there yet. */
+  brand: z.string().nullable(),
+  problem: problem.nullable(),
+})
+export type ImportTask = z.infer<typeof importTask>
+
+/** How far a task is. */
+const taskProgress = z.object({
+  phase: z.enum(['waiting', 'reading', 'applying', 'storing', 'settling']),
+  rows: z.number().int(),
+  /** Of the phase, 0 to 1; null where nobody can tell. */
+  share: z.number().nullable(),
+  /** Of the phase. */
+  remaining_seconds: z.number().int().nullable(),
+  /** First of all rows that it went on with; null: it began with the first. */
+  resumed_at_row: z.number().int().nullable(),
+})
+export type TaskProgress = z.infer<typeof taskProgress>
+
+export const upload = z.object({
+  upload_id: z.string(),
+  file_name: z.string(),
+  bytes: z.number().int(),
+  bytes_received: z.number().int(),
+  uploaded_by: z.string(),
+  created_at: z.iso.datetime(),
+  /** Not any more once it was imported, or was thrown away. */
+  has_content: z.boolean(),
+  has_rejects: z.boolean(),
+  task: importTask.extend({ progress: taskProgress.nullable() }).nullable(),
+})
+export type Upload = z.infer<typeof upload>
+
+const account = z.object({ kind: z.literal('user'), id: z.string(), name: z.string() })
+
+/** An upload as it is kept on disk. */
+export const uploadRecord = upload.pick({ upload_id: true, file_name: true, bytes: true, created_at: true }).extend({
+  by: account,
+  task: importTask.nullable(),
+  /** Who asked for it. */
+  asker: account.nullable(),
+  /** Name of the file of rows that the last task rejected. */
+  rejects: z.string().nullable(),
+})
+export type UploadRecord = z.infer<typeof uploadRecord>
+
+/** What the page of a file needs to ask how it is to be read. */
+export const uploadGuess = z.object({
+  columns: z.array(z.object({ name: z.string(), samples: z.array(z.string()) })),
+  guess: z
+    .object({
+      mapping,
+      confidence: z.number(),
+      is_sure: z.boolean(),
+      columns: z.array(
+        z.object({ field: z.string(), column: z.string(), confidence: z.number(), evidence: z.array(z.string()) }),
+      ),
+    })
+    .nullable(),
+  /** Every kind of file, with the fields that its columns may be. */
+  kinds: z.array(
+    z.object({
+      kind: mapping.shape.kind,
+      fields: z.array(z.string()),
+      /** The names by which a column is known for a field, and the words that values are known by. */
+      known: mapping.pick({ columns: true, values: true }).nullable(),
+    }),
+  ),
+  /** Where files came from before, the latest first. */
+  sources: z.array(z.object({ source: z.string(), files: z.number().int(), last_file: z.string() })),
+  /** Whether the guess's own source may be taken without asking: it is new, or has files like this one. */
+  is_source_known: z.boolean(),
+  /** Where it would go: `is_new` where that brand is made by the import. */
+  target: z.object({ name: z.string(), is_new: z.boolean(), demo_name: z.string().nullable() }),
+})
+export type UploadGuess = z.infer<typeof uploadGuess>
+
+/** Imports as the console lists them. */
+export const importsAnswer = z.object({
+  imports: z.array(
+    importListing.extend({
+      has_rejects: z.boolean(),
+      /** It is being taken back right now. */
+      is_undoing: z.boolean(),
+      /** Why it could not be taken back when that was tried last. */
+      undo_problem: problem.nullable(),
+    }),
+  ),
+})
 
 /** Facts in one request. */
 export const FACTS_MAX = 1000

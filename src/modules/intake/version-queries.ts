@@ -173,6 +173,7 @@ export interface StoredImport {
   readonly file_name: string
   readonly mapping_name: string
   readonly source: string
+  readonly started_at: Date
   readonly finished_at: Date
   readonly rows_in: number
   readonly rows_stored: number
@@ -182,7 +183,7 @@ export interface StoredImport {
   readonly undone_by: string | null
 }
 
-const IMPORT_COLUMNS = sql`import_id, file_name, mapping_name, source, finished_at, rows_in, rows_stored, rows_merged,
+const IMPORT_COLUMNS = sql`import_id, file_name, mapping_name, source, started_at, finished_at, rows_in, rows_stored, rows_merged,
   rows_rejected, undone_at, undone_by`
 
 /** The latest imports of files, newest first. */
@@ -192,10 +193,15 @@ export async function selectImports(db: Sql, limit: number): Promise<StoredImpor
   return rows
 }
 
-export async function selectImport(tx: Sql, importId: number): Promise<StoredImport | undefined> {
+export async function selectImport(db: Sql, importId: number): Promise<StoredImport | undefined> {
   const { rows } = await sql<StoredImport>`
-    select ${IMPORT_COLUMNS} from intake.imports where import_id = ${importId} for update`.execute(tx)
+    select ${IMPORT_COLUMNS} from intake.imports where import_id = ${importId}`.execute(db)
   return rows[0]
+}
+
+export async function lockImport(tx: Sql, importId: number): Promise<StoredImport | undefined> {
+  await sql`select from intake.imports where import_id = ${importId} for update`.execute(tx)
+  return selectImport(tx, importId)
 }
 
 export async function updateUndone(tx: Sql, importId: number, by: string, now: Date): Promise<void> {
@@ -216,6 +222,29 @@ export async function retractVersions(tx: Sql, importId: number, now: Date): Pro
     update intake.versions set retracted_at = ${now} where import_id = ${importId} and retracted_at is null`.execute(tx)
 }
 
+/** Facts `i` of which the import's version is in force, each with the version `v` that takes its place, or none. */
+function inForceOf(importId: number) {
+  return sql`intake.inbox i
+    left join lateral (
+      select fact_id, import_id, body_hash, version, recorded_at from intake.versions
+      where fact_id = i.fact_id and retracted_at is null and import_id <> ${importId}
+      order by version desc nulls last, recorded_at desc, import_id desc limit 1
+    ) v on true
+    where i.import_id = ${importId} and i.retracted_at is null`
+}
+
+/** What `selectRetracted` would say once the import was undone. */
+export async function selectRetractable(
+  db: Sql,
+  importId: number,
+): Promise<{ facts_retracted: number; facts_restored: number }> {
+  const { rows } = await sql<{ facts_retracted: number; facts_restored: number }>`
+    select count(*) filter (where v.fact_id is null) as facts_retracted,
+      count(*) filter (where v.fact_id is not null) as facts_restored
+    from ${inForceOf(importId)}`.execute(db)
+  return rows[0] ?? { facts_retracted: 0, facts_restored: 0 }
+}
+
 /**
  * `arriving`: the facts of which the import's version is in force, each with the version that takes its place: the highest
  * rank of those left, of equal ones the latest. Without any the fact is retracted.
@@ -227,13 +256,7 @@ export async function createRetracting(tx: Sql, importId: number): Promise<void>
       case when v.fact_id is null then 'retracted' when v.body_hash = i.body_hash then 'known' else 'corrected' end as status,
       v.body_hash is distinct from i.body_hash and v.fact_id is not null as is_applied,
       v.body_hash is distinct from i.body_hash as replaces, i.body_hash as replaced_hash
-    from intake.inbox i
-    left join lateral (
-      select fact_id, import_id, body_hash, version, recorded_at from intake.versions
-      where fact_id = i.fact_id and retracted_at is null
-      order by version desc nulls last, recorded_at desc, import_id desc limit 1
-    ) v on true
-    where i.import_id = ${importId} and i.retracted_at is null`.execute(tx)
+    from ${inForceOf(importId)}`.execute(tx)
   await sql`create unique index on arriving (external_id)`.execute(tx)
   await sql`analyze arriving`.execute(tx)
 }

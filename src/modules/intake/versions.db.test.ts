@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { testDatabase } from '../../../test/database.ts'
 import { FACT_KINDS } from '../../bin/routes.ts'
+import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { importPeople, REFERRAL_CLAIMS } from '../customers/actions.ts'
@@ -40,7 +41,7 @@ async function start(t: TestContext) {
     return report
   }
   const undo = (importId: number | null) =>
-    undoImport(database, clock, { importId: importId ?? 0, by: 'lead', kinds: FACT_KINDS })
+    undoImport(database, clock, { importId: importId ?? 0, by: atTerminal('lead'), kinds: FACT_KINDS })
   return { database, post, read, people, undo, folder }
 }
 

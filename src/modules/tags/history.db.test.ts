@@ -372,7 +372,7 @@ class Play {
   async undoFile(which: number): Promise<void> {
     const file = this.files[which % this.files.length]
     if (!file || file.isUndone) return
-    done(await undoImport(this.database, this.clock, { importId: file.id, by: 'lead', kinds: FACT_KINDS }))
+    done(await undoImport(this.database, this.clock, { importId: file.id, by: atTerminal('lead'), kinds: FACT_KINDS }))
     this.oracle.undoFile(file.id)
     file.isUndone = true
   }

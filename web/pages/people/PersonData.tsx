@@ -5,12 +5,13 @@ import { useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
 import { answered } from '../../api/errors.ts'
-import { exportQuery, type Person, type PersonExport } from '../../api/queries.ts'
+import { erasureQuery, exportQuery, type Person } from '../../api/queries.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { download } from '../../ui/csv.ts'
+import { DecideDialog } from '../../ui/DecideDialog.tsx'
+import { FormProblem } from '../../ui/ProblemPanel.tsx'
 import { SkeletonRows } from '../../ui/Skeleton.tsx'
 import { useMay } from '../../ui/session.ts'
-import { DecideDialog } from './DecideDialog.tsx'
 
 /** A person's rights over what is kept of them: a copy, and an end. */
 export function PersonData({ person }: { person: Person }) {
@@ -26,16 +27,17 @@ export function PersonData({ person }: { person: Person }) {
       download(`person-${person.person_id}.json`, `${JSON.stringify(all, undefined, 2)}\n`, 'application/json'),
     onError: () => void message.error(t('export.failed')),
   })
-  // What is erased is read from the export first: who may erase may export.
-  if (!mayExport) return null
+  if (!mayExport && !mayErase) return null
   return (
     <section aria-labelledby="data-title">
       <h2 id="data-title">{t('data.title')}</h2>
       <p className="soft">{t('data.text')}</p>
       <p className="data-actions">
-        <Button onClick={() => copy.mutate()} loading={copy.isPending}>
-          {t('export.button')}
-        </Button>
+        {mayExport && (
+          <Button onClick={() => copy.mutate()} loading={copy.isPending}>
+            {t('export.button')}
+          </Button>
+        )}
         {mayErase && (
           <Button danger onClick={() => setErasing(true)}>
             {t('erase.button')}
@@ -55,7 +57,7 @@ function EraseDialog({ person, onClose }: { person: Person; onClose: () => void 
   const { message } = App.useApp()
   const [typed, setTyped] = useState('')
   const fieldId = useId()
-  const kept = useQuery({ ...exportQuery(person.person_id), staleTime: 0 })
+  const { data: scale, error } = useQuery(erasureQuery(person.person_id))
   const erase = useMutation({
     mutationFn: () =>
       answered(
@@ -68,7 +70,6 @@ function EraseDialog({ person, onClose }: { person: Person; onClose: () => void 
       void message.success(t('erase.done', { identities: count(identities), facts: count(facts) }))
       // The page of nobody is not gone back to, and nothing that was read of them stays in memory.
       await navigate({ to: '/people', search: {}, replace: true })
-      client.removeQueries({ queryKey: ['export', person.person_id] })
       client.removeQueries({ queryKey: ['person', person.person_id] })
       client.removeQueries({ queryKey: ['timeline', person.person_id] })
       await client.invalidateQueries()
@@ -81,37 +82,35 @@ function EraseDialog({ person, onClose }: { person: Person; onClose: () => void 
       words={[t('erase.lead', { name })]}
       okText={t('erase.ok')}
       isHarm
-      isOkDisabled={typed.trim() !== person.key || !kept.data}
+      isOkDisabled={typed.trim() !== person.key || !scale}
       decision={erase}
       onOk={() => erase.mutate()}
       onClose={onClose}
     >
-      {kept.data ? (
+      {scale && (
         <ul className="erase-list">
           <li>
             {t('erase.goes', {
-              identities: count(rows(kept.data, 'customers', 'identities')),
-              records: count(rows(kept.data, 'customers', 'records')),
-              consents: count(rows(kept.data, 'customers', 'consents')),
-              tags: count(rows(kept.data, 'tags', 'assignments')),
+              identities: count(scale.identities),
+              records: count(scale.records),
+              consents: count(scale.consents),
+              tags: count(scale.tags),
             })}
           </li>
           <li>
             {t('erase.stays', {
-              orders: count(rows(kept.data, 'commerce', 'orders')),
-              refunds: count(rows(kept.data, 'commerce', 'refunds')),
-              interactions: count(
-                rows(kept.data, 'interactions', 'interactions') + rows(kept.data, 'interactions', 'reviews'),
-              ),
-              connections: count(
-                rows(kept.data, 'customers', 'connections') + rows(kept.data, 'customers', 'memberships'),
-              ),
+              orders: count(scale.orders),
+              refunds: count(scale.refunds),
+              interactions: count(scale.interactions),
+              connections: count(scale.connections),
             })}
           </li>
           <li>{t('erase.never')}</li>
           <li>{t('erase.final')}</li>
         </ul>
-      ) : (
+      )}
+      {error && <FormProblem error={error} />}
+      {!scale && !error && (
         <div role="status" aria-label={t('list.loading')}>
           <SkeletonRows lines={[70, 64, 58]} />
         </div>
@@ -130,11 +129,4 @@ function EraseDialog({ person, onClose }: { person: Person; onClose: () => void 
       </div>
     </DecideDialog>
   )
-}
-
-/** How many rows of a table the export has. */
-function rows(all: PersonExport, module: string, table: string): number {
-  const tables = all[module]
-  const found = typeof tables === 'object' && tables !== null ? Reflect.get(tables, table) : undefined
-  return Array.isArray(found) ? found.length : 0
 }

@@ -4,8 +4,8 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Person } from '../../api/queries.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
+import { DecideDialog } from '../../ui/DecideDialog.tsx'
 import { useMay } from '../../ui/session.ts'
-import { DecideDialog } from './DecideDialog.tsx'
 import { useSplit } from './decisions.ts'
 
 /** Relations: on which channel, to whom of the staff, since when, until when. */

@@ -2,7 +2,7 @@ import { Input } from 'antd'
 import { useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Tag, TagList } from '../../api/queries.ts'
-import { DecideDialog } from './DecideDialog.tsx'
+import { DecideDialog } from '../../ui/DecideDialog.tsx'
 import { useSaveGroup, useSaveTag } from './tag-changes.ts'
 
 type Group = Pick<TagList['groups'][number], 'group_id' | 'name'>

@@ -1,19 +1,22 @@
+import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 
-/** The page of an account that sees no people: what it is for, in place of pages that would refuse it. */
+/** Where an account that sees no people lands: what it is for, in place of pages that would refuse it. */
 export function NoPeople() {
   const { t } = useTranslation()
   return (
     <article className="no-people">
       <h1>{t('no_people.title')}</h1>
       <p>{t('no_people.text')}</p>
-      <p>{t('no_people.how')}</p>
       <ul>
         <li>
-          <code>POST /api/v1/api-keys</code> {t('no_people.keys')}
+          <Link to="/import">{t('no_people.import')}</Link>
         </li>
         <li>
-          <code>POST /api/v1/webhook-sources</code> {t('no_people.webhooks')}
+          <Link to="/settings/keys">{t('no_people.keys')}</Link>
+        </li>
+        <li>
+          <Link to="/settings/webhooks">{t('no_people.webhooks')}</Link>
         </li>
       </ul>
     </article>

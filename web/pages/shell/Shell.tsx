@@ -1,14 +1,23 @@
 import './shell.css'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { Link, Outlet, useNavigate, useRouter } from '@tanstack/react-router'
+import { Link, Outlet, useNavigate, useRouter, useRouterState } from '@tanstack/react-router'
 import { Button } from 'antd'
 import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
 import { answered } from '../../api/errors.ts'
 import { type Session, sessionQuery } from '../../api/queries.ts'
-import { BrandMark, PeopleIcon, RelationshipIcon, SignOutIcon, TodayIcon } from '../../ui/icons.tsx'
+import {
+  BrandMark,
+  ImportIcon,
+  PeopleIcon,
+  RelationshipIcon,
+  SettingsIcon,
+  SignOutIcon,
+  TodayIcon,
+} from '../../ui/icons.tsx'
 import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
+import { SkeletonRows } from '../../ui/Skeleton.tsx'
 import { AccountBanner } from './AccountBanner.tsx'
 import { useGoKeys } from './keys.ts'
 import { NoPeople } from './NoPeople.tsx'
@@ -20,6 +29,8 @@ export function Shell() {
   const { data: session, error, isFetching, refetch } = useQuery(sessionQuery)
   useGoKeys()
 
+  // Of the page that is shown: the address is ahead of it while the next one is on its way.
+  const path = useRouterState({ select: ({ matches }) => matches.at(-1)?.pathname ?? '/' })
   const router = useRouter()
   const isSignedOut = session?.signed_in === false
   useEffect(() => {
@@ -37,7 +48,7 @@ export function Shell() {
       </a>
       <Rail session={session} />
       <main id="page" className="page" tabIndex={-1}>
-        {session?.user?.role === 'owner' && !session.user.has_password && <AccountBanner user={session.user} />}
+        {session?.user?.may_set_password && path !== '/settings/account' && <AccountBanner user={session.user} />}
         {error && !session ? (
           <ProblemPanel
             title={t('problem.session')}
@@ -46,7 +57,10 @@ export function Shell() {
             onRetry={() => void refetch()}
             retrying={isFetching}
           />
-        ) : seesNobody(session) ? (
+        ) : !session ? (
+          // A page that asked before it is known who is there would be refused to some.
+          <SkeletonRows lines={[34, 52, 44, 40]} />
+        ) : seesNobody(session) && isAboutPeople(path) ? (
           <NoPeople />
         ) : (
           <Outlet />
@@ -62,6 +76,10 @@ function seesNobody(session: Session | undefined): boolean {
   return permissions !== undefined && !permissions.includes('brief:read') && !permissions.includes('people:read')
 }
 
+function isAboutPeople(path: string): boolean {
+  return path === '/' || /^\/(people|relationship)(\/|$)/.test(path)
+}
+
 function Rail({ session }: { session: Session | undefined }) {
   const { t } = useTranslation()
   const places = [
@@ -73,6 +91,14 @@ function Rail({ session }: { session: Session | undefined }) {
       name: t('nav.relationship'),
       keys: t('nav.relationship_key'),
       icon: <RelationshipIcon />,
+    },
+    { to: '/import', needs: 'imports:manage', name: t('nav.import'), keys: t('nav.import_key'), icon: <ImportIcon /> },
+    {
+      to: '/settings',
+      needs: 'account:own',
+      name: t('nav.settings'),
+      keys: t('nav.settings_key'),
+      icon: <SettingsIcon />,
     },
   ] as const
   // Until it is known who is there the rail has all its places: they move nobody, and nearly everybody has them.

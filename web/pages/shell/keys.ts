@@ -6,7 +6,7 @@ import { focusSearch } from '../../ui/search-focus.ts'
 const PAIR_MS_MAX = 1_200
 
 /** Where the letter after `g` leads. */
-const PLACES = { t: '/', p: '/people', r: '/relationship' } as const
+const PLACES = { t: '/', p: '/people', r: '/relationship', i: '/import', s: '/settings' } as const
 
 /** `g` then a letter goes to a page, `/` to the search. Keys typed into a field or with a modifier are left alone. */
 export function useGoKeys(): void {

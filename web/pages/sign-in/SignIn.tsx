@@ -8,10 +8,10 @@ import { api } from '../../api/client.ts'
 import { answered } from '../../api/errors.ts'
 import { sessionQuery } from '../../api/queries.ts'
 import { COMMANDS, safeReturn } from '../../paths.ts'
+import { EmailField } from '../../ui/account-fields.tsx'
 import { Command } from '../../ui/Command.tsx'
-import { BrandMark } from '../../ui/icons.tsx'
-import { useProblemWords } from '../../ui/ProblemPanel.tsx'
-import { LanguageSwitch, ThemeSwitch } from '../shell/Switches.tsx'
+import { FormProblem } from '../../ui/ProblemPanel.tsx'
+import { Alone } from './Alone.tsx'
 
 interface Credentials {
   email: string
@@ -35,60 +35,31 @@ export function SignIn({ from }: { from: string | undefined }) {
   })
 
   return (
-    <main className="alone">
-      <div className="alone-box">
-        <p className="rail-brand">
-          <BrandMark />
-          <span>{t('app.name')}</span>
-        </p>
-        <h1>{t('signin.title')}</h1>
-        <Form<Credentials>
-          layout="vertical"
-          requiredMark={false}
-          validateTrigger="onSubmit"
-          onFinish={(credentials) => signIn.mutate(credentials)}
+    <Alone title={t('signin.title')}>
+      <Form<Credentials>
+        layout="vertical"
+        requiredMark={false}
+        validateTrigger="onSubmit"
+        onFinish={(credentials) => signIn.mutate(credentials)}
+      >
+        <EmailField />
+        <Form.Item
+          name="password"
+          label={t('signin.password')}
+          rules={[{ required: true, message: t('signin.password_missing') }]}
         >
-          <Form.Item
-            name="email"
-            label={t('signin.email')}
-            rules={[
-              { required: true, message: t('signin.email_missing') },
-              { type: 'email', message: t('signin.email_invalid') },
-            ]}
-          >
-            <Input type="email" autoComplete="username" />
-          </Form.Item>
-          <Form.Item
-            name="password"
-            label={t('signin.password')}
-            rules={[{ required: true, message: t('signin.password_missing') }]}
-          >
-            <Input.Password autoComplete="current-password" />
-          </Form.Item>
-          {signIn.error && <SignInProblem error={signIn.error} />}
-          <Button type="primary" htmlType="submit" block loading={signIn.isPending}>
-            {t('signin.submit')}
-          </Button>
-        </Form>
-        <section className="sign-in-link">
-          <h2>{t('signin.link_title')}</h2>
-          <p>{t('signin.link_text')}</p>
-          <Command text={COMMANDS.signIn} />
-        </section>
-        <div className="sign-in-foot">
-          <LanguageSwitch />
-          <ThemeSwitch />
-        </div>
-      </div>
-    </main>
-  )
-}
-
-function SignInProblem({ error }: { error: Error }) {
-  const { message, remedy } = useProblemWords(error)
-  return (
-    <p className="form-problem" role="alert">
-      {message} {remedy}
-    </p>
+          <Input.Password autoComplete="current-password" />
+        </Form.Item>
+        {signIn.error && <FormProblem error={signIn.error} />}
+        <Button type="primary" htmlType="submit" block loading={signIn.isPending}>
+          {t('signin.submit')}
+        </Button>
+      </Form>
+      <section className="sign-in-link">
+        <h2>{t('signin.link_title')}</h2>
+        <p>{t('signin.link_text')}</p>
+        <Command text={COMMANDS.signIn} />
+      </section>
+    </Alone>
   )
 }

@@ -1,10 +1,10 @@
+import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Brief } from '../../api/queries.ts'
-import { COMMANDS } from '../../paths.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
-import { Command } from '../../ui/Command.tsx'
 import { Figure } from '../../ui/Figure.tsx'
+import { useMay } from '../../ui/session.ts'
 import { type FirstThing, firstThings } from './first.ts'
 
 export function FirstThings({ brief }: { brief: Brief }) {
@@ -26,6 +26,7 @@ export function FirstThings({ brief }: { brief: Brief }) {
 function Thing({ thing }: { thing: FirstThing }) {
   const { t } = useTranslation()
   const { count, share } = useBrandFormat()
+  const mayImport = useMay('imports:manage')
   switch (thing.kind) {
     case 'rejected':
       return (
@@ -89,7 +90,11 @@ function Thing({ thing }: { thing: FirstThing }) {
     case 'demo':
       return (
         <Said title={t('first.demo_title')} text={t('first.demo_text')}>
-          <Command text={COMMANDS.import} />
+          {mayImport && (
+            <p>
+              <Link to="/import">{t('empty.button')}</Link>
+            </p>
+          )}
         </Said>
       )
     case 'none':

@@ -1,17 +1,16 @@
 import './today.css'
 import { useQuery } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
+import { Link, useNavigate } from '@tanstack/react-router'
 import { Button } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { type Brief, briefQuery } from '../../api/queries.ts'
-import { COMMANDS, type TodaySearch } from '../../paths.ts'
+import type { TodaySearch } from '../../paths.ts'
 import { BrandFormatProvider, useBrandFormat } from '../../ui/brand-format.tsx'
-import { Command } from '../../ui/Command.tsx'
 import { instant, longDay } from '../../ui/format.ts'
 import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
 import { useLanguage } from '../../ui/preferences.ts'
 import { SkeletonRows } from '../../ui/Skeleton.tsx'
-import { useSees } from '../../ui/session.ts'
+import { useMay, useSees } from '../../ui/session.ts'
 import { ViewTags } from '../../ui/ViewTags.tsx'
 import { PeopleDrawer } from '../people/PeopleDrawer.tsx'
 import { Depths } from './Depths.tsx'
@@ -128,11 +127,19 @@ function TodayBody({ brief }: { brief: Brief }) {
 
 function NoData() {
   const { t } = useTranslation()
+  const navigate = useNavigate()
+  const mayImport = useMay('imports:manage')
   return (
     <section className="no-data" aria-labelledby="empty-title">
       <h2 id="empty-title">{t('empty.title')}</h2>
-      <p>{t('empty.text')}</p>
-      <Command text={COMMANDS.import} primary />
+      <p>{t(mayImport ? 'empty.text' : 'empty.other')}</p>
+      {mayImport && (
+        <p>
+          <Button type="primary" onClick={() => void navigate({ to: '/import' })}>
+            {t('empty.button')}
+          </Button>
+        </p>
+      )}
       <p className="soft">{t('empty.after')}</p>
     </section>
   )

@@ -2,7 +2,7 @@ import './decide.css'
 import { Modal } from 'antd'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
-import { useProblemWords } from '../../ui/ProblemPanel.tsx'
+import { FormProblem } from './ProblemPanel.tsx'
 
 interface DecideDialogProps {
   title: string
@@ -17,7 +17,7 @@ interface DecideDialogProps {
   children?: ReactNode
 }
 
-/** A decision about people: said in words, made by a click, refused in words. */
+/** A decision: said in words, made by a click, refused in words. */
 export function DecideDialog(props: DecideDialogProps) {
   const { t } = useTranslation()
   const { title, words, okText, isHarm, isOkDisabled, decision, onOk, onClose, children } = props
@@ -40,17 +40,8 @@ export function DecideDialog(props: DecideDialogProps) {
           <p key={sentence}>{sentence}</p>
         ))}
         {children}
-        {decision.error && <Refused error={decision.error} />}
+        {decision.error && <FormProblem error={decision.error} />}
       </div>
     </Modal>
-  )
-}
-
-function Refused({ error }: { error: Error }) {
-  const { message, remedy } = useProblemWords(error)
-  return (
-    <p className="form-problem" role="alert">
-      {message} {remedy}
-    </p>
   )
 }
