@@ -4689,7 +4689,13 @@ export interface operations {
                             name: string;
                             version: number;
                             size: number | null;
+                            size_7_days_ago: number | null;
                             evaluated_at: string | null;
+                            used_by: {
+                                user_kind: string;
+                                user_id: number;
+                                user_name: string;
+                            }[];
                         }[];
                     };
                 };
@@ -4742,7 +4748,13 @@ export interface operations {
                         name: string;
                         version: number;
                         size: number | null;
+                        size_7_days_ago: number | null;
                         evaluated_at: string | null;
+                        used_by: {
+                            user_kind: string;
+                            user_id: number;
+                            user_name: string;
+                        }[];
                         definition: {
                             [key: string]: unknown;
                         };
@@ -4750,11 +4762,6 @@ export interface operations {
                         made_at: string;
                         made_by: string;
                         refers_to: number[];
-                        used_by: {
-                            user_kind: string;
-                            user_id: number;
-                            user_name: string;
-                        }[];
                     };
                 };
             };
@@ -4799,7 +4806,13 @@ export interface operations {
                         name: string;
                         version: number;
                         size: number | null;
+                        size_7_days_ago: number | null;
                         evaluated_at: string | null;
+                        used_by: {
+                            user_kind: string;
+                            user_id: number;
+                            user_name: string;
+                        }[];
                         definition: {
                             [key: string]: unknown;
                         };
@@ -4807,11 +4820,6 @@ export interface operations {
                         made_at: string;
                         made_by: string;
                         refers_to: number[];
-                        used_by: {
-                            user_kind: string;
-                            user_id: number;
-                            user_name: string;
-                        }[];
                     };
                 };
             };
@@ -4906,7 +4914,13 @@ export interface operations {
                         name: string;
                         version: number;
                         size: number | null;
+                        size_7_days_ago: number | null;
                         evaluated_at: string | null;
+                        used_by: {
+                            user_kind: string;
+                            user_id: number;
+                            user_name: string;
+                        }[];
                         definition: {
                             [key: string]: unknown;
                         };
@@ -4914,11 +4928,6 @@ export interface operations {
                         made_at: string;
                         made_by: string;
                         refers_to: number[];
-                        used_by: {
-                            user_kind: string;
-                            user_id: number;
-                            user_name: string;
-                        }[];
                     };
                 };
             };
@@ -5065,6 +5074,7 @@ export interface operations {
                         flips_at: string | null;
                         nodes: {
                             path: string;
+                            nesting: number;
                             kind: string;
                             holds: boolean;
                             wanted: unknown;
@@ -5248,6 +5258,7 @@ export interface operations {
                         flips_at: string | null;
                         nodes: {
                             path: string;
+                            nesting: number;
                             kind: string;
                             holds: boolean;
                             wanted: unknown;

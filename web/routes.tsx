@@ -13,6 +13,8 @@ import {
   tagsQuery,
   timelineQuery,
 } from './api/queries.ts'
+import { segmentQuery, segmentsQuery } from './api/segment-queries.ts'
+import { readBuilderSearch, readSegmentSearch } from './pages/segments/search.ts'
 import { PageProblem } from './pages/shell/PageProblem.tsx'
 import { Shell } from './pages/shell/Shell.tsx'
 import { readAuditSearch, readOpened, readPeopleSearch, readRelationshipSearch, readTodaySearch } from './paths.ts'
@@ -92,6 +94,56 @@ const personRoute = createRoute({
     })
   },
   component: lazyRouteComponent(() => import('./pages/people/route.tsx'), 'PersonRoute'),
+})
+
+const segmentListRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/people/segments',
+  loader: () => {
+    void queryClient.prefetchQuery(brandQuery)
+    void queryClient.prefetchQuery(segmentsQuery)
+  },
+  component: lazyRouteComponent(() => import('./pages/segments/route.tsx'), 'SegmentListRoute'),
+})
+
+const newSegmentRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/people/segments/new',
+  validateSearch: readBuilderSearch,
+  loader: () => {
+    void queryClient.prefetchQuery(brandQuery)
+    void queryClient.prefetchQuery(segmentsQuery)
+  },
+  component: lazyRouteComponent(() => import('./pages/segments/route.tsx'), 'NewSegmentRoute'),
+})
+
+const segmentParams = {
+  parse: ({ segment_id }: { segment_id: string }) => ({ segment_id: Number(segment_id) }),
+  stringify: ({ segment_id }: { segment_id: number }) => ({ segment_id: String(segment_id) }),
+}
+
+const segmentRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/people/segments/$segment_id',
+  params: segmentParams,
+  validateSearch: readSegmentSearch,
+  loader: ({ params }) => {
+    void queryClient.prefetchQuery(brandQuery)
+    void queryClient.prefetchQuery(segmentQuery(params.segment_id))
+  },
+  component: lazyRouteComponent(() => import('./pages/segments/route.tsx'), 'SegmentRoute'),
+})
+
+const editSegmentRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/people/segments/$segment_id/edit',
+  params: segmentParams,
+  validateSearch: readBuilderSearch,
+  loader: ({ params }) => {
+    void queryClient.prefetchQuery(brandQuery)
+    void queryClient.prefetchQuery(segmentQuery(params.segment_id))
+  },
+  component: lazyRouteComponent(() => import('./pages/segments/route.tsx'), 'EditSegmentRoute'),
 })
 
 const relationshipRoute = createRoute({
@@ -193,6 +245,10 @@ export const router = createRouter({
       peopleRoute,
       reviewRoute,
       tagsRoute,
+      segmentListRoute,
+      newSegmentRoute,
+      segmentRoute,
+      editSegmentRoute,
       personRoute,
       relationshipRoute,
       segmentsRoute,

@@ -53,9 +53,9 @@ export const segmentCommand: Command = {
     const written = /^\d{1,15}$/.test(name) ? Number(name) : await readWritten(name)
     if (isRefusal(written)) return written
     return withBrand(input, async (database) => {
-      const definition = typeof written === 'number' ? await readStored(database.db, written) : written
-      if (isRefusal(definition)) return definition
       const { asOf, now } = await instants(database, input)
+      const definition = typeof written === 'number' ? await readStored(database.db, written, now) : written
+      if (isRefusal(definition)) return definition
       if (way === 'count') {
         const method = input.values.sample === true ? 'sample' : 'exact'
         return answer(await countSegment(database.db, definition, { now, asOf, method }), countText)
@@ -97,8 +97,8 @@ async function readWritten(path: string): Promise<Definition | Refusal> {
   return refuse('invalid', 'bad_definition', `${path}: is no object with one of all, any, not, or a clause.`, remedy)
 }
 
-async function readStored(db: Sql, segmentId: number): Promise<Definition | Refusal> {
-  const segment = await readSegment(db, segmentId)
+async function readStored(db: Sql, segmentId: number, now: Date): Promise<Definition | Refusal> {
+  const segment = await readSegment(db, segmentId, now)
   return isRefusal(segment) ? segment : segment.definition
 }
 

@@ -1,5 +1,6 @@
 import { importEn } from './import-en.ts'
 import { peopleEn } from './people-en.ts'
+import { segmentsEn } from './segments-en.ts'
 import { settingsEn } from './settings-en.ts'
 import { tagsEn } from './tags-en.ts'
 import type { MessageKey } from './zh-CN.ts'
@@ -12,6 +13,7 @@ export const en: Texts<MessageKey> = {
   ...tagsEn,
   ...importEn,
   ...settingsEn,
+  ...segmentsEn,
   'app.name': 'Perennial',
   'app.skip': 'Skip to content',
   'app.loading': 'Loading',

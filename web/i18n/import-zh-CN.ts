@@ -223,7 +223,7 @@ export const importZhCN = {
   'field.campaign': '活动',
   'field.tag': '标签',
   'field.group': '新标签所在的组',
-  'field.strength': '强度（0 到 1）',
+  'field.strength': '强度（0到1）',
   'field.removed_at': '到什么时候',
   'field.of_referrer': '推荐人的{{field}}',
   'field.of_invitee': '被推荐人的{{field}}',

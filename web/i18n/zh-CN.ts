@@ -1,5 +1,6 @@
 import { importZhCN } from './import-zh-CN.ts'
 import { peopleZhCN } from './people-zh-CN.ts'
+import { segmentsZhCN } from './segments-zh-CN.ts'
 import { settingsZhCN } from './settings-zh-CN.ts'
 import { tagsZhCN } from './tags-zh-CN.ts'
 
@@ -12,6 +13,7 @@ export const zhCN = {
   ...tagsZhCN,
   ...importZhCN,
   ...settingsZhCN,
+  ...segmentsZhCN,
   'app.name': '长青',
   'app.skip': '跳到正文',
   'app.loading': '正在加载',

@@ -1,4 +1,11 @@
-import { BarChart, type BarSeriesOption, SankeyChart, type SankeySeriesOption } from 'echarts/charts'
+import {
+  BarChart,
+  type BarSeriesOption,
+  LineChart,
+  type LineSeriesOption,
+  SankeyChart,
+  type SankeySeriesOption,
+} from 'echarts/charts'
 import {
   GridComponent,
   type GridComponentOption,
@@ -12,10 +19,10 @@ import { chartTheme } from './chart-theme.ts'
 import { useIsDark } from './preferences.ts'
 
 // What the pages draw and nothing else. SVG: sharp at any zoom and on paper, and light for a few dozen shapes.
-use([BarChart, SankeyChart, GridComponent, TooltipComponent, SVGRenderer])
+use([BarChart, LineChart, SankeyChart, GridComponent, TooltipComponent, SVGRenderer])
 
 export type ChartOption = ComposeOption<
-  BarSeriesOption | SankeySeriesOption | GridComponentOption | TooltipComponentOption
+  BarSeriesOption | LineSeriesOption | SankeySeriesOption | GridComponentOption | TooltipComponentOption
 >
 
 interface ChartProps {

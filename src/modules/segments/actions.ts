@@ -40,25 +40,40 @@ const STAYS_MAX = 200
 const DAY_MS = 86_400_000
 
 /** All segments of the brand. */
-export async function listSegments(db: Sql, { scope }: View = FULL_VIEW): Promise<z.infer<typeof segmentList>> {
+export async function listSegments(
+  db: Sql,
+  now: Date,
+  { scope }: View = FULL_VIEW,
+): Promise<z.infer<typeof segmentList>> {
   const rows = await stored.selectSegments(db)
-  return { segments: rows.map((row) => listed(row, scope)) }
+  const figures = await figuresOf(db, now)
+  return { segments: rows.map((row) => listed(row, figures, scope)) }
 }
 
-function listed(row: stored.SegmentRow, scope: View['scope']) {
+async function figuresOf(db: Sql, now: Date): Promise<stored.ListFigures[]> {
+  const { zone } = await readSettings(db)
+  return stored.selectListFigures(db, { at: new Date(now.getTime() - 7 * DAY_MS), zone })
+}
+
+function listed(row: stored.SegmentRow, figures: readonly stored.ListFigures[], scope: View['scope']) {
+  const { size_before: before = null, used_by: usedBy = [] } =
+    figures.find((one) => one.segment_id === row.segment_id) ?? {}
   return {
     segment_id: row.segment_id,
     name: row.name,
     version: row.version,
     // It counts everybody.
     size: scope === 'everyone' ? row.size : null,
+    size_7_days_ago: scope === 'everyone' ? before : null,
     evaluated_at: row.evaluated_at?.toISOString() ?? null,
+    used_by: usedBy,
   }
 }
 
 export async function readSegment(
   db: Sql,
   segmentId: number,
+  now: Date,
   { scope, isMasked }: View = FULL_VIEW,
 ): Promise<Segment | Refusal> {
   const rows = await stored.selectSegments(db)
@@ -66,12 +81,11 @@ export async function readSegment(
   if (!row) return noSuchSegment(segmentId)
   const node = readNodes(rows).get(segmentId)
   return {
-    ...listed(row, scope),
+    ...listed(row, await figuresOf(db, now), scope),
     definition: row.definition,
     made_at: row.made_at.toISOString(),
     made_by: isMasked ? '' : row.made_by,
     refers_to: node ? referencesOf(node) : [],
-    used_by: await stored.selectUses(db, segmentId),
   }
 }
 
@@ -103,7 +117,7 @@ export async function createSegment(
     await evaluateNew(tx, clock, segmentId)
     const subjects = { segment_id: segmentId }
     await recordAudit(tx, { actor: by, operation: 'segment_create', subjects, fields: ['name', 'definition'] }, now)
-    return readSegment(tx, segmentId, view)
+    return readSegment(tx, segmentId, now, view)
   })
 }
 
@@ -133,7 +147,7 @@ export async function changeSegment(
     }
     const fields = Object.entries(change).flatMap(([name, value]) => (value === undefined ? [] : [name]))
     await recordAudit(tx, { actor: by, operation: 'segment_change', subjects: { segment_id: segmentId }, fields }, now)
-    return readSegment(tx, segmentId, view)
+    return readSegment(tx, segmentId, now, view)
   })
 }
 

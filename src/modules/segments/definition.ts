@@ -8,6 +8,8 @@ export interface GroupNode {
   readonly op: 'all' | 'any' | 'not'
   readonly path: string
   readonly of: readonly Node[]
+  /** Of what a segment says: which one. */
+  readonly segmentId?: number
 }
 export interface ClauseNode {
   readonly op: 'clause'
@@ -130,7 +132,7 @@ export function resolve(node: Node, definitions: ReadonlyMap<number, Node>, itse
     const said = definitions.get(segmentId)
     if (!said) throw new BadDefinition(`${path}: there is no segment ${segmentId}`)
     const whole = inlined(said, [...within, segmentId])
-    return { op: 'all', path, of: [whole] }
+    return { op: 'all', path, of: [whole], segmentId }
   }
 
   try {

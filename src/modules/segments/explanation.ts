@@ -48,18 +48,20 @@ export async function explainPerson(
     db,
     observed.flatMap(({ fact_id: id }) => (id === null ? [] : [id])),
   )
-  const explainNode = (one: ResolvedNode): Explanation['nodes'] => {
+  const explainNode = (one: ResolvedNode, nesting: number): Explanation['nodes'] => {
     const verdict = verdictOf(one, seen.verdictOf)
     if (one.op !== 'clause') {
-      const kind = one.path.endsWith('.segment') ? 'segment' : one.op
-      const head = { path: one.path, kind, holds: verdict.holds, wanted: null, observed: null, fact: null }
-      return [head, ...one.of.flatMap(explainNode)]
+      const kind = one.segmentId === undefined ? one.op : 'segment'
+      const wanted = one.segmentId ?? null
+      const head = { path: one.path, nesting, kind, holds: verdict.holds, wanted, observed: null, fact: null }
+      return [head, ...one.of.flatMap((child) => explainNode(child, nesting + 1))]
     }
     const row = seen.verdictOf(one)
     const fact = facts.find(({ fact_id: id }) => id === row.fact_id)
     return [
       {
         path: one.path,
+        nesting,
         kind: one.kind,
         holds: row.holds,
         wanted: one.clause,
@@ -81,7 +83,7 @@ export async function explainPerson(
     as_of: at.toISOString(),
     holds: whole.holds,
     flips_at: flipsAt?.toISOString() ?? null,
-    nodes: explainNode(node),
+    nodes: explainNode(node, 0),
   }
 }
 

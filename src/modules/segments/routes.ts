@@ -53,7 +53,10 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
       config: { permission: 'segments:read' },
       schema: { operationId: 'segments', response: { 200: segmentList } },
     },
-    async (request) => listSegments((await brandOf()).database.db, viewOf(request, clock.now())),
+    async (request) => {
+      const now = clock.now()
+      return listSegments((await brandOf()).database.db, now, viewOf(request, now))
+    },
   )
 
   routes.post(
@@ -77,7 +80,8 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
     },
     async (request, reply) => {
       const { database } = await brandOf()
-      return reply.answer(await readSegment(database.db, request.params.segment_id, viewOf(request, clock.now())))
+      const now = clock.now()
+      return reply.answer(await readSegment(database.db, request.params.segment_id, now, viewOf(request, now)))
     },
   )
 

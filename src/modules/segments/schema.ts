@@ -79,17 +79,22 @@ const segmentId = z.number().int().positive()
 export const segmentCommand = z.strictObject({ name, definition })
 export const segmentChange = z.strictObject({ name: name.optional(), definition: definition.optional() })
 
+export const segmentUse = z.object({ user_kind: z.string(), user_id: z.number().int(), user_name: z.string() })
+export type SegmentUse = z.infer<typeof segmentUse>
+
 export const listedSegment = z.object({
   segment_id: segmentId,
   name: z.string(),
   version: z.number().int(),
   /** People in it, as last worked out; null for who sees only some of the people. */
   size: z.number().int().nullable(),
+  /** At the end of the day seven days ago, in the brand's zone; null where it was not there yet, and where `size` is. */
+  size_7_days_ago: z.number().int().nullable(),
   /** When it was last worked out for everybody; null: it has yet to be. */
   evaluated_at: instant.nullable(),
+  /** Who uses it, and so keeps it from being deleted. */
+  used_by: z.array(segmentUse),
 })
-export const segmentUse = z.object({ user_kind: z.string(), user_id: z.number().int(), user_name: z.string() })
-export type SegmentUse = z.infer<typeof segmentUse>
 
 export const segment = listedSegment.extend({
   definition,
@@ -97,8 +102,6 @@ export const segment = listedSegment.extend({
   made_by: z.string(),
   /** Segments that it refers to. */
   refers_to: z.array(segmentId),
-  /** Who uses it, and so keeps it from being deleted. */
-  used_by: z.array(segmentUse),
 })
 export type Segment = z.infer<typeof segment>
 export const segmentList = z.object({ segments: z.array(listedSegment) })
@@ -152,9 +155,11 @@ export const explanation = z.object({
     z.object({
       /** Its place in the definition: `$.all[1].orders`. */
       path: z.string(),
+      /** In how many nodes it stands; what a segment says stands in the segment, with places of its own definition. */
+      nesting: z.number().int(),
       kind: z.string(),
       holds: z.boolean(),
-      /** What is asked for; null of `all`, `any` and `not`. */
+      /** What is asked for: of `segment` its number, null of `all`, `any` and `not`. */
       wanted: z.unknown(),
       /** What is so of the person; null of those too. */
       observed: z.record(z.string(), z.unknown()).nullable(),

@@ -86,6 +86,26 @@ export async function selectUses(db: Sql, segmentId: number): Promise<SegmentUse
   return rows
 }
 
+export interface ListFigures {
+  readonly segment_id: number
+  readonly size_before: number | null
+  readonly used_by: SegmentUse[]
+}
+
+/** Of every segment: its size at the end of the day of `at`, null where it had none yet, and who uses it. */
+export async function selectListFigures(db: Sql, { at, zone }: { at: Date; zone: string }): Promise<ListFigures[]> {
+  const { rows } = await sql<ListFigures>`
+    select s.segment_id,
+      (select d.size from segments.sizes d
+       where d.segment_id = s.segment_id and d.day <= (${at}::timestamptz at time zone ${zone})::date
+       order by d.day desc limit 1) as size_before,
+      (select coalesce(jsonb_agg(jsonb_build_object('user_kind', u.user_kind, 'user_id', u.user_id, 'user_name', u.user_name)
+         order by u.user_kind, u.user_id), '[]')
+       from segments.uses u where u.segment_id = s.segment_id) as used_by
+    from segments.segments s`.execute(db)
+  return rows
+}
+
 /** For a module above that uses a segment, or does so no more. */
 export async function insertUse(tx: Sql, segmentId: number, use: SegmentUse): Promise<void> {
   await sql`

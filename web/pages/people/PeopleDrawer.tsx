@@ -25,10 +25,12 @@ interface PeopleDrawerProps {
   brief?: Brief | undefined
   /** For lists of who moved. */
   span?: Span | undefined
+  /** What the page has to say of a person, first of all that is said of them. */
+  lead?: (personId: number) => ReactNode
 }
 
 /** What a figure opens, beside the page: the list, and a person of it in front. The URL says which. */
-export function PeopleDrawer({ search, asOf, brief, span }: PeopleDrawerProps) {
+export function PeopleDrawer({ search, asOf, brief, span, lead }: PeopleDrawerProps) {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const beside = useBeside()
@@ -68,6 +70,7 @@ export function PeopleDrawer({ search, asOf, brief, span }: PeopleDrawerProps) {
           <PersonDetail
             personId={shown.person}
             asOf={asOf}
+            lead={lead?.(shown.person)}
             header={(title) => (
               <PaneHeader
                 title={title}

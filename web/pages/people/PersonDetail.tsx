@@ -30,10 +30,12 @@ interface PersonDetailProps {
   personId: number
   asOf: string | undefined
   header: (title: string) => ReactNode
+  /** What the page beside which it stands has to say of the person, before all else. */
+  lead?: ReactNode
 }
 
 /** One person, each statement with the facts and the rule it rests on. */
-export function PersonDetail({ personId, asOf, header }: PersonDetailProps) {
+export function PersonDetail({ personId, asOf, header, lead }: PersonDetailProps) {
   const { t } = useTranslation()
   const { data: person, error, isFetching, refetch } = useQuery(personQuery(personId, asOf))
   if (!person) {
@@ -76,6 +78,7 @@ export function PersonDetail({ personId, asOf, header }: PersonDetailProps) {
           </Link>
         </p>
         <MainTags personId={person.person_id} asOf={asOf} />
+        {lead}
         <Why person={person} />
         <div className="person-pair">
           <Lapse person={person} />

@@ -9,6 +9,7 @@ import { BackIcon } from '../../ui/icons.tsx'
 import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
 import { SkeletonRows } from '../../ui/Skeleton.tsx'
 import { WithBrand } from '../../ui/WithBrand.tsx'
+import { PersonSegments } from '../segments/PersonSegments.tsx'
 import { DepthHistory } from './DepthHistory.tsx'
 import { PersonData } from './PersonData.tsx'
 import { InteractionScore, Lapse, NextStep, Value, Why } from './PersonDetail.tsx'
@@ -63,6 +64,7 @@ function Whole({ personId }: { personId: number }) {
           <PersonTags personId={personId} />
           <Value person={person} />
           <InteractionScore person={person} />
+          <PersonSegments personId={personId} />
           <Relations person={person} />
           <PersonIdentities person={person} />
           <DepthHistory personId={personId} />

@@ -1,0 +1,26 @@
+import { getRouteApi } from '@tanstack/react-router'
+import { EditSegment, NewSegment } from './BuilderPage.tsx'
+import { SegmentList } from './SegmentList.tsx'
+import { SegmentPage } from './SegmentPage.tsx'
+
+const newRoute = getRouteApi('/shell/people/segments/new')
+const segmentRoute = getRouteApi('/shell/people/segments/$segment_id')
+const editRoute = getRouteApi('/shell/people/segments/$segment_id/edit')
+
+export function SegmentListRoute() {
+  return <SegmentList />
+}
+
+export function NewSegmentRoute() {
+  return <NewSegment search={newRoute.useSearch()} />
+}
+
+export function SegmentRoute() {
+  const { segment_id: segmentId } = segmentRoute.useParams()
+  return <SegmentPage key={segmentId} segmentId={segmentId} search={segmentRoute.useSearch()} />
+}
+
+export function EditSegmentRoute() {
+  const { segment_id: segmentId } = editRoute.useParams()
+  return <EditSegment key={segmentId} segmentId={segmentId} search={editRoute.useSearch()} />
+}

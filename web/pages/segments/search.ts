@@ -1,0 +1,33 @@
+import { defined } from '../../paths.ts'
+import { type Definition, isDefinition } from './definition.ts'
+
+/** What is being written stands in the address, so that a link to it can be sent. */
+export interface BuilderSearch {
+  definition?: Definition
+  name?: string
+  json?: boolean
+}
+
+export function readBuilderSearch(raw: Record<string, unknown>): BuilderSearch {
+  return defined({
+    definition: isDefinition(raw.definition) ? raw.definition : undefined,
+    // The router reads `name=2026` as a number.
+    name: ['string', 'number'].includes(typeof raw.name) ? String(raw.name).slice(0, 120) : undefined,
+    json: raw.json === true ? true : undefined,
+  })
+}
+
+export interface SegmentSearch {
+  tab?: 'history'
+  table?: boolean
+  person?: number
+}
+
+export function readSegmentSearch(raw: Record<string, unknown>): SegmentSearch {
+  const person = Number(raw.person)
+  return defined({
+    tab: raw.tab === 'history' ? 'history' : undefined,
+    table: raw.table === true ? true : undefined,
+    person: Number.isSafeInteger(person) && person > 0 ? person : undefined,
+  })
+}
