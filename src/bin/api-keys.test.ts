@@ -23,6 +23,7 @@ test('keys and webhooks are made, listed and revoked on the command line, and th
   const { api_keys } = await json('api-key-list')
   assert.deepEqual(Object.keys(api_keys[0]).sort(), [
     'created_at',
+    'created_by',
     'key_id',
     'last_used_at',
     'name',

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Definition, SegmentUse } from './schema.ts'
 
@@ -92,13 +92,18 @@ export interface ListFigures {
   readonly used_by: SegmentUse[]
 }
 
-/** Of every segment: its size at the end of the day of `at`, null where it had none yet, and who uses it. */
+/** Of every segment: its size at the end of the day of `at`, null where it was not there yet, and who uses it. */
 export async function selectListFigures(db: Sql, { at, zone }: { at: Date; zone: string }): Promise<ListFigures[]> {
+  const day = (instant: RawBuilder<unknown>) => sql`(${instant} at time zone ${zone})::date`
   const { rows } = await sql<ListFigures>`
     select s.segment_id,
-      (select d.size from segments.sizes d
-       where d.segment_id = s.segment_id and d.day <= (${at}::timestamptz at time zone ${zone})::date
-       order by d.day desc limit 1) as size_before,
+      coalesce(
+        (select d.size from segments.sizes d where d.segment_id = s.segment_id and d.day <= ${day(sql`${at}::timestamptz`)}
+         order by d.day desc limit 1),
+        -- Nobody was ever in it: no day on which that changed.
+        (select 0 from segments.versions v
+         where v.segment_id = s.segment_id and ${day(sql`v.made_at`)} <= ${day(sql`${at}::timestamptz`)} limit 1)
+      ) as size_before,
       (select coalesce(jsonb_agg(jsonb_build_object('user_kind', u.user_kind, 'user_id', u.user_id, 'user_name', u.user_name)
          order by u.user_kind, u.user_id), '[]')
        from segments.uses u where u.segment_id = s.segment_id) as used_by

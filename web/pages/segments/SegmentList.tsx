@@ -99,7 +99,9 @@ function SegmentTable({ segments }: { segments: readonly ListedSegment[] }) {
           <th scope="col" className="number">
             {t('segment_list.change')}
           </th>
-          <th scope="col">{t('segment_list.used_by')}</th>
+          <th scope="col" className="segment-uses">
+            {t('segment_list.used_by')}
+          </th>
           <th scope="col" className="number">
             {t('segment_list.evaluated')}
           </th>
