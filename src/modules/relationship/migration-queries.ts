@@ -259,8 +259,10 @@ const CAUSE = sql`
         case when begun_at = d.changed_at then 'connection' else 'end_of_connection' end, source, channel, d.changed_at
       from customers.published_connections where person_id = d.person_id and connection_id = d.cause_fact_id
       union all
-      select 4, 'refund', source, external_id, refunded_at from commerce.published_refunds
-      where refund_id = d.cause_fact_id and refunded_at = d.changed_at
+      -- One that reduced something of the person: a document that also sells may give back what nobody bought.
+      select 4, 'refund', source, external_id, refunded_at from commerce.published_refunds r
+      where refund_id = d.cause_fact_id and refunded_at = d.changed_at and exists (
+        select from commerce.published_allocations a where a.person_id = d.person_id and a.refund_id = r.refund_id)
       union all
       select 6, case when s.spread_id = d.cause_fact_id then 'spread' else 'spread_voided' end, o.source, o.external_id, d.changed_at
       from commerce.published_spreads s join commerce.published_orders o using (order_id)
