@@ -15,6 +15,7 @@ export const LISTS = [
   'unmatched',
   'moved',
   'standing',
+  'valued',
 ] as const
 export type ListName = (typeof LISTS)[number]
 
@@ -55,6 +56,9 @@ export interface Opened {
   to_depth?: number
   moved?: Way
   cause?: string
+  /** Thirds of transaction value and of propagation value. */
+  transaction?: number
+  propagation?: number
   person?: number
 }
 
@@ -97,6 +101,14 @@ function readList(list: ListName, raw: Record<string, unknown>): Opened | undefi
     }
     case 'standing':
       return { list, ...defined({ depth: depthOf(raw.depth), rfm_segment: segmentOf(raw.rfm_segment) }) }
+    case 'valued': {
+      const depth = depthOf(raw.depth)
+      const transaction = whole(raw.transaction, 1, 3)
+      const propagation = whole(raw.propagation, 1, 3)
+      return depth === undefined || transaction === undefined || propagation === undefined
+        ? undefined
+        : { list, depth, transaction, propagation }
+    }
     case 'moved':
       return {
         list,
@@ -122,6 +134,8 @@ export function withoutOpened(search: Record<string, unknown>): Record<string, u
     to_depth,
     moved,
     cause,
+    transaction,
+    propagation,
     person,
     ...rest
   } = search
@@ -139,6 +153,15 @@ export interface RelationshipSearch extends Opened {
 export function readRelationshipSearch(raw: Record<string, unknown>): RelationshipSearch {
   const table = raw.table === true || raw.table === 'true' ? true : undefined
   return { ...readOpened(raw), ...defined({ from: instant(raw.from), to: instant(raw.to), table }) }
+}
+
+/** What stands beside the Value page, and whether its chart is shown as the table behind it. */
+export interface ValueSearch extends Opened {
+  table?: boolean
+}
+
+export function readValueSearch(raw: Record<string, unknown>): ValueSearch {
+  return { ...readOpened(raw), ...defined({ table: yesOrNo(raw.table) || undefined }) }
 }
 
 /** The filter of the People page; `person` stands beside it. */
@@ -225,6 +248,12 @@ export const opens = {
     list: 'standing',
     ...defined({ depth, rfm_segment: segment }),
   }),
+  valued: (depth: number, transaction: number, propagation: number): Opened => ({
+    list: 'valued',
+    depth,
+    transaction,
+    propagation,
+  }),
   flow: (fromDepth: number | undefined, toDepth: number | undefined): Opened => ({
     list: 'moved',
     ...(fromDepth === undefined && toDepth === undefined
@@ -253,6 +282,7 @@ export function filterOf(search: Opened): PeopleFilter | undefined {
     case 'anonymous':
     case 'unmatched':
     case 'moved':
+    case 'valued':
     case undefined:
       return undefined
   }
@@ -267,4 +297,5 @@ export function safeReturn(raw: unknown): string {
 export const COMMANDS = {
   import: './perennial import orders.csv',
   signIn: './perennial sign-in',
+  valueRun: './perennial value-run',
 } as const

@@ -14,10 +14,18 @@ import {
   timelineQuery,
 } from './api/queries.ts'
 import { segmentQuery, segmentsQuery } from './api/segment-queries.ts'
+import { equityQuery, personWorthQuery, valueMatrixQuery } from './api/value-queries.ts'
 import { readBuilderSearch, readSegmentSearch } from './pages/segments/search.ts'
 import { PageProblem } from './pages/shell/PageProblem.tsx'
 import { Shell } from './pages/shell/Shell.tsx'
-import { readAuditSearch, readOpened, readPeopleSearch, readRelationshipSearch, readTodaySearch } from './paths.ts'
+import {
+  readAuditSearch,
+  readOpened,
+  readPeopleSearch,
+  readRelationshipSearch,
+  readTodaySearch,
+  readValueSearch,
+} from './paths.ts'
 import { queryClient } from './query-client.ts'
 
 type Permission = NonNullable<Session['permissions']>[number]
@@ -44,6 +52,7 @@ const todayRoute = createRoute({
   loaderDeps: ({ search }) => ({ asOf: search.as_of }),
   loader: ({ deps }) => {
     void prefetchFor('brief:read', () => queryClient.prefetchQuery(briefQuery(deps.asOf)))
+    void prefetchFor('people:read', () => queryClient.prefetchQuery(equityQuery))
   },
   component: lazyRouteComponent(() => import('./pages/today/route.tsx'), 'TodayRoute'),
 })
@@ -90,6 +99,7 @@ const personRoute = createRoute({
     void prefetchFor('people:read', () => {
       void queryClient.prefetchQuery(personQuery(params.person_id, undefined))
       void queryClient.prefetchQuery(personTagsQuery(params.person_id, undefined))
+      void queryClient.prefetchQuery(personWorthQuery(params.person_id))
       void queryClient.prefetchInfiniteQuery(timelineQuery(params.person_id))
     })
   },
@@ -165,6 +175,20 @@ const segmentsRoute = createRoute({
     void prefetchFor('people:read', () => queryClient.prefetchQuery(segmentMatrixQuery))
   },
   component: lazyRouteComponent(() => import('./pages/relationship/route.tsx'), 'SegmentsRoute'),
+})
+
+const valueRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/relationship/value',
+  validateSearch: readValueSearch,
+  loader: () => {
+    void queryClient.prefetchQuery(brandQuery)
+    void prefetchFor('people:read', () => {
+      void queryClient.prefetchQuery(equityQuery)
+      void queryClient.prefetchQuery(valueMatrixQuery)
+    })
+  },
+  component: lazyRouteComponent(() => import('./pages/value/route.tsx'), 'ValueRoute'),
 })
 
 const importRoute = createRoute({
@@ -252,6 +276,7 @@ export const router = createRouter({
       personRoute,
       relationshipRoute,
       segmentsRoute,
+      valueRoute,
       importRoute,
       uploadRoute,
       ...settingsRoutes,

@@ -3,6 +3,7 @@ import { peopleEn } from './people-en.ts'
 import { segmentsEn } from './segments-en.ts'
 import { settingsEn } from './settings-en.ts'
 import { tagsEn } from './tags-en.ts'
+import { valueEn } from './value-en.ts'
 import type { MessageKey } from './zh-CN.ts'
 
 /** English has a form for one where Chinese has none: `key_one` beside `key` (i18next picks by `count`). */
@@ -14,6 +15,7 @@ export const en: Texts<MessageKey> = {
   ...importEn,
   ...settingsEn,
   ...segmentsEn,
+  ...valueEn,
   'app.name': 'Perennial',
   'app.skip': 'Skip to content',
   'app.loading': 'Loading',

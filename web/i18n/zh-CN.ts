@@ -3,6 +3,7 @@ import { peopleZhCN } from './people-zh-CN.ts'
 import { segmentsZhCN } from './segments-zh-CN.ts'
 import { settingsZhCN } from './settings-zh-CN.ts'
 import { tagsZhCN } from './tags-zh-CN.ts'
+import { valueZhCN } from './value-zh-CN.ts'
 
 /**
  * Chinese is written first; English follows key by key (locales.test.ts). No space stands between Chinese and Latin
@@ -14,6 +15,7 @@ export const zhCN = {
   ...importZhCN,
   ...settingsZhCN,
   ...segmentsZhCN,
+  ...valueZhCN,
   'app.name': '长青',
   'app.skip': '跳到正文',
   'app.loading': '正在加载',

@@ -11,6 +11,8 @@ import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { DepthMark, depthNameKey } from '../../ui/Depth.tsx'
 import { BackIcon, CloseIcon } from '../../ui/icons.tsx'
 import { depthRuleKey } from '../today/Depths.tsx'
+import { thirdKey } from '../value/thirds.ts'
+import { ValuedList } from '../value/ValuedList.tsx'
 import { AnonymousExplained, UnmatchedExplained } from './Explained.tsx'
 import { causeName, MovedList } from './MovedList.tsx'
 import { PeopleList } from './PeopleList.tsx'
@@ -112,6 +114,12 @@ function listTitle(t: Translate, search: Opened): string {
         ...(search.depth === undefined ? [] : [depthName(search.depth)]),
         ...(search.rfm_segment === undefined ? [] : [t(`segment.${search.rfm_segment}`)]),
       ].join(' · ')
+    case 'valued':
+      return [
+        depthName(search.depth ?? 0),
+        t('value.transaction', { third: t(thirdKey(search.transaction)) }),
+        t('value.propagation', { third: t(thirdKey(search.propagation)) }),
+      ].join(' · ')
     case 'moved':
       return movedTitle(t, search)
     case 'anonymous':
@@ -150,6 +158,12 @@ function ListBody({ search, asOf, brief, span }: PeopleDrawerProps) {
   if (search.list === 'unmatched') return brief ? <UnmatchedExplained brief={brief} /> : null
   if (search.list === 'moved') {
     return span ? <MovedList title={listTitle(t, search)} span={span} search={search} openedBy={withPerson} /> : null
+  }
+  if (search.list === 'valued') {
+    const { depth, transaction, propagation } = search
+    return depth === undefined || transaction === undefined || propagation === undefined ? null : (
+      <ValuedList title={listTitle(t, search)} cell={{ depth, transaction, propagation }} openedBy={withPerson} />
+    )
   }
   const filter = filterOf(search)
   if (!filter) return null

@@ -10,6 +10,7 @@ import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
 import { SkeletonRows } from '../../ui/Skeleton.tsx'
 import { WithBrand } from '../../ui/WithBrand.tsx'
 import { PersonSegments } from '../segments/PersonSegments.tsx'
+import { PersonWorth } from '../value/PersonWorth.tsx'
 import { DepthHistory } from './DepthHistory.tsx'
 import { PersonData } from './PersonData.tsx'
 import { InteractionScore, Lapse, NextStep, Value, Why } from './PersonDetail.tsx'
@@ -58,6 +59,7 @@ function Whole({ personId }: { personId: number }) {
             <Lapse person={person} />
             <NextStep person={person} />
           </div>
+          <PersonWorth personId={personId} />
           <Timeline personId={personId} />
         </div>
         <div>

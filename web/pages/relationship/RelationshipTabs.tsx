@@ -9,6 +9,7 @@ export function RelationshipTabs() {
       tabs={[
         { to: '/relationship', name: t('relationship.tab_migration') },
         { to: '/relationship/segments', name: t('relationship.tab_segments') },
+        { to: '/relationship/value', name: t('value.tab') },
       ]}
     />
   )

@@ -4,6 +4,7 @@ import type { Brief } from '../../api/queries.ts'
 import { type Opened, opens } from '../../paths.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { Figure } from '../../ui/Figure.tsx'
+import { EquityRow } from './EquityRow.tsx'
 
 interface Row {
   id: string
@@ -17,7 +18,13 @@ interface Row {
   isMoney?: boolean
 }
 
-export function KeyFigures({ brief }: { brief: Brief }) {
+interface KeyFiguresProps {
+  brief: Brief
+  /** As of another instant than now: what is expected is known as of the last valuation alone. */
+  isPast: boolean
+}
+
+export function KeyFigures({ brief, isPast }: KeyFiguresProps) {
   const { t } = useTranslation()
   const { count, amount, money, share, currency } = useBrandFormat()
   const buyers = brief.buyers > 0 ? opens.buyers : undefined
@@ -90,6 +97,7 @@ export function KeyFigures({ brief }: { brief: Brief }) {
           </tr>
         </thead>
         <tbody>
+          {!isPast && <EquityRow />}
           {rows.map((row) => (
             <tr key={row.id}>
               <th scope="row">

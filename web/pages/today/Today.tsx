@@ -65,7 +65,7 @@ export function Today({ search }: { search: TodaySearch }) {
             <NoData />
           )
         ) : (
-          <TodayBody brief={brief} />
+          <TodayBody brief={brief} isPast={search.as_of !== undefined} />
         )}
       </article>
       <PeopleDrawer brief={brief} search={search} asOf={search.as_of} />
@@ -108,13 +108,13 @@ function TodayHeader({ brief, isPast }: { brief: Brief; isPast: boolean }) {
   )
 }
 
-function TodayBody({ brief }: { brief: Brief }) {
+function TodayBody({ brief, isPast }: { brief: Brief; isPast: boolean }) {
   // An import brought everybody's rows: it is no figure of one's own customers.
   const isOwn = useSees()?.people === 'own'
   return (
     <>
       <div className="today-columns">
-        <KeyFigures brief={brief} />
+        <KeyFigures brief={brief} isPast={isPast} />
         <FirstThings brief={brief} />
       </div>
       <SinceYesterday brief={brief} />

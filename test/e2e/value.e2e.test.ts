@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import {
+  equityReport,
+  type PersonValue,
+  personValue,
+  runReport,
+  valueCellPage,
+  valueMatrix,
+} from '../../src/modules/value/schema.ts'
+import * as format from '../../web/ui/format.ts'
+import { startProduct } from '../product.ts'
+import { launchBrowser } from './browser.ts'
+import { inspect, signedInPage } from './console.ts'
+
+const count = (value: number) => format.count(value, 'zh-CN')
+const amount = (minor: number, currency: string) => format.amount(minor, currency, 'zh-CN')
+const money = (minor: number, currency: string) => format.money(minor, currency, 'zh-CN')
+
+const DEPTH_NAMES = ['未连接', '基础用户', '未购会员', '已购会员', '复购会员', '品牌KOC'] as const
+const THIRDS = ['', '低', '中', '高'] as const
+
+let browser: Browser
+before(async () => {
+  browser = await launchBrowser()
+})
+after(async () => {
+  await browser?.close()
+})
+
+const region = (page: Page, name: string) => page.getByRole('region', { name })
+const drawer = (page: Page) => page.getByRole('dialog')
+
+/** The lines of a person's table, and that they make the allocated value to the last fen. */
+async function readsWhereFrom(page: Page, value: PersonValue): Promise<void> {
+  const worth = region(page, '客户价值')
+  const table = worth.getByRole('table', { name: '钱从哪里来' })
+  await table.getByRole('row', { name: /^合计/ }).waitFor()
+  const said = await table
+    .getByRole('row')
+    .evaluateAll((rows) =>
+      rows.slice(1).map((row) => [...row.querySelectorAll('th, td')].map((cell) => cell.textContent ?? '')),
+    )
+  const minor = (text: string | undefined) => Math.round(Number((text ?? '').replaceAll(',', '')) * 100)
+  const total = said.pop()
+  const sum = said.reduce((sum, line) => sum + minor(line[3]), 0)
+  assert.equal(minor(total?.[3]), value.allocated_minor)
+  assert.equal(sum, value.allocated_minor, 'the lines make the total')
+  assert.deepEqual(
+    said.slice(1).map((line) => [line[0], minor(line[2]), minor(line[3])]),
+    value.brought.map((below) => [below.name ?? below.key, below.own_minor, below.allocated_minor]),
+  )
+}
+
+test('Value with the demo brand', async (t) => {
+  const product = await startProduct(t, { demo: true })
+  const run = await product.cli('value-run', '--json')
+  assert.equal(run.code, 0, run.stderr)
+  const report = runReport.parse(JSON.parse(run.stdout))
+  const { page: asker } = await signedInPage(t, browser, product)
+  const api = async (path: string) => (await asker.request.get(path)).json()
+  const equity = equityReport.parse(await api('/api/v1/value'))
+  const matrix = valueMatrix.parse(await api('/api/v1/value/matrix'))
+  const worthOf = async (personId: number) => personValue.parse(await api(`/api/v1/people/${personId}/value`))
+  assert.equal(equity.customer_equity_minor, report.customer_equity_minor)
+  const { currency } = equity
+
+  await t.test('Today leads with customer equity, and it opens the Value page', async (t) => {
+    const opened = await signedInPage(t, browser, product)
+    const { page } = opened
+    await page.goto('/')
+    const first = region(page, '关键数字').getByRole('row', { name: /^客户资产/ })
+    await first
+      .getByText(
+        `实际有80%的可能在${money(report.customer_equity_low_minor, currency)}到${money(report.customer_equity_high_minor, currency)}之间`,
+      )
+      .waitFor()
+    assert.match(
+      await region(page, '关键数字').getByRole('rowheader').first().innerText(),
+      /^客户资产/,
+      'the leading figure',
+    )
+    await inspect(opened, 'today-equity-wide-light')
+    const link = first.getByRole('link')
+    assert.equal(await link.innerText(), amount(report.customer_equity_minor, currency))
+    await link.click()
+    await page.waitForURL('**/relationship/value')
+    await region(page, '客户资产').getByText(money(report.customer_equity_minor, currency), { exact: true }).waitFor()
+  })
+
+  await t.test('says the model, how well it fits, who holds the value, and what it could not do', async (t) => {
+    const opened = await signedInPage(t, browser, product)
+    const { page } = opened
+    await page.goto('/relationship/value')
+    const head = region(page, '客户资产')
+    await head.getByText(money(equity.customer_equity_minor, currency), { exact: true }).waitFor()
+    await head.getByText('没有设毛利率，这里的“毛利”都是收入。').waitFor()
+    const fit = region(page, '估得准不准')
+    await fit.getByRole('img', { name: /每人预计和实际/ }).waitFor()
+    await fit.getByRole('button', { name: '看表格' }).click()
+    await page.waitForURL((url) => url.searchParams.get('table') === 'true')
+    const rows = fit.getByRole('table').getByRole('row')
+    assert.equal(await rows.count(), 1 + equity.calibration.length)
+    for (const [place, row] of equity.calibration.entries()) {
+      const cells = await rows
+        .nth(1 + place)
+        .getByRole('cell')
+        .allInnerTexts()
+      assert.deepEqual(cells, [count(row.people), row.expected.toFixed(2), row.actual.toFixed(2)])
+    }
+    await fit.getByRole('button', { name: '看图' }).click()
+    const tenths = region(page, '价值集中在多少人身上').getByRole('row')
+    assert.equal(await tenths.count(), 1 + equity.distribution.length)
+    await region(page, '模型没做到的').getByRole('listitem').first().waitFor()
+    await fit.getByRole('img', { name: /每人预计和实际/ }).waitFor()
+    await inspect(opened, 'value-wide-light')
+    await region(page, '模型没做到的').scrollIntoViewIfNeeded()
+    await inspect(opened, 'value-matrix-wide-light')
+  })
+
+  await t.test('a cell opens its people, and one of them shows where the money comes from', async (t) => {
+    // Who buys little and brings much, above all; where the demo has none, any whose people brought somebody.
+    const wanted = (cell: (typeof matrix.cells)[number]) =>
+      Number(cell.depth === 4 && cell.transaction === 1 && cell.propagation === 3) * 100 +
+      cell.propagation * 10 +
+      cell.depth
+    const cell = matrix.cells.filter(({ people }) => people > 0).sort((a, b) => wanted(b) - wanted(a))[0]
+    assert.ok(cell && cell.propagation > 1, 'the demo has people who brought others')
+    const { depth, transaction, propagation } = cell
+    const listed = valueCellPage.parse(
+      await api(`/api/v1/value/people?depth=${depth}&transaction=${transaction}&propagation=${propagation}&limit=200`),
+    ).people
+    assert.equal(listed.length, cell.people)
+
+    const opened = await signedInPage(t, browser, product, 'narrow', 'dark')
+    const { page } = opened
+    await page.goto('/relationship/value')
+    const name = `${depth} ${DEPTH_NAMES[depth]} · 交易价值${THIRDS[transaction]} · 传播价值${THIRDS[propagation]}`
+    const figure = page.getByRole('link', { name: new RegExp(`^${name} `) })
+    assert.equal(await figure.innerText(), count(cell.people))
+    await inspect(opened, 'value-narrow-dark')
+    await figure.click()
+    await drawer(page)
+      .getByText(`${count(cell.people)}人`, { exact: true })
+      .waitFor()
+    assert.match(
+      new URL(page.url()).search,
+      new RegExp(`list=valued&depth=${depth}&transaction=${transaction}&propagation=${propagation}`),
+    )
+    const people = drawer(page).getByRole('rowheader').getByRole('link')
+    await people.first().waitFor()
+    assert.equal(await people.count(), Math.min(50, cell.people))
+    await inspect(opened, 'value-cell-narrow-dark')
+
+    const person = listed[0]
+    assert.ok(person)
+    const value = await worthOf(person.person_id)
+    assert.ok(value.brought.length > 0)
+    await people.first().click()
+    await readsWhereFrom(page, value)
+    await drawer(page).getByText(money(value.own_minor, currency), { exact: true }).first().waitFor()
+    await inspect(opened, 'value-person-drawer-narrow-dark')
+
+    const wide = await signedInPage(t, browser, product)
+    await wide.page.goto(`/people/${person.person_id}`)
+    await readsWhereFrom(wide.page, value)
+    await region(wide.page, '客户价值').scrollIntoViewIfNeeded()
+    await inspect(wide, 'value-person-wide-light')
+  })
+})

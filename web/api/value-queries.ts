@@ -1,0 +1,55 @@
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
+import { defined } from '../paths.ts'
+import { api } from './client.ts'
+import { answered } from './errors.ts'
+import type { Body } from './queries.ts'
+
+export type Equity = Body<'/api/v1/value'>
+export type CalibrationRow = Equity['calibration'][number]
+export type ValueMatrix = Body<'/api/v1/value/matrix'>
+export type ValueCell = ValueMatrix['cells'][number]
+export type ValuedPage = Body<'/api/v1/value/people'>
+export type ValuedPerson = ValuedPage['people'][number]
+export type PersonWorth = Body<'/api/v1/people/{person_id}/value'>
+
+/** One cell of the matrix, in the API's own words. */
+export type CellFilter = Pick<ValueCell, 'depth' | 'transaction' | 'propagation'>
+
+const PAGE_ROWS = 50
+/** Values change by a nightly run; what somebody brought, within minutes. */
+const STALE_MS = 60_000
+
+export const equityQuery = queryOptions({
+  queryKey: ['value'],
+  queryFn: ({ signal }) => answered(api.GET('/api/v1/value', { signal })),
+  staleTime: STALE_MS,
+})
+
+export const valueMatrixQuery = queryOptions({
+  queryKey: ['value-matrix'],
+  queryFn: ({ signal }) => answered(api.GET('/api/v1/value/matrix', { signal })),
+  staleTime: STALE_MS,
+})
+
+export const valuedPeopleQuery = (cell: CellFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['value-people', cell],
+    queryFn: ({ pageParam, signal }) =>
+      answered(
+        api.GET('/api/v1/value/people', {
+          params: { query: defined({ ...cell, after: pageParam, limit: PAGE_ROWS }) as CellFilter },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as number | undefined,
+    getNextPageParam: (page: ValuedPage) => page.next ?? undefined,
+    staleTime: STALE_MS,
+  })
+
+export const personWorthQuery = (personId: number) =>
+  queryOptions({
+    queryKey: ['person-value', personId],
+    queryFn: ({ signal }) =>
+      answered(api.GET('/api/v1/people/{person_id}/value', { params: { path: { person_id: personId } }, signal })),
+    staleTime: STALE_MS,
+  })

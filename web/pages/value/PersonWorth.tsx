@@ -1,0 +1,239 @@
+import './value.css'
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useTranslation } from 'react-i18next'
+import { personWorthQuery, type PersonWorth as Worth } from '../../api/value-queries.ts'
+import { useBrandFormat } from '../../ui/brand-format.tsx'
+import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
+import { SkeletonRows } from '../../ui/Skeleton.tsx'
+import { useMay } from '../../ui/session.ts'
+import { NoMarginRate } from './NoMarginRate.tsx'
+
+/** What a person is worth, how that is known, and from whom each part of it comes. */
+export function PersonWorth({ personId }: { personId: number }) {
+  const { t } = useTranslation()
+  const { instant } = useBrandFormat()
+  const mayRead = useMay('people:read')
+  const { data, error, isFetching, refetch } = useQuery({ ...personWorthQuery(personId), enabled: mayRead })
+  if (!mayRead) return null
+  return (
+    <section aria-labelledby="worth-title" className="worth">
+      <h3 id="worth-title">
+        {t('value.person_title')}{' '}
+        {data?.valued_at != null && <span className="aside">{t('value.valued', { at: instant(data.valued_at) })}</span>}
+      </h3>
+      {error && !data ? (
+        <ProblemPanel
+          title={t('value.problem')}
+          error={error}
+          kept={t('problem.kept')}
+          onRetry={() => void refetch()}
+          retrying={isFetching}
+        />
+      ) : !data ? (
+        <div role="status" aria-label={t('list.loading')}>
+          <SkeletonRows lines={[52, 44, 48]} />
+        </div>
+      ) : (
+        <>
+          {data.valued_at === null ? (
+            <p className="soft">{t('value.person_none')}</p>
+          ) : (
+            <>
+              {data.basis === 'revenue' && <NoMarginRate />}
+              <Figures worth={data} />
+              <Rhythm worth={data} />
+              <HowKnown worth={data} />
+            </>
+          )}
+          {(data.valued_at !== null || data.allocated_minor !== 0 || data.brought.length > 0) && (
+            <Brought worth={data} />
+          )}
+          {data.chain.length > 0 && <Chain worth={data} />}
+        </>
+      )}
+    </section>
+  )
+}
+
+function Figures({ worth }: { worth: Worth }) {
+  const { t } = useTranslation()
+  const { money, share } = useBrandFormat()
+  const isRevenue = worth.basis === 'revenue'
+  // What has come in is certain; the interval is that of what is expected, moved by it.
+  const low = worth.realised_minor + worth.expected_low_minor
+  const high = worth.realised_minor + worth.expected_high_minor
+  const rows = [
+    {
+      name: t(isRevenue ? 'value.own_revenue' : 'value.own'),
+      value: money(worth.own_minor),
+      note: t('value.interval', { low: money(low), high: money(high) }),
+    },
+    {
+      name: t(isRevenue ? 'value.realised_revenue' : 'value.realised'),
+      value: money(worth.realised_minor),
+      note: undefined,
+    },
+    {
+      name: t(isRevenue ? 'value.expected_revenue' : 'value.expected'),
+      value: money(worth.expected_minor),
+      note: t('value.between', { low: money(worth.expected_low_minor), high: money(worth.expected_high_minor) }),
+    },
+    {
+      name: t('value.occasions'),
+      value: t('value.occasions_days', { occasions: worth.expected_occasions.toFixed(1) }),
+      note: undefined,
+      isPlain: true,
+    },
+    ...(worth.p_alive === null
+      ? []
+      : [{ name: t('value.alive'), value: share(worth.p_alive, 1), note: undefined, isPlain: true }]),
+    { name: t('value.allocated'), value: money(worth.allocated_minor), note: t('value.allocated_note') },
+    { name: t('value.influenced'), value: money(worth.influenced_minor), note: t('value.influenced_note') },
+  ]
+  return (
+    <dl className="worth-figures">
+      {rows.map(({ name, value, note, ...row }) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd className={'isPlain' in row ? undefined : 'value'}>{value}</dd>
+          {note !== undefined && <dd className="worth-note">{note}</dd>}
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+function Rhythm({ worth: { rhythm } }: { worth: Worth }) {
+  const { t } = useTranslation()
+  const { count, share } = useBrandFormat()
+  if (!rhythm) return null
+  return (
+    <>
+      <h4>{t('value.rhythm_title')}</h4>
+      <p>
+        <strong>{t(`value.rhythm_${rhythm.state}`)}</strong>
+        {t('sentence.comma')}
+        {t('value.rhythm_text', {
+          days: count(rhythm.days_since),
+          share: share(rhythm.share_shorter, 1),
+          late: count(rhythm.late_after_days),
+        })}
+      </p>
+    </>
+  )
+}
+
+function HowKnown({ worth }: { worth: Worth }) {
+  const { t } = useTranslation()
+  const { count, money } = useBrandFormat()
+  const { model, reason, spend_model: spendModel, spend_reason: spendReason } = worth
+  return (
+    <>
+      <h4>{t('value.why_model')}</h4>
+      <p className="soft">
+        {t('value.history', {
+          repeats: count(worth.repeats),
+          days: count(worth.watched_days),
+          spend: money(Math.round(worth.mean_spend_minor)),
+        })}
+      </p>
+      <ul className="worth-models">
+        {model !== null && (
+          <li>
+            {t('value.model_text', { model: t(`value.model_${model}`) })}{' '}
+            {reason !== null && <span className="soft">{t(`value.reason_${reason}`)}</span>}
+          </li>
+        )}
+        {spendModel !== null && (
+          <li>
+            {t('value.model_text', { model: t(`value.spend_${spendModel}`) })}{' '}
+            {spendReason !== null && <span className="soft">{t(`value.reason_${spendReason}`)}</span>}
+          </li>
+        )}
+      </ul>
+    </>
+  )
+}
+
+/** Where allocated value comes from, line by line; what the lines of others leave is what the person keeps. */
+function Brought({ worth }: { worth: Worth }) {
+  const { t } = useTranslation()
+  const { amount, currency } = useBrandFormat()
+  const { brought, allocated_minor: allocated, influenced_minor: influenced } = worth
+  if (brought.length === 0 && influenced === 0) return <p className="soft">{t('value.brought_none')}</p>
+  const ofOthers = brought.reduce((sum, below) => sum + below.allocated_minor, 0)
+  const isWhole = brought.reduce((sum, below) => sum + below.own_minor, 0) === influenced
+  return (
+    <>
+      <h4 id="brought-title">{t('value.brought_title')}</h4>
+      <div className="worth-scroll">
+        <table className="plain" aria-labelledby="brought-title">
+          <thead>
+            <tr>
+              <th scope="col">{t('value.from')}</th>
+              <th scope="col">{t('value.levels')}</th>
+              <th scope="col" className="number">
+                {t('value.their_own', { currency })}
+              </th>
+              <th scope="col" className="number">
+                {t('value.allocated_here', { currency })}
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            <tr>
+              <th scope="row">{t(isWhole ? 'value.self' : 'value.self_and_rest')}</th>
+              <td>{t('value.level_own')}</td>
+              <td className="number value">{amount(worth.own_minor)}</td>
+              <td className="number value">{amount(allocated - ofOthers)}</td>
+            </tr>
+            {brought.map((below) => (
+              <tr key={below.person_id}>
+                <th scope="row">
+                  <PersonLink person={below} />
+                </th>
+                <td>{t('value.level', { levels: below.levels })}</td>
+                <td className="number value">{amount(below.own_minor)}</td>
+                <td className="number value">{amount(below.allocated_minor)}</td>
+              </tr>
+            ))}
+            <tr className="worth-total">
+              <th scope="row">{t('value.total')}</th>
+              <td />
+              <td />
+              <td className="number value">{amount(allocated)}</td>
+            </tr>
+          </tbody>
+        </table>
+      </div>
+      {!isWhole && <p className="note">{t('value.brought_first')}</p>}
+    </>
+  )
+}
+
+function Chain({ worth: { chain } }: { worth: Worth }) {
+  const { t } = useTranslation()
+  return (
+    <>
+      <h4>{t('value.chain')}</h4>
+      <p>
+        {chain.map((above, place) => (
+          <span key={above.person_id}>
+            {place > 0 && <span aria-hidden="true"> ← </span>}
+            <PersonLink person={above} />
+          </span>
+        ))}{' '}
+        <span className="soft">{t('value.chain_shares')}</span>
+      </p>
+    </>
+  )
+}
+
+function PersonLink({ person }: { person: Worth['brought'][number] | Worth['chain'][number] }) {
+  return (
+    <Link to="/people/$person_id" params={{ person_id: person.person_id }} className="figure worth-person">
+      {person.name ?? person.key}
+    </Link>
+  )
+}

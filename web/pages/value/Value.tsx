@@ -1,0 +1,190 @@
+import '../relationship/relationship.css'
+import './value.css'
+import { useQuery } from '@tanstack/react-query'
+import { useTranslation } from 'react-i18next'
+import { type Equity, equityQuery } from '../../api/value-queries.ts'
+import { COMMANDS, type ValueSearch } from '../../paths.ts'
+import { useBrandFormat } from '../../ui/brand-format.tsx'
+import { Command } from '../../ui/Command.tsx'
+import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
+import { SkeletonRows } from '../../ui/Skeleton.tsx'
+import { PageHeader, WithBrand } from '../../ui/WithBrand.tsx'
+import { PeopleDrawer } from '../people/PeopleDrawer.tsx'
+import { RelationshipTabs } from '../relationship/RelationshipTabs.tsx'
+import { Calibration } from './Calibration.tsx'
+import { Limits } from './Limits.tsx'
+import { NoMarginRate } from './NoMarginRate.tsx'
+import { PersonWorth } from './PersonWorth.tsx'
+import { Tenths } from './Tenths.tsx'
+import { ValueMatrices } from './ValueMatrices.tsx'
+
+/** What the customers are worth together, how far that can be trusted, and who they are. */
+export function Value({ search }: { search: ValueSearch }) {
+  const { t } = useTranslation()
+  return (
+    <WithBrand title={t('relationship.title')}>
+      {(brand) => (
+        <>
+          <article className="relationship">
+            <PageHeader brand={brand} title={t('relationship.title')} />
+            <RelationshipTabs />
+            <Report isTable={search.table === true} />
+          </article>
+          <PeopleDrawer search={search} lead={(personId) => <PersonWorth personId={personId} />} />
+        </>
+      )}
+    </WithBrand>
+  )
+}
+
+function Report({ isTable }: { isTable: boolean }) {
+  const { t } = useTranslation()
+  const { data: equity, error, isFetching, refetch } = useQuery(equityQuery)
+  if (!equity) {
+    return error ? (
+      <ProblemPanel
+        title={t('value.problem')}
+        error={error}
+        kept={t('problem.kept')}
+        onRetry={() => void refetch()}
+        retrying={isFetching}
+      />
+    ) : (
+      <div role="status" aria-label={t('app.loading')}>
+        <SkeletonRows lines={[40, 34, 47]} />
+        <SkeletonRows lines={[90, 72, 84, 66, 78]} />
+      </div>
+    )
+  }
+  if (equity.valued_at === null) return <NotValued />
+  return (
+    <>
+      <CustomerEquity equity={equity} />
+      <div className="value-pair">
+        <Calibration equity={equity} isTable={isTable} />
+        <Tenths equity={equity} />
+      </div>
+      <ValueMatrices />
+      <Limits equity={equity} />
+    </>
+  )
+}
+
+function NotValued() {
+  const { t } = useTranslation()
+  return (
+    <section className="no-data" aria-labelledby="not-valued-title">
+      <h2 id="not-valued-title">{t('value.none_title')}</h2>
+      <p>{t('value.none')}</p>
+      <Command text={COMMANDS.valueRun} primary />
+    </section>
+  )
+}
+
+function CustomerEquity({ equity }: { equity: Equity }) {
+  const { t } = useTranslation()
+  const { count, money, instant, share } = useBrandFormat()
+  const {
+    customer_equity_low_minor: low,
+    customer_equity_high_minor: high,
+    model,
+    reason,
+    spend_model: spendModel,
+    spend_reason: spendReason,
+    drift,
+  } = equity
+  const isRevenue = equity.basis === 'revenue'
+  return (
+    <section aria-labelledby="equity-title">
+      <h2 id="equity-title">
+        {t('value.equity')}{' '}
+        {equity.valued_at !== null && (
+          <span className="aside">{t('value.valued', { at: instant(equity.valued_at) })}</span>
+        )}
+      </h2>
+      <p className="value-lead">
+        <span className="value value-equity">{money(equity.customer_equity_minor)}</span>
+        <span>
+          {low === null || high === null
+            ? t('value.interval_none')
+            : t('value.interval', { low: money(low), high: money(high) })}
+        </span>
+      </p>
+      <p className="soft">
+        {t(isRevenue ? 'value.equity_meaning_revenue' : 'value.equity_meaning', {
+          people: count(equity.reachable_people),
+          rate: share(equity.discount_rate_per_year, 1),
+        })}
+      </p>
+      {isRevenue && <NoMarginRate />}
+      <dl className="value-facts">
+        <div>
+          <dt>{t('value.model')}</dt>
+          <dd>{model === null ? '–' : t(`value.model_${model}`)}</dd>
+          {reason !== null && <dd className="soft">{t(`value.reason_${reason}`)}</dd>}
+        </div>
+        <div>
+          <dt>{t('value.spend_model')}</dt>
+          <dd>{spendModel === null ? '–' : t(`value.spend_${spendModel}`)}</dd>
+          {spendReason !== null && <dd className="soft">{t(`value.reason_${spendReason}`)}</dd>}
+        </div>
+        <div>
+          <dt>{t('value.drift')}</dt>
+          {drift === null ? (
+            <dd className="soft">{t('value.drift_none')}</dd>
+          ) : (
+            <>
+              <dd>{signedShare(drift, share)}</dd>
+              <dd className="soft">{t('value.drift_note')}</dd>
+            </>
+          )}
+        </div>
+      </dl>
+      {Object.keys(equity.parameters).length > 0 && <Parameters equity={equity} />}
+    </section>
+  )
+}
+
+function signedShare(ratio: number, share: (part: number, whole: number) => string): string {
+  const text = share(Math.abs(ratio), 1)
+  return ratio === 0 ? text : `${ratio > 0 ? '+' : '−'}${text}`
+}
+
+/** Of parameters, as their literature writes them. */
+const DIGITS = 4
+
+function Parameters({ equity }: { equity: Equity }) {
+  const { t } = useTranslation()
+  return (
+    <details>
+      <summary>{t('value.parameters')}</summary>
+      <table className="plain causes" aria-label={t('value.parameters')}>
+        <thead>
+          <tr>
+            <th scope="col">{t('value.parameter')}</th>
+            <th scope="col" className="number">
+              {t('value.estimate')}
+            </th>
+            <th scope="col" className="number">
+              {t('value.standard_error')}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {Object.entries(equity.parameters).map(([name, estimate]) => {
+            const error = equity.standard_errors[name] ?? null
+            return (
+              <tr key={name}>
+                <th scope="row">{name}</th>
+                <td className="number">{estimate.toFixed(DIGITS)}</td>
+                <td className="number">
+                  {error === null ? <span className="faint">{t('value.unknown')}</span> : error.toFixed(DIGITS)}
+                </td>
+              </tr>
+            )
+          })}
+        </tbody>
+      </table>
+    </details>
+  )
+}
