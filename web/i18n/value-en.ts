@@ -15,7 +15,7 @@ export const valueEn: Texts<keyof typeof valueZhCN> = {
   'value.set_rate': 'Set a margin rate',
 
   'value.person_title': 'What they are worth',
-  'value.person_none': 'This customer has not been valued yet; the server does it each night.',
+  'value.person_none': 'This customer has not been valued: the server values each night whoever has bought.',
   'value.own': 'Own value',
   'value.own_revenue': 'Own value (as revenue)',
   'value.realised': 'Realised margin',
@@ -65,7 +65,9 @@ export const valueEn: Texts<keyof typeof valueZhCN> = {
   'value.reason_spend_correlated': 'Who buys often spends clearly differently: the finer model does not hold.',
   'value.model_text': '{{model}}.',
   'value.history':
-    '{{repeats}} more purchase days after the first, watched for {{days}} days, {{spend}} a purchase day on average.',
+    '{{days}} days from the first purchase to the valuation, {{repeats}} more purchase days in them, {{spend}} each on average.',
+  'value.history_none':
+    '{{days}} days from the first purchase to the valuation and none since; taken at the pace of all.',
 
   'value.equity': 'Customer equity',
   'value.equity_column': 'Customer equity ({{currency}})',

@@ -12,7 +12,7 @@ export const valueZhCN = {
   'value.set_rate': '去设毛利率',
 
   'value.person_title': '客户价值',
-  'value.person_none': '还没有给这位客户估过值；服务器每晚会估一次。',
+  'value.person_none': '还没有给这位客户估过值：服务器每晚给买过的客户估一次。',
   'value.own': '自有价值',
   'value.own_revenue': '自有价值（按收入）',
   'value.realised': '实得毛利',
@@ -60,7 +60,8 @@ export const valueZhCN = {
   'value.reason_spend_mean_infinite': '大额拖得太长，更细的模型给不出平均。',
   'value.reason_spend_correlated': '买得勤的人每次花得也明显不同，更细的模型不成立。',
   'value.model_text': '{{model}}。',
-  'value.history': '首购之后又买了{{repeats}}天，看了{{days}}天，平均每个购买日{{spend}}。',
+  'value.history': '首购到估值{{days}}天，之后又买了{{repeats}}天，复购的每天平均{{spend}}。',
+  'value.history_none': '首购到估值{{days}}天，还没有再买过；按全体的速度估。',
 
   'value.equity': '客户资产',
   'value.equity_column': '客户资产（{{currency}}）',
@@ -90,7 +91,7 @@ export const valueZhCN = {
   'value.tenths': '价值集中在多少人身上',
   'value.tenths_aside': '按预计毛利从高到低分成十份',
   'value.tenths_aside_revenue': '按预计收入从高到低分成十份',
-  'value.tenth': '十分之',
+  'value.tenth': '十等份',
   'value.tenth_name': '第{{tenth}}份',
   'value.least': '最少（{{currency}}）',
   'value.sum': '合计（{{currency}}）',

@@ -132,11 +132,13 @@ function HowKnown({ worth }: { worth: Worth }) {
     <>
       <h4>{t('value.why_model')}</h4>
       <p className="soft">
-        {t('value.history', {
-          repeats: count(worth.repeats),
-          days: count(worth.watched_days),
-          spend: money(Math.round(worth.mean_spend_minor)),
-        })}
+        {worth.repeats === 0
+          ? t('value.history_none', { days: count(worth.watched_days) })
+          : t('value.history', {
+              repeats: count(worth.repeats),
+              days: count(worth.watched_days),
+              spend: money(Math.round(worth.mean_spend_minor)),
+            })}
       </p>
       <ul className="worth-models">
         {model !== null && (
