@@ -6,7 +6,7 @@ export const valueEn: Texts<keyof typeof valueZhCN> = {
   'value.problem': 'The value could not be read',
   'value.none_title': 'Nothing has been valued yet',
   'value.none':
-    'The server values everybody each night after 3:00; if it never has, it does so as soon as somebody has bought. To do it now, run the command below.',
+    'Where there are no orders yet, import them first. The server values whoever has bought each night after 3:00, and at once where it never has. To do it now, run the command below.',
   'value.between': '{{low}} to {{high}}',
   'value.interval': '80% likely to lie between {{low}} and {{high}}',
   'value.interval_none': 'You see some of the customers only; there is an interval for the whole brand alone',

@@ -3,7 +3,8 @@ export const valueZhCN = {
   'value.tab': '价值',
   'value.problem': '价值没能读出来',
   'value.none_title': '还没有估过值',
-  'value.none': '服务器每晚凌晨3点后给所有人估一次值；从没估过的，有人买过以后会马上估。要现在就估，运行下面的命令。',
+  'value.none':
+    '还没有订单的，先导入订单。服务器每晚凌晨3点后给买过的人估一次值；从没估过的马上估。要现在就估，运行下面的命令。',
   'value.between': '{{low}}到{{high}}之间',
   'value.interval': '实际有80%的可能在{{low}}到{{high}}之间',
   'value.interval_none': '你只看到部分客户，区间只对全品牌给出',

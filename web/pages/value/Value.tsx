@@ -73,7 +73,7 @@ function Report({ isTable }: { isTable: boolean }) {
 function NotValued() {
   const { t } = useTranslation()
   return (
-    <section className="no-data" aria-labelledby="not-valued-title">
+    <section className="not-valued" aria-labelledby="not-valued-title">
       <h2 id="not-valued-title">{t('value.none_title')}</h2>
       <p>{t('value.none')}</p>
       <Command text={COMMANDS.valueRun} primary />
