@@ -416,6 +416,19 @@ test('an empty brand says what to do first', async (t) => {
       await inspect(opened, `empty-${size}-${theme}`)
     }
   }
+
+  const opened = await signedIn(t, product, 'narrow', 'dark')
+  const { page } = opened
+  await page.goto('/relationship/value')
+  const unvalued = region(page, '还没有估过值')
+  await unvalued.getByText('./perennial value-run', { exact: true }).waitFor()
+  await inspect(opened, 'value-empty')
+  await page.route('**/api/v1/value', (route) => route.abort())
+  await page.reload()
+  await page.getByText('价值没能读出来').waitFor()
+  await page.unroute('**/api/v1/value')
+  await page.getByRole('button', { name: '重试' }).click()
+  await unvalued.waitFor()
 })
 
 test('long names and large amounts stay in their place', async (t) => {

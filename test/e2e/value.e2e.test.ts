@@ -169,20 +169,3 @@ test('Value with the demo brand', async (t) => {
     await inspect(wide, 'value-person-wide-light')
   })
 })
-
-test('Value of a brand that nobody has bought from yet', async (t) => {
-  const product = await startProduct(t)
-  const opened = await signedInPage(t, browser, product, 'narrow', 'light')
-  const { page } = opened
-  await page.goto('/relationship/value')
-  const empty = region(page, '还没有估过值')
-  await empty.getByText('./perennial value-run', { exact: true }).waitFor()
-  await inspect(opened, 'value-empty-narrow-light')
-
-  await page.route('**/api/v1/value', (route) => route.abort())
-  await page.reload()
-  await page.getByText('价值没能读出来').waitFor()
-  await page.unroute('**/api/v1/value')
-  await page.getByRole('button', { name: '重试' }).click()
-  await empty.waitFor()
-})
