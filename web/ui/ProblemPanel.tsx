@@ -13,7 +13,7 @@ const REFUSALS = [
   'no_such_person',
   'no_such_claim',
   'no_such_segment',
-  'name_taken',
+  'segment_name_taken',
   'segment_in_use',
   'personal_clause',
   'bad_definition',

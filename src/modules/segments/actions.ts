@@ -401,5 +401,5 @@ function noSuchPerson(personId: number): Refusal {
 }
 
 function nameTaken(name: string): Refusal {
-  return refuse('conflict', 'name_taken', `There is a segment "${name}" already.`, 'Choose another name.')
+  return refuse('conflict', 'segment_name_taken', `There is a segment "${name}" already.`, 'Choose another name.')
 }
