@@ -311,8 +311,8 @@ test('Segments with the demo brand', async (t) => {
         }
       }
       t.diagnostic(`gone from the screen after ${tookMs.map((ms) => Math.round(ms)).join(', ')} ms`)
-      // The least of five: a machine that others use as well makes any one of them late, a page that does not follow all of them.
-      assert.ok(Math.min(...tookMs) < 1000, `gone only after ${tookMs.map((ms) => Math.round(ms)).join(', ')} ms`)
+      // That the page follows by itself, not how fast a machine is that others use as well: docs/benchmarks.md has the time.
+      assert.ok(Math.min(...tookMs) < 3000, `gone only after ${tookMs.map((ms) => Math.round(ms)).join(', ')} ms`)
       await page.keyboard.press('Escape')
       await page
         .locator('.list-total')
