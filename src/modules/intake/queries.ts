@@ -139,10 +139,11 @@ export async function claimPending(tx: Sql, subscriber: string, limit: number, s
   await sql`create temp table claimed_people (person_id bigint primary key) on commit drop`.execute(tx)
   const { rows } = await sql<{ claimed: number }>`
     with taken as (
-      select p.ctid as place from (
+      -- As an array: of a join the planner walked over all rows of other subscribers for each person, 25 s for ten thousand.
+      select p.ctid as place from intake.pending_people p
+      where p.subscriber = ${subscriber} and p.person_id = any(array(
         select distinct person_id from intake.pending_people where subscriber = ${subscriber} ${isOfShare}
-        order by person_id limit ${limit}
-      ) n join intake.pending_people p on p.subscriber = ${subscriber} and p.person_id = n.person_id
+        order by person_id limit ${limit}))
       for update of p skip locked
     ), gone as (
       delete from intake.pending_people p using taken t where p.ctid = t.place returning p.person_id
@@ -167,11 +168,11 @@ export async function claimPendingAfter(tx: Sql, subscriber: string, earlier: st
     on commit drop`.execute(tx)
   const { rows } = await sql<{ claimed: number }>`
     with taken as (
-      select p.ctid as place from (
+      select p.ctid as place from intake.pending_people p
+      where p.subscriber = ${subscriber} and p.person_id = any(array(
         select distinct person_id from intake.pending_people n where subscriber = ${subscriber}
           and not exists (select from intake.pending_people e where e.subscriber = ${earlier} and e.person_id = n.person_id)
-        order by person_id limit ${limit}
-      ) n join intake.pending_people p on p.subscriber = ${subscriber} and p.person_id = n.person_id
+        order by person_id limit ${limit}))
       for update of p skip locked
     ), gone as (
       delete from intake.pending_people p using taken t where p.ctid = t.place returning p.person_id, p.fact_kind, p.fact_id
