@@ -253,7 +253,7 @@ test('Segments with the demo brand', async (t) => {
   )
 
   await t.test(
-    'a member is opened with the reason; an order takes them out on the screen within a second',
+    'a member is opened with the reason; an order takes them out on the screen by itself',
     async (t) => {
       const opened = await signedInPage(t, browser, product)
       const { page } = opened

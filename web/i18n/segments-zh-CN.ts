@@ -266,7 +266,7 @@ export const segmentsZhCN = {
   'segment_page.rename': '改名',
   'segment_page.delete': '删除',
   'segment_page.members': '{{name}}的名单',
-  'segment_page.rule': '现在符合条件的人，净支付多的在前；有人进出，一秒内更新。',
+  'segment_page.rule': '现在符合条件的人，净支付多的在前；有人进出，一般一秒内更新。',
   'segment_page.nobody': '现在没有人符合。有人符合了会自动出现。',
   'segment_page.sizes': '人数变化',
   'segment_page.sizes_aside': '近90天，每天结束时',
