@@ -278,7 +278,8 @@ export const segmentsEn: Texts<keyof typeof segmentsZhCN> = {
   'segment_page.rename': 'Rename',
   'segment_page.delete': 'Delete',
   'segment_page.members': 'Members of {{name}}',
-  'segment_page.rule': 'Who meets the definition now, most paid first; who comes or goes shows by itself, usually within a second.',
+  'segment_page.rule':
+    'Who meets the definition now, most paid first; who comes or goes shows by itself, usually within a second.',
   'segment_page.nobody': 'Nobody meets it now. Whoever does will appear here.',
   'segment_page.sizes': 'Size over time',
   'segment_page.sizes_aside': 'last 90 days, at the end of each day',
