@@ -18,7 +18,7 @@ import {
   renewCuts,
   reportMigration,
 } from '../src/modules/relationship/actions.ts'
-import { EVERYONE, rebuildStanding, writeDepthChanges } from '../src/modules/relationship/queries.ts'
+import { EVERYONE, rebuildFigures, rebuildStanding, writeDepthChanges } from '../src/modules/relationship/queries.ts'
 import type { Clock } from '../src/platform/clock.ts'
 import type { Database } from '../src/platform/db.ts'
 import type { Brand, Installation } from '../src/platform/installation.ts'
@@ -149,6 +149,8 @@ async function benchRebuild(installation: Installation, database: Database, peop
   add({ work: 'plain SQL: occasions, standing', unit: 's', value: median(plain), rows: orders })
   add({ work: 'rebuild: occasions, standing', unit: 's', value: median(ours), rows: orders })
   add({ work: 'rebuild / plain SQL', unit: '×', value: ratio, limit: REBUILD_RATIO_MAX, isPromise: true })
+  const figures = await secondsOf(() => database.transaction((tx) => rebuildFigures(tx, BENCH_NOW, settings)))
+  add({ work: 'rebuild: figures of pages', unit: 's', value: figures, rows: people })
   const log = await secondsOf(() => database.transaction((tx) => writeDepthChanges(tx, EVERYONE, BENCH_NOW, settings)))
   add({ work: 'rebuild: log of depth changes, first', unit: 's', value: log, rows: orders })
   // What the import left pending, is done; and the cuts that the brief's scores read are there.
@@ -192,6 +194,8 @@ async function benchTime(database: Database, add: Add): Promise<void> {
     [now],
   )
   const due = rows[0]?.due ?? 0
+  // As in a server: what the import left to whoever rests on standing.
+  await catchUp(database, clockAt(BENCH_NOW), YEAR_MS)
   const before = await currentTransaction(database)
   add({ work: 'a day: who lapsed', unit: 's', value: await secondsOf(() => refreshLapsed(database, clockAt(now))) })
   const lapsed = await countWritten(database, before)

@@ -376,14 +376,15 @@ $function$;
 CREATE OR REPLACE FUNCTION commerce.judge_orders(ids bigint[])
  RETURNS void
  LANGUAGE sql
+ SET enable_seqscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
 AS $function$
   delete from commerce.void_orders where order_id = any(ids);
   insert into commerce.void_orders
   select o.order_id, o.person_id = 0
-  from (select distinct unnest(ids) as order_id) changed join commerce.orders o using (order_id)
-  where case when o.amount_minor = 0 then exists (
+  from commerce.orders o
+  where o.order_id = any(ids) and case when o.amount_minor = 0 then exists (
       select from commerce.refunds r where r.source = o.source and r.of_external_id = o.external_id)
     else o.amount_minor <= (
       select sum(a.amount_minor) from commerce.refund_allocations a
@@ -394,6 +395,7 @@ $function$;
 CREATE OR REPLACE FUNCTION commerce.judge_refunds(ids bigint[])
  RETURNS void
  LANGUAGE sql
+ SET enable_seqscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
 AS $function$
@@ -403,7 +405,7 @@ AS $function$
   from (
     select r.refund_id, r.amount_minor - coalesce((
       select sum(a.amount_minor) from commerce.refund_allocations a where a.refund_id = r.refund_id), 0) as left_minor
-    from (select distinct unnest(ids) as refund_id) changed join commerce.refunds r using (refund_id)
+    from commerce.refunds r where r.refund_id = any(ids)
   ) judged where left_minor > 0
   on conflict (refund_id) do update set unmatched_minor = excluded.unmatched_minor;
 $function$;
@@ -827,7 +829,7 @@ create table intake.subscribers (
   event text not null,
   subscriber text not null,
   constraint subscribers_pkey PRIMARY KEY (event, subscriber),
-  constraint subscribers_event_check CHECK ((event = ANY (ARRAY['people_changed'::text, 'identities_moved'::text])))
+  constraint subscribers_event_check CHECK ((event = ANY (ARRAY['people_changed'::text, 'identities_moved'::text, 'standing_changed'::text])))
 );
 
 create table intake.versions (
@@ -1058,6 +1060,12 @@ begin
   return null;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION relationship.sorted(instants timestamp with time zone[])
+ RETURNS timestamp with time zone[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$ select array_agg(at order by at) from unnest(instants) as at $function$;
 
 CREATE OR REPLACE FUNCTION relationship.two_held_until(begins timestamp with time zone[], ends timestamp with time zone[])
  RETURNS timestamp with time zone

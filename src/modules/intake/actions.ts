@@ -40,12 +40,11 @@ export { guessFile, loadMapping } from './mapping-files.ts'
 export {
   claimMoves,
   claimPending,
-  claimPendingAfter,
   countPending,
   deletePending,
-  deletePendingAfter,
   insertMoves,
   insertPending,
+  isSubscribed,
   lockIntake,
   lookUp,
   nextFactId,
@@ -53,8 +52,11 @@ export {
   numberConnections,
   numberSpreads,
   type PendingCause,
+  passPending,
   type Share,
   selectPending,
+  subscribe,
+  unsubscribe,
 } from './queries.ts'
 export { eraseRejects } from './rejects.ts'
 export { type MappingGuess, SURE } from './rules.ts'

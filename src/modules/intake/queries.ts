@@ -121,22 +121,26 @@ export interface PendingCause {
   readonly facts: RawBuilder<unknown>
 }
 
-/** One of several parts of all people, by their number: one worker each. */
+/** One of several parts of all people, by a hash: numbers that come two at a time, as with a phone each, are all even. One worker each. */
 export interface Share {
   readonly number: number
   readonly of: number
 }
 
 /**
- * Takes pending people off the list into `claimed_people (person_id)`, with all their rows that it sees; others' claims are
- * skipped, not waited for, so that it may find fewer than `limit` beside them. Who becomes pending again meanwhile may be
- * claimed by two workers at once: a subscriber for whom that matters has one worker at a time, or one for each share.
+ * Takes pending people off the list into `claimed_people (person_id, fact_kinds, fact_id, pending_since)`, with all their rows that it
+ * sees: kinds of the facts that changed them, with a null among them where it may have been anything, and the latest of those facts.
+ * Others' claims are skipped, not waited for, so that it may find fewer than `limit` beside them. Who becomes pending again meanwhile
+ * may be claimed by two workers at once: a subscriber for whom that matters has one worker at a time, or one for each share.
  *
  * @returns how many people were claimed.
  */
 export async function claimPending(tx: Sql, subscriber: string, limit: number, share?: Share): Promise<number> {
-  const isOfShare = share ? sql`and person_id % ${share.of}::int = ${share.number}::int` : sql``
-  await sql`create temp table claimed_people (person_id bigint primary key) on commit drop`.execute(tx)
+  const isOfShare = share ? sql`and abs(hashint8(person_id) % ${share.of}::int) = ${share.number}::int` : sql``
+  await sql`
+    create temp table claimed_people (
+      person_id bigint primary key, fact_kinds text[] not null, fact_id bigint, pending_since timestamptz
+    ) on commit drop`.execute(tx)
   const { rows } = await sql<{ claimed: number }>`
     with taken as (
       -- As an array: of a join the planner walked over all rows of other subscribers for each person, 25 s for ten thousand.
@@ -146,9 +150,12 @@ export async function claimPending(tx: Sql, subscriber: string, limit: number, s
         order by person_id limit ${limit}))
       for update of p skip locked
     ), gone as (
-      delete from intake.pending_people p using taken t where p.ctid = t.place returning p.person_id
+      delete from intake.pending_people p using taken t where p.ctid = t.place
+      returning p.person_id, p.fact_kind, p.fact_id, p.pending_since
     ), kept as (
-      insert into claimed_people select distinct person_id from gone returning person_id
+      insert into claimed_people
+      select person_id, array_agg(distinct fact_kind), max(fact_id), min(pending_since) from gone group by person_id
+      returning person_id
     )
     select count(*) as claimed from kept`.execute(tx)
   await sql`analyze claimed_people`.execute(tx)
@@ -156,33 +163,34 @@ export async function claimPending(tx: Sql, subscriber: string, limit: number, s
 }
 
 /**
- * The same for a subscriber that rests on what another one makes of the facts: whoever is still pending for that one is left on
- * the list. Both rows are written at once, and that one's goes when its work is in; so who is taken here is done there.
- *
- * `claimed_people (person_id, fact_kinds, fact_id)`: kinds of the facts that changed them, with a null among them where it may
- * have been anything, and the latest of those facts.
+ * Hands `claimed_people` on to whoever rests on what the claimer made of the facts, in the transaction that made it: what is pending
+ * for them is done here. They wait since their first fact.
  */
-export async function claimPendingAfter(tx: Sql, subscriber: string, earlier: string, limit: number): Promise<number> {
+export async function passPending(tx: Sql, event: string): Promise<void> {
   await sql`
-    create temp table claimed_people (person_id bigint primary key, fact_kinds text[] not null, fact_id bigint)
-    on commit drop`.execute(tx)
-  const { rows } = await sql<{ claimed: number }>`
-    with taken as (
-      select p.ctid as place from intake.pending_people p
-      where p.subscriber = ${subscriber} and p.person_id = any(array(
-        select distinct person_id from intake.pending_people n where subscriber = ${subscriber}
-          and not exists (select from intake.pending_people e where e.subscriber = ${earlier} and e.person_id = n.person_id)
-        order by person_id limit ${limit}))
-      for update of p skip locked
-    ), gone as (
-      delete from intake.pending_people p using taken t where p.ctid = t.place returning p.person_id, p.fact_kind, p.fact_id
-    ), kept as (
-      insert into claimed_people
-      select person_id, array_agg(distinct fact_kind), max(fact_id) from gone group by person_id returning person_id
-    )
-    select count(*) as claimed from kept`.execute(tx)
-  await sql`analyze claimed_people`.execute(tx)
-  return rows[0]?.claimed ?? 0
+    insert into intake.pending_people (subscriber, person_id, pending_since, fact_kind, fact_id)
+    select s.subscriber, c.person_id, c.pending_since, k.fact_kind, c.fact_id
+    from intake.subscribers s cross join claimed_people c cross join lateral unnest(c.fact_kinds) as k(fact_kind)
+    where s.event = ${event}`.execute(tx)
+}
+
+/** From when this transaction is in, pending rows are made for the subscriber too. The caller keeps out whoever makes them. */
+export async function subscribe(tx: Sql, event: string, subscriber: string): Promise<void> {
+  await sql`insert into intake.subscribers values (${event}, ${subscriber})`.execute(tx)
+}
+
+/** From then on none are made; those that are left go. */
+export async function unsubscribe(tx: Sql, event: string, subscriber: string): Promise<void> {
+  await sql`delete from intake.subscribers where event = ${event} and subscriber = ${subscriber}`.execute(tx)
+  await sql`delete from intake.pending_people where subscriber = ${subscriber}`.execute(tx)
+}
+
+export async function isSubscribed(db: Sql, event: string, subscriber: string): Promise<boolean> {
+  const { rows } = await sql<{ found: boolean }>`
+    select exists (select from intake.subscribers where event = ${event} and subscriber = ${subscriber}) as found`.execute(
+    db,
+  )
+  return rows[0]?.found === true
 }
 
 export async function countPending(db: Sql, subscriber: string): Promise<number> {
@@ -202,18 +210,19 @@ export async function selectPending(
   return rows[0] ?? { pending: 0, pending_since: null }
 }
 
-/** Forgets whom such a subscriber has nothing to do for; whoever is still pending for the earlier one is left on the list. */
-export async function deletePendingAfter(tx: Sql, subscriber: string, earlier: string): Promise<void> {
+/**
+ * Everything becomes pending for one subscriber at once when it rebuilds: forget what was pending before, and hand it on to the
+ * subscribers of an event of its own.
+ */
+export async function deletePending(tx: Sql, subscriber: string, passedAs: string): Promise<void> {
   await sql`
-    delete from intake.pending_people p where subscriber = ${subscriber}
-      and not exists (select from intake.pending_people e where e.subscriber = ${earlier} and e.person_id = p.person_id)`.execute(
-    tx,
-  )
-}
-
-/** Everything becomes pending for one subscriber at once when it rebuilds: forget what was pending before. */
-export async function deletePending(tx: Sql, subscriber: string): Promise<void> {
-  await sql`delete from intake.pending_people where subscriber = ${subscriber}`.execute(tx)
+    with gone as (
+      delete from intake.pending_people where subscriber = ${subscriber} returning person_id, pending_since, fact_kind, fact_id
+    )
+    insert into intake.pending_people (subscriber, person_id, pending_since, fact_kind, fact_id)
+    select s.subscriber, person_id, min(pending_since), fact_kind, max(fact_id)
+    from gone cross join intake.subscribers s where s.event = ${passedAs}
+    group by s.subscriber, person_id, fact_kind`.execute(tx)
 }
 
 /**

@@ -8,10 +8,14 @@ import {
   claimPending,
   countPending,
   deletePending,
+  isSubscribed,
   type PersonRows,
+  passPending,
   type Share,
   selectPending,
   selectPersonRows,
+  subscribe,
+  unsubscribe,
 } from '../intake/actions.ts'
 import { foldCounts, type Present, selectPresent } from './counts-queries.ts'
 import { fanTiersBody, lastScoresBody, scoreHeldUntil, selectLastScore, tierHoldersBody } from './interest-queries.ts'
@@ -23,6 +27,7 @@ import {
   occasionsOf,
   onePerson,
   presentStanding,
+  rebuildFigures,
   rebuildStanding,
   rewriteStanding,
   STANDING_COLUMNS,
@@ -60,6 +65,8 @@ export { listFlow, readPersonMigration, reportMigration } from './migration.ts'
 export { compareKeys, type SegmentRanges, scoreRfm } from './rules.ts'
 
 const SUBSCRIBER = 'relationship'
+/** Standing of some people was made anew of their facts. */
+const EVENT = 'standing_changed'
 /** People recomputed in one transaction: 12k took 0.7 s, so a batch stays short beside live traffic. */
 const BATCH_PEOPLE = 20_000
 /** From half of the people on, and so many, build and swap is cheaper than rewriting rows in place. */
@@ -107,7 +114,9 @@ async function refreshPending(database: Database, clock: Clock, share?: Share): 
       // One at a time: who became pending again could be in two hands at once.
       await lockStanding(tx, share)
       const count = await claimPending(tx, SUBSCRIBER, BATCH_PEOPLE, share)
-      if (count > 0) await rewriteStanding(tx, CLAIMED, clock.now(), await readSettings(tx))
+      if (count === 0) return count
+      await rewriteStanding(tx, CLAIMED, clock.now(), await readSettings(tx))
+      await passPending(tx, EVENT)
       return count
     })
   }
@@ -143,6 +152,26 @@ export async function refreshLapsed(database: Database, clock: Clock): Promise<n
   return refreshed
 }
 
+/**
+ * From when the caller's transaction is in, whoever's facts standing has followed becomes pending for this subscriber. Nothing is
+ * refreshed meanwhile where that was not so before: what was made is in when this returns, and what is made later is handed on.
+ */
+export async function subscribeToStanding(tx: Sql, subscriber: string): Promise<void> {
+  if (await isSubscribed(tx, EVENT, subscriber)) return
+  await lockStanding(tx)
+  await subscribe(tx, EVENT, subscriber)
+}
+
+/** Nobody becomes pending for this subscriber any more, once the caller's transaction is in. */
+export async function unsubscribeFromStanding(tx: Sql, subscriber: string): Promise<void> {
+  await unsubscribe(tx, EVENT, subscriber)
+}
+
+/** Whether anybody becomes pending for this subscriber. */
+export function isSubscribedToStanding(db: Sql, subscriber: string): Promise<boolean> {
+  return isSubscribed(db, EVENT, subscriber)
+}
+
 /** How far standing lags behind the facts that are stored. */
 export interface Freshness {
   readonly pending_people: number
@@ -175,8 +204,9 @@ export async function rebuild(database: Database, clock: Clock): Promise<void> {
     const dueAt = await readRebuildDue(tx)
     const settings = await readSettings(tx)
     const now = clock.now()
-    await deletePending(tx, SUBSCRIBER)
+    await deletePending(tx, SUBSCRIBER, EVENT)
     await rebuildStanding(tx, now, settings)
+    await rebuildFigures(tx, now, settings)
     await writeDepthChanges(tx, EVERYONE, now, settings)
     await insertCuts(tx, now, settings)
     if (dueAt) await settleRebuild(tx, dueAt)

@@ -16,7 +16,8 @@ type OccasionSettings = Pick<Settings, 'occasion_unit' | 'zone'>
  * which an occasion looked the same.
  *
  * Most days have one order and no refund: that order is the occasion, with no history. The others are looked for first,
- * which is a walk over all orders that gives few rows; over `shares` of the people it goes on all cores.
+ * which is a walk over all orders that gives few rows; over `shares` of the people it goes on all cores. The walk that writes the
+ * rows does not: on two cores it took as long, because one of them does all the writing.
  */
 export function occasionsBody(
   scope: Scope,
@@ -29,7 +30,8 @@ export function occasionsBody(
     sql` union all `,
   )
   return sql`
-    with eventful_orders as materialized (${ordersOfDays(sql`(${eventful})`, key)})
+    with days as materialized (select distinct person_id, occasion_key from (${eventful}) eventful),
+      eventful_orders as materialized (${ordersOfDays(sql`days`, key)})
     ${historiesBody(sql`eventful_orders`)}
     union all
     (select person_id, ${key}, paid_at, 'infinity', paid_at, order_id, 1, amount_minor, order_id, null
@@ -43,7 +45,7 @@ export function occasionsBody(
 /*
  * The same in steps, for a temporary table of some people: one walk takes every day as if it had one order and no refund; the
  * others, few, are then taken out and their histories put in. Not for everyone: what is taken out lies on nearly every page,
- * and each was written to the log anew, 75 s for a million people on a busy machine.
+ * and each was written anew.
  */
 
 /** Every day of the people of `scope` as if it had one order and no refund. */
@@ -84,24 +86,34 @@ export async function putHistories(
   await sql`drop table eventful_days`.execute(tx)
 }
 
-/** Days with several orders or a refund. */
+/**
+ * Days with several orders or a refund; one with both comes twice. Of the refunded, few, each is looked up: a join to all orders took
+ * two fifths of the time.
+ */
 function eventfulDaysBody(scope: Scope, key: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`
-    select person_id, occasion_key
-    from (
-      select person_id, ${key} as occasion_key, refunded.order_id is not null as is_refunded
-      from commerce.published_orders
-      left join (select distinct person_id, order_id from commerce.published_allocations where person_id ${scope}) refunded
-        using (person_id, order_id)
-      where person_id > 0 and person_id ${scope}
-    ) keyed
-    group by person_id, occasion_key having count(*) > 1 or bool_or(is_refunded)`
+    select person_id, ${key} as occasion_key
+    from commerce.published_orders where person_id > 0 and person_id ${scope}
+    group by 1, 2 having count(*) > 1
+    union all
+    select person_id, ${key}
+    from (select distinct person_id, order_id from commerce.published_allocations where person_id > 0 and person_id ${scope}) refunded
+    join commerce.published_orders using (person_id, order_id)`
 }
 
+/**
+ * All orders of `days`, a table. Those of their people are looked up: the planner expects five times as many days and read every order.
+ * Each person's once and not each day's, or somebody with a hundred thousand orders would be read for each of their days.
+ */
 function ordersOfDays(days: RawBuilder<unknown>, key: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`
     select d.person_id, d.occasion_key, o.order_id, o.paid_at, o.amount_minor
-    from ${days} d join commerce.published_orders o on o.person_id = d.person_id and ${key} = d.occasion_key`
+    from (select distinct person_id from ${days} days) p
+    cross join lateral (
+      select order_id, paid_at, amount_minor, ${key} as occasion_key
+      from commerce.published_orders o where o.person_id = p.person_id offset 0
+    ) o
+    join ${days} d on d.person_id = p.person_id and d.occasion_key = o.occasion_key`
 }
 
 /** The history of each day whose `orders` are given, all of them: what it looked like from when to when. */

@@ -3,8 +3,15 @@ import type { Database, Sql } from '../../platform/db.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { readRebuildDue, readSettings } from '../brand/actions.ts'
 import type { Settings } from '../brand/schema.ts'
-import { claimPendingAfter, countPending, deletePendingAfter } from '../intake/actions.ts'
-import { type Cuts, cutsAt, readCutsInForce } from '../relationship/actions.ts'
+import { claimPending, countPending } from '../intake/actions.ts'
+import {
+  type Cuts,
+  cutsAt,
+  isSubscribedToStanding,
+  readCutsInForce,
+  subscribeToStanding,
+  unsubscribeFromStanding,
+} from '../relationship/actions.ts'
 import {
   factKindsOf,
   type Node,
@@ -20,8 +27,6 @@ import { EVERYONE, holdsForNobody } from './queries.ts'
 import { type SegmentRow, selectSegments, updateEvaluated } from './segment-queries.ts'
 
 const SUBSCRIBER = 'segments'
-/** Whose standing it reads. */
-const EARLIER = 'relationship'
 /** People looked at in one transaction. */
 const BATCH_PEOPLE = 20_000
 /** From so many pending people on everybody is looked at, which reads each table once. */
@@ -74,8 +79,7 @@ function restingOn(segmentId: number, nodes: ReadonlyMap<number, Node>, found = 
 
 /**
  * Brings every segment up to the present: whoever a fact was about, whoever is due by time, and everybody of a segment whose
- * definition, settings or cut table is another one. Runs after standing is up to date; whoever waits for theirs is left for the next
- * run. Claim and work are one transaction, so a crash leaves them pending.
+ * definition, settings or cut table is another one. People come here when standing has followed their facts. Claim and work are one transaction, so a crash leaves them pending.
  *
  * @returns how many stays began or ended.
  */
@@ -127,12 +131,14 @@ async function refreshDue(database: Database, clock: Clock): Promise<number> {
   return changed
 }
 
-/** Where there is no segment nobody has to be asked. Under the lock, so that none is made meanwhile. */
+/** A brand without segments pays nothing for them. Under the lock, so that none is made meanwhile. */
 async function forgetPending(database: Database): Promise<number> {
-  if ((await countPending(database.db, SUBSCRIBER)) === 0) return 0
+  const isConcerned =
+    (await isSubscribedToStanding(database.db, SUBSCRIBER)) || (await countPending(database.db, SUBSCRIBER)) > 0
+  if (!isConcerned) return 0
   await database.transaction(async (tx) => {
     await members.lockSegments(tx)
-    if ((await selectSegments(tx)).length === 0) await deletePendingAfter(tx, SUBSCRIBER, EARLIER)
+    if ((await selectSegments(tx)).length === 0) await unsubscribeFromStanding(tx, SUBSCRIBER)
   })
   return 0
 }
@@ -145,7 +151,7 @@ async function refreshPending(database: Database, clock: Clock): Promise<number>
     const limit = pending >= WHOLE_FROM_PEOPLE ? pending : BATCH_PEOPLE
     claimed = await database.transaction(async (tx) => {
       await members.lockSegments(tx)
-      const count = await claimPendingAfter(tx, SUBSCRIBER, EARLIER, limit)
+      const count = await claimPending(tx, SUBSCRIBER, limit)
       if (count === 0) return count
       const segments = await readEvaluables(tx)
       const present = await readPresent(tx, clock, segments)
@@ -239,6 +245,7 @@ async function evaluateWhole(tx: Sql, { row, node }: Evaluable, present: Present
 
 /** Evaluates a segment for everybody at once, in the transaction that wrote its definition. */
 export async function evaluateNew(tx: Sql, clock: Clock, segmentId: number): Promise<void> {
+  await subscribeToStanding(tx, SUBSCRIBER)
   const segments = await readEvaluables(tx)
   const touched = segments.filter(({ row, restsOn }) => row.segment_id === segmentId || restsOn.includes(segmentId))
   const present = await readPresent(tx, clock, touched)
