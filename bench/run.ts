@@ -18,7 +18,8 @@ import {
   renewCuts,
   reportMigration,
 } from '../src/modules/relationship/actions.ts'
-import { EVERYONE, rebuildFigures, rebuildStanding, writeDepthChanges } from '../src/modules/relationship/queries.ts'
+import { EVERYONE } from '../src/modules/relationship/queries.ts'
+import { rebuildFigures, rebuildStanding, writeDepthChanges } from '../src/modules/relationship/write-queries.ts'
 import type { Clock } from '../src/platform/clock.ts'
 import type { Database } from '../src/platform/db.ts'
 import type { Brand, Installation } from '../src/platform/installation.ts'

@@ -27,14 +27,10 @@ import {
   occasionsOf,
   onePerson,
   presentStanding,
-  rebuildFigures,
-  rebuildStanding,
-  rewriteStanding,
   STANDING_COLUMNS,
   selectDepthReport,
   standingBody,
   standingOfFew,
-  writeDepthChanges,
 } from './queries.ts'
 import {
   type Cuts,
@@ -59,6 +55,7 @@ import {
   type RfmReport,
 } from './schema.ts'
 import { claimLapsed, knownThen } from './time-queries.ts'
+import { rebuildFigures, rebuildStanding, rewriteStanding, writeDepthChanges } from './write-queries.ts'
 
 export type { Present } from './counts-queries.ts'
 export { listFlow, readPersonMigration, reportMigration } from './migration.ts'

@@ -2,7 +2,6 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
 import type { Share } from '../intake/actions.ts'
-import { appendCountChanges, noteCounts, recount } from './counts-queries.ts'
 import {
   depthCase,
   depthRunsBody,
@@ -12,8 +11,7 @@ import {
   OCCASIONS,
   occasionsIn,
 } from './depth-queries.ts'
-import { writeFanTiers } from './interest-queries.ts'
-import { occasionsBody, plainDaysBody, putHistories } from './occasions-queries.ts'
+import { occasionsBody } from './occasions-queries.ts'
 import { hasFacts } from './people-queries.ts'
 
 /*
@@ -165,7 +163,7 @@ export function standingOfFew(scope: Scope, now: Date, settings: Settings): RawB
 }
 
 /** The people of `scope` whom a further fact is about. */
-function furtherStanding(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
+export function furtherStanding(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
   const further: Scope = sql`in (select person_id from further_people)`
   return sql`
     with further_people as materialized (${furtherPeople(scope)})
@@ -176,7 +174,7 @@ function furtherStanding(scope: Scope, now: Date, settings: Settings): RawBuilde
 type Form = 'arrays' | 'runs'
 
 /** All that standing rests on, one row for each person of the canonical map. */
-function figuresBody(
+export function figuresBody(
   scope: Scope,
   now: Date,
   settings: Settings,
@@ -192,7 +190,7 @@ function figuresBody(
 }
 
 /** The same without whom a further fact is about. */
-function plainFigures(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
+export function plainFigures(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
   return sql`
     select * from (${figuresBody(scope, now, settings, 'arrays')}) figures
     where not exists (select from (${furtherPeople(scope)}) f where f.person_id = figures.person_id)`
@@ -203,7 +201,7 @@ function plainFigures(scope: Scope, now: Date, settings: Settings): RawBuilder<u
  * up. Behind "offset 0", or the lookup goes down into every share of the people, and none of them runs in parallel: it took
  * twice the time.
  */
-function ofPeople(figures: RawBuilder<unknown>): RawBuilder<unknown> {
+export function ofPeople(figures: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`
     select * from (${figures} offset 0) known
     where live is not null or connection_id is not null or ${hasFacts(sql`known.person_id`)}`
@@ -213,7 +211,11 @@ function ofPeople(figures: RawBuilder<unknown>): RawBuilder<unknown> {
  * Whoever no further fact is about, in one or several shares. A depth is a set of conditions: it holds since the last of them
  * came to hold. What is looked up, of few, comes last: with it no share runs in parallel.
  */
-function standingByArrays(shares: readonly RawBuilder<unknown>[], now: Date, settings: Settings): RawBuilder<unknown> {
+export function standingByArrays(
+  shares: readonly RawBuilder<unknown>[],
+  now: Date,
+  settings: Settings,
+): RawBuilder<unknown> {
   const since = settings.member_by_purchase
     ? sql`since`
     : sql`case when depth = 1 then greatest(since, ${DORMANT_UNTIL}) else since end`
@@ -275,7 +277,7 @@ function lostDepth(settings: Settings): RawBuilder<unknown> {
 }
 
 /** Runs of depth and spans of the further conditions that are in tables already. */
-interface Made {
+export interface Made {
   readonly runs: RawBuilder<unknown>
   readonly spans: RawBuilder<unknown>
   readonly further: Further
@@ -285,7 +287,7 @@ interface Made {
  * The people of `figures`, by the run of their depth that holds at `now`. Who was never connected has none. What somebody lost
  * was is what their last change was from.
  */
-function standingByRuns(
+export function standingByRuns(
   scope: Scope,
   now: Date,
   settings: Settings,
@@ -352,173 +354,6 @@ export function presentStanding(now: Date, settings: Settings): RawBuilder<unkno
       now,
       settings,
     )}) due`
-}
-
-/**
- * Recomputes occasions, standing and the change log of the people of `scope`, in place. Occasions and changes that are as they
- * were are not written again.
- */
-export async function rewriteStanding(tx: Sql, scope: Scope, now: Date, settings: Settings): Promise<void> {
-  const occasions = sql`true_occasions`
-  await sql`create temp table ${occasions} on commit drop as ${plainDaysBody(scope, settings)}`.execute(tx)
-  await putHistories(tx, occasions, scope, settings)
-  await sql`analyze ${occasions} (person_id, occasion_key, from_at)`.execute(tx)
-  await replaceOccasions(tx, scope, occasions)
-  const made = await makeRuns(tx, scope, now, settings, occasions)
-  const figures = ofPeople(figuresBody(scope, now, settings, 'runs', occasions))
-  await noteCounts(tx, scope, settings)
-  await sql`delete from relationship.standing where person_id ${scope}`.execute(tx)
-  await sql`insert into relationship.standing ${standingByRuns(scope, now, settings, figures, made)}`.execute(tx)
-  await appendCountChanges(tx, scope, settings)
-  await writeFanTiers(tx, scope, now, made.further)
-  await logRuns(tx, scope, now)
-  await sql`drop table ${occasions}`.execute(tx)
-}
-
-/**
- * Only what differs: of a person with ten occasions a further order made eleven rows anew, and now makes one. Rows are named by
- * where they lie, because nobody else writes these tables while lockStanding holds.
- */
-async function replaceOccasions(tx: Sql, scope: Scope, occasions: RawBuilder<unknown>): Promise<void> {
-  await sql`
-    create temp table differences on commit drop as
-    select place, t.*
-    from (select ctid as place, * from relationship.occasions where person_id ${scope}) o
-    full join ${occasions} t using (person_id, occasion_key, from_at)
-    where (t.to_at, t.occasion_at, t.order_id, t.order_count, t.net_minor, t.opened_by, t.closed_by)
-      is distinct from (o.to_at, o.occasion_at, o.order_id, o.order_count, o.net_minor, o.opened_by, o.closed_by)`.execute(
-    tx,
-  )
-  await sql`delete from relationship.occasions where ctid = any(array(select place from differences))`.execute(tx)
-  await sql`
-    insert into relationship.occasions
-    select person_id, occasion_key, from_at, to_at, occasion_at, order_id, order_count, net_minor, opened_by, closed_by
-    from differences where person_id is not null`.execute(tx)
-  await sql`drop table differences`.execute(tx)
-}
-
-/** Everyone by build and swap: new tables beside the old ones, then hung in their place in the same transaction. */
-export async function rebuildStanding(tx: Sql, now: Date, settings: Settings): Promise<void> {
-  // Orders and occasions lie in the order of people. The planner trusts that less for a key of two columns, and without
-  // this sorts ten million rows on disk that it could have read in order.
-  await sql`set local effective_cache_size = '8GB'`.execute(tx)
-  // A walk over occasions in the order of people goes on one core; over shares of the people, on all of them.
-  const last = await selectLastPerson(tx)
-  const shares = sharesOf(last)
-  // Whole shares side by side, and not a part of one share: with that inside no share runs beside another, and at a million people
-  // standing took 30 s on one core in place of 15.
-  await sql`select set_config('parallel_setup_cost', ${String(Math.max(1000, last / 20))}, true)`.execute(tx)
-  await swapIn(tx, 'occasions', sql`(person_id, occasion_key, from_at)`, async (table) => {
-    await sql`create table ${table} as ${occasionsBody(EVERYONE, settings, shares)}`.execute(tx)
-  })
-  await swapIn(tx, 'standing', sql`(person_id)`, async (table) => {
-    const further = await findFurther(tx)
-    const figures = shares.map((share) =>
-      further === 'all' ? plainFigures(share, now, settings) : figuresBody(share, now, settings, 'arrays'),
-    )
-    await sql`create table ${table} as ${standingByArrays(figures, now, settings)}`.execute(tx)
-    if (further === 'all') await sql`insert into ${table} ${furtherStanding(EVERYONE, now, settings)}`.execute(tx)
-  })
-}
-
-/** What pages read of everybody, from standing as it is. */
-export async function rebuildFigures(tx: Sql, now: Date, settings: Settings): Promise<void> {
-  await recount(tx, settings)
-  await writeFanTiers(tx, EVERYONE, now, 'all')
-}
-
-/** Whether a further fact is about anybody at all: whoever has none need not be told apart, and nothing is asked of them. */
-async function findFurther(tx: Sql): Promise<Further> {
-  const { rows } = await sql<{ found: boolean }>`select exists (${furtherPeople(EVERYONE, 'all')}) as found`.execute(tx)
-  return rows[0]?.found ? 'all' : 'none'
-}
-
-async function selectLastPerson(tx: Sql): Promise<number> {
-  const { rows } = await sql<{ last: number | null }>`
-    select max(person_id) as last from customers.published_canonical`.execute(tx)
-  return rows[0]?.last ?? 0
-}
-
-/** Everyone, in parts of about the same size: more than cores, so that nobody waits long for the last one. */
-function sharesOf(last: number, shares = 4): Scope[] {
-  const cut = (share: number) => Math.floor((last * share) / shares)
-  return Array.from({ length: shares }, (_, share) =>
-    share === shares - 1 ? sql`> ${cut(share)}` : sql`between ${cut(share) + 1} and ${cut(share + 1)}`,
-  )
-}
-
-async function swapIn(
-  tx: Sql,
-  table: 'occasions' | 'standing',
-  key: RawBuilder<unknown>,
-  make: (table: RawBuilder<unknown>) => Promise<void>,
-): Promise<void> {
-  const parent = sql`relationship.${sql.ref(table)}`
-  const { rows } = await sql<{ name: string }>`
-    select inhrelid::regclass::text as name from pg_inherits where inhparent = ${`relationship.${table}`}::regclass`.execute(
-    tx,
-  )
-  const old = rows[0]?.name.endsWith('_a') ? 'a' : 'b'
-  const next = old === 'a' ? 'b' : 'a'
-  const oldTable = sql`relationship.${sql.ref(`${table}_${old}`)}`
-  const nextTable = sql`relationship.${sql.ref(`${table}_${next}`)}`
-  await make(nextTable)
-  await sql`alter table ${nextTable} add primary key ${key}`.execute(tx)
-  await sql`analyze ${nextTable}`.execute(tx)
-  await sql`alter table ${parent} detach partition ${oldTable}`.execute(tx)
-  await sql`drop table ${oldTable}`.execute(tx)
-  await sql`alter table ${parent} attach partition ${nextTable} default`.execute(tx)
-}
-
-/** The runs of depth into `true_runs`, of which standing and the log are made. */
-async function makeRuns(
-  tx: Sql,
-  scope: Scope,
-  now: Date,
-  settings: Settings,
-  occasions: RawBuilder<unknown>,
-): Promise<Made> {
-  const made: Made = { runs: sql`true_runs`, spans: sql`true_spans`, further: await findFurther(tx) }
-  if (made.further === 'all') {
-    await sql`create temp table true_spans on commit drop as ${furtherSpans(scope, now, settings)}`.execute(tx)
-    await sql`analyze true_spans`.execute(tx)
-  }
-  await sql`
-    create temp table true_runs on commit drop as
-    ${depthRunsBody(scope, now, settings, made.further, made.spans, occasions)}`.execute(tx)
-  await sql`analyze true_runs (person_id, since)`.execute(tx)
-  return made
-}
-
-/**
- * The log of depth changes up to `now`: rows that are no longer true by what is now known are superseded, new ones
- * added. A row that stands is not touched, so its recorded_at keeps saying when it became known.
- */
-export async function writeDepthChanges(tx: Sql, scope: Scope, now: Date, settings: Settings): Promise<void> {
-  await makeRuns(tx, scope, now, settings, OCCASIONS)
-  await logRuns(tx, scope, now)
-}
-
-/** From `true_runs`, which it uses up. */
-async function logRuns(tx: Sql, scope: Scope, now: Date): Promise<void> {
-  await sql`
-    create temp table differences on commit drop as
-    select place, t.*
-    from (
-      select ctid as place, person_id, changed_at as since, from_depth, to_depth, cause_fact_id from relationship.depth_changes
-      where person_id ${scope} and superseded_at is null
-    ) c
-    full join (select person_id, since, from_depth, depth, cause from true_runs where since <= ${now}) t using (person_id, since)
-    where (t.from_depth, t.depth, t.cause) is distinct from (c.from_depth, c.to_depth, c.cause_fact_id)`.execute(tx)
-  await sql`
-    update relationship.depth_changes set superseded_at = ${now} where ctid = any(array(select place from differences))`.execute(
-    tx,
-  )
-  await sql`
-    insert into relationship.depth_changes (person_id, changed_at, from_depth, to_depth, cause_fact_id, recorded_at)
-    select person_id, since, from_depth, depth, cause, ${now} from differences where depth is not null
-    on conflict (person_id, changed_at, recorded_at) do nothing`.execute(tx)
-  await sql`drop table if exists differences, true_runs, true_spans`.execute(tx)
 }
 
 export async function selectDepthReport(
