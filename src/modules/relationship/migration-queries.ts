@@ -27,6 +27,18 @@ export async function readOneMoment(tx: Sql): Promise<void> {
   await sql`set transaction isolation level repeatable read, read only`.execute(tx)
 }
 
+/** A name for what the transaction sees, by which others see the same for as long as it lasts. */
+export async function exportMoment(tx: Sql): Promise<string> {
+  const { rows } = await sql<{ moment: string }>`select pg_export_snapshot() as moment`.execute(tx)
+  return rows[0]?.moment ?? ''
+}
+
+/** All statements of the transaction see the database as the one does that exported the moment. */
+export async function readSameMoment(tx: Sql, moment: string): Promise<void> {
+  await readOneMoment(tx)
+  await sql`set transaction snapshot ${sql.lit(moment)}`.execute(tx)
+}
+
 /** What all bodies below read: select bodies of the log of changes up to now, and of everybody's standing. */
 interface Known {
   readonly log: RawBuilder<unknown>
@@ -220,7 +232,10 @@ export async function selectDepthsAt(
         from relationship.occasions
         where (from_at <= ${to} and to_at > ${to}) <> (from_at <= ${now} and to_at > ${now})
         union all
-        select person_id, unmatched_minor from commerce.published_unmatched where refunded_at > ${to} and refunded_at <= ${now}
+        -- By those that are kept: summing up all refunds to find them took a quarter of the time.
+        select person_id, unmatched_minor
+        from commerce.published_unmatched_refunds join commerce.published_refunds using (refund_id)
+        where refunded_at > ${to} and refunded_at <= ${now}
       ) since group by person_id
     ) s using (person_id)
     group by depth`.execute(db)

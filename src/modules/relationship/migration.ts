@@ -1,4 +1,4 @@
-import type { Database } from '../../platform/db.ts'
+import type { Database, Sql } from '../../platform/db.ts'
 import { type Refusal, refuse } from '../../platform/refusal.ts'
 import { readSettings } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
@@ -21,14 +21,43 @@ import {
 export async function reportMigration(database: Database, span: queries.Span): Promise<MigrationReport | Refusal> {
   const refused = refuseSpan(span)
   if (refused) return refused
-  return database.transaction(async (tx) => {
-    await queries.readOneMoment(tx)
-    const settings = await readSettings(tx)
-    const flows = await queries.selectFlows(tx, span, settings)
-    const depthsAt = await queries.selectDepthsAt(tx, span, settings)
-    const unknown = await queries.countUnknownAt(tx, span, settings)
-    return compose(span, settings.currency ?? DEFAULT_CURRENCY, flows, depthsAt, unknown)
-  })
+  return afterOthers(database, () =>
+    database.transaction(async (tx) => {
+      await queries.readOneMoment(tx)
+      const settings = await readSettings(tx)
+      const moment = await queries.exportMoment(tx)
+      const beside = <T>(read: (other: Sql) => Promise<T>) =>
+        database.transaction(async (other) => {
+          await queries.readSameMoment(other, moment)
+          return read(other)
+        })
+      const reading = [
+        queries.selectFlows(tx, span, settings),
+        beside(async (other) => ({
+          depthsAt: await queries.selectDepthsAt(other, span, settings),
+          unknown: await queries.countUnknownAt(other, span, settings),
+        })),
+      ] as const
+      await Promise.allSettled(reading)
+      const [flows, { depthsAt, unknown }] = await Promise.all(reading)
+      return compose(span, settings.currency ?? DEFAULT_CURRENCY, flows, depthsAt, unknown)
+    }),
+  )
+}
+
+const running = new WeakMap<Database, Promise<unknown>>()
+
+/**
+ * One migration at a time for each brand: it reads on two connections at once, on all cores, and two that each held one and waited for
+ * another could take a small pool to themselves for ever.
+ */
+function afterOthers<T>(database: Database, work: () => Promise<T>): Promise<T> {
+  const mine = (running.get(database) ?? Promise.resolve()).then(work, work)
+  running.set(
+    database,
+    mine.catch(() => undefined),
+  )
+  return mine
 }
 
 function compose(
