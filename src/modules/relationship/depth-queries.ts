@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Settings } from '../brand/schema.ts'
-import { interestSpans } from './interest-queries.ts'
+import { activePeople, interestSpans } from './interest-queries.ts'
 import type { Scope } from './queries.ts'
 
 /** What of the settings decides a depth. */
@@ -34,12 +34,21 @@ export function depthCase(
     end)::smallint`
 }
 
-/** Whoever a fact is about that depth rests on besides occasions and connections; with `all` once for each such fact. */
+/**
+ * Whoever a fact is about that depth rests on besides occasions and connections. With `all` once for each fact that may be such a
+ * one, which is quick to ask whether there are any.
+ */
 export function furtherPeople(scope: Scope, rows: 'distinct' | 'all' = 'distinct'): RawBuilder<unknown> {
-  const and = rows === 'all' ? sql`union all` : sql`union`
+  const isAll = rows === 'all'
+  const acts = sql`select person_id from interactions.published_interactions where person_id ${scope}`
+  const and = isAll ? sql`union all` : sql`union`
+  return sql`${isAll ? acts : activePeople(scope)} ${and} ${beyondInterest(scope, and)}`
+}
+
+/** The same without whom only interest may be a condition of. */
+export function beyondInterest(scope: Scope, and = sql`union`): RawBuilder<unknown> {
   return sql`
-    select person_id from interactions.published_interactions where person_id ${scope}
-    ${and} select person_id from customers.published_memberships where person_id ${scope}
+    select person_id from customers.published_memberships where person_id ${scope}
     ${and} select person_id from customers.published_records where person_id ${scope} and enrolled_at is not null
     ${and} select person_id from interactions.published_reviews where person_id ${scope}
     ${and} select person_id from commerce.published_spreads where person_id ${scope}`

@@ -46,6 +46,18 @@ function scoresBody(scope: Scope, now: Date, interactions = INTERACTIONS): RawBu
     ) risen`
 }
 
+/** Whoever's interactions weigh enough together to reach the threshold of interest if they had all been at one instant. */
+function activeBody(interactions: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
+    select person_id from ${interactions} join ${WEIGHTS} as weighed(type, weight) using (type)
+    group by person_id having sum(weight) >= ${INTEREST.score}::float8`
+}
+
+/** The people of `scope` whom interest may make members: (person_id). */
+export function activePeople(scope: Scope): RawBuilder<unknown> {
+  return activeBody(sql`(select person_id, type from ${INTERACTIONS} where person_id ${scope}) known`)
+}
+
 /**
  * When the score is at its threshold or above (`scored`), and the 30 days from each product fact on (`product`): (person_id,
  * condition, begin_at, end_at, begun_by).
@@ -58,8 +70,11 @@ function scoresBody(scope: Scope, now: Date, interactions = INTERACTIONS): RawBu
 export function interestSpans(scope: Scope, now: Date): RawBuilder<unknown> {
   const seconds = sql`floor(${INTEREST.half_life_seconds} * ln(score / ${INTEREST.score}::float8) / ln(2::float8) + 1e-6) + 1`
   return sql`
-    with acts as materialized (
+    with known as materialized (
       select person_id, type, occurred_at, interaction_id from ${INTERACTIONS} where person_id ${scope} and occurred_at <= ${now}
+    ), acts as materialized (
+      -- Nobody else is ever interested, whatever they looked at: of a shop's visitors nine in ten.
+      select * from known where person_id in (${activeBody(sql`known`)})
     )
     select person_id, 'scored' as condition, at as begin_at, at + make_interval(secs => ${seconds}) as end_at, interaction_id as begun_by
     from (${scoresBody(scope, now, sql`acts`)}) scores where ${seconds} > 0

@@ -3,6 +3,7 @@ import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
 import type { Share } from '../intake/actions.ts'
 import {
+  beyondInterest,
   depthCase,
   depthRunsBody,
   type Further,
@@ -11,6 +12,7 @@ import {
   OCCASIONS,
   occasionsIn,
 } from './depth-queries.ts'
+import { activePeople } from './interest-queries.ts'
 import { occasionsBody } from './occasions-queries.ts'
 import { hasFacts } from './people-queries.ts'
 
@@ -163,11 +165,16 @@ export function standingOfFew(scope: Scope, now: Date, settings: Settings): RawB
 }
 
 /** The people of `scope` whom a further fact is about. */
-export function furtherStanding(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
-  const further: Scope = sql`in (select person_id from further_people)`
+function furtherStanding(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
+  return standingOfListed(furtherPeople(scope), now, settings)
+}
+
+/** The people of a select body (person_id), by runs. */
+export function standingOfListed(people: RawBuilder<unknown>, now: Date, settings: Settings): RawBuilder<unknown> {
+  const listed: Scope = sql`in (select person_id from listed_people)`
   return sql`
-    with further_people as materialized (${furtherPeople(scope)})
-    ${standingByRuns(further, now, settings, figuresBody(further, now, settings, 'runs'))}`
+    with listed_people as materialized (${people})
+    ${standingByRuns(listed, now, settings, figuresBody(listed, now, settings, 'runs'))}`
 }
 
 /** By which of its two forms standing is told: by arrays, or by runs, which bring their spans themselves. */
@@ -190,10 +197,23 @@ export function figuresBody(
 }
 
 /** The same without whom a further fact is about. */
-export function plainFigures(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
+function plainFigures(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
   return sql`
     select * from (${figuresBody(scope, now, settings, 'arrays')}) figures
     where not exists (select from (${furtherPeople(scope)}) f where f.person_id = figures.person_id)`
+}
+
+/**
+ * The same with those of them whose standing does not rest on it: interest makes a member of who never bought, so it says nothing of a
+ * buyer who is connected. Of a brand whose customers click and reply that is nearly everybody.
+ */
+export function settledFigures(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
+  return sql`
+    select figures.*
+    from (${figuresBody(scope, now, settings, 'arrays')}) figures
+    left join (${activePeople(scope)}) active on active.person_id = figures.person_id
+    where not exists (select from (${beyondInterest(scope)}) f where f.person_id = figures.person_id)
+      and (active.person_id is null or ${settings.member_by_purchase} and live >= 1 and connected_until = 'infinity')`
 }
 
 /**

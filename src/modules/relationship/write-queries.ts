@@ -8,13 +8,13 @@ import { occasionsBody, plainDaysBody, putHistories } from './occasions-queries.
 import {
   EVERYONE,
   figuresBody,
-  furtherStanding,
   type Made,
   ofPeople,
-  plainFigures,
   type Scope,
+  settledFigures,
   standingByArrays,
   standingByRuns,
+  standingOfListed,
 } from './queries.ts'
 
 /*
@@ -81,10 +81,14 @@ export async function rebuildStanding(tx: Sql, now: Date, settings: Settings): P
   await swapIn(tx, 'standing', sql`(person_id)`, async (table) => {
     const further = await findFurther(tx)
     const figures = shares.map((share) =>
-      further === 'all' ? plainFigures(share, now, settings) : figuresBody(share, now, settings, 'arrays'),
+      further === 'all' ? settledFigures(share, now, settings) : figuresBody(share, now, settings, 'arrays'),
     )
     await sql`create table ${table} as ${standingByArrays(figures, now, settings)}`.execute(tx)
-    if (further === 'all') await sql`insert into ${table} ${furtherStanding(EVERYONE, now, settings)}`.execute(tx)
+    if (further === 'none') return
+    const unsettled = sql`
+      select person_id from (${furtherPeople(EVERYONE)}) f
+      where not exists (select from ${table} s where s.person_id = f.person_id)`
+    await sql`insert into ${table} ${standingOfListed(unsettled, now, settings)}`.execute(tx)
   })
 }
 
