@@ -18,7 +18,14 @@ import {
   unsubscribe,
 } from '../intake/actions.ts'
 import { foldCounts, type Present, selectPresent } from './counts-queries.ts'
-import { fanTiersBody, lastScoresBody, scoreHeldUntil, selectLastScore, tierHoldersBody } from './interest-queries.ts'
+import {
+  fanTiersBody,
+  keptTiersBody,
+  lastScoresBody,
+  scoreHeldUntil,
+  selectLastScore,
+  tierHoldersBody,
+} from './interest-queries.ts'
 import {
   CLAIMED,
   countStanding,
@@ -278,7 +285,7 @@ export async function segmentRangesAt(db: Sql, now: Date): Promise<SegmentRanges
 
 export type { Cuts }
 /** Last scores as a select body, and until when such a row holds a threshold, for the queries of modules above. */
-export { lastScoresBody, scoreHeldUntil }
+export { keptTiersBody, lastScoresBody, scoreHeldUntil }
 
 /** The cuts and means by which buyers are scored as of an instant: of the table in force then, or made now where none was. */
 export async function cutsAt(db: Sql, at: Date): Promise<Cuts> {

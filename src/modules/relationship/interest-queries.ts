@@ -125,6 +125,20 @@ export function tierHoldersBody(now: Date, tier: string): RawBuilder<unknown> {
   return sql`select person_id, value_order from relationship.fan_tiers where ${own?.column} > ${now} ${isBelow}`
 }
 
+/** Until when the people of `scope` hold tiers, as it is kept with standing: (person_id, and a column for each `from` of a tier). */
+export function keptTiersBody(
+  scope: Scope,
+  columns: readonly (readonly [from: number, name: string])[],
+): RawBuilder<unknown> {
+  const named = columns.map(([from, name]) => {
+    const tier = TIER_ENDS.find((known) => known.from === from)
+    if (!tier) throw new Error(`No fan tier begins at ${from}`)
+    return sql`, ${tier.column} as ${sql.ref(name)}`
+  })
+  return sql`
+    select person_id ${named.length > 0 ? sql.join(named, sql` `) : sql``} from relationship.fan_tiers where person_id ${scope}`
+}
+
 /**
  * Everybody's fan tier above the lowest: (person_id, fan_tier).
  * @param asOf a past instant, of which nothing is kept; else it is of `now`.

@@ -15,6 +15,8 @@ export interface Ground {
   readonly cuts: Cuts | null
   /** Whether the deciding fact is asked for as well, which costs a sort. */
   readonly isExplaining: boolean
+  /** Whether `at` is the present of what standing keeps of everybody, and that may be read in place of the facts. */
+  readonly isKept?: boolean
 }
 
 /** A clause as SQL. All but `body` are expressions over its columns (by the alias) and over the standing `s` of the person. */

@@ -110,7 +110,7 @@ async function readPresent(tx: Sql, clock: Clock, segments: readonly Evaluable[]
 }
 
 function groundOf({ now: at, settings, cuts }: Present, scope: Scope): Ground {
-  return { at, settings, cuts, scope, isExplaining: false }
+  return { at, settings, cuts, scope, isExplaining: false, isKept: true }
 }
 
 async function refreshDue(database: Database, clock: Clock): Promise<number> {

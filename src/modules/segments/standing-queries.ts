@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { z } from 'zod'
-import { type Cuts, lastScoresBody, scoreHeldUntil } from '../relationship/actions.ts'
+import { type Cuts, keptTiersBody, lastScoresBody, scoreHeldUntil } from '../relationship/actions.ts'
 import { FAN_TIERS, fanTier, RFM_SEGMENTS, RFM_VALUE_GROUPS } from '../relationship/schema.ts'
 import { ageEdges, ageHolds } from './event-queries.ts'
 import { ahead, type ClauseKind, type Compiled, earliest, type Ground, hoursOf } from './ground-queries.ts'
@@ -239,11 +239,15 @@ export const FAN: ClauseKind<typeof fanClause> = {
       (threshold, index) => sql`, ${scoreHeldUntil(threshold)} as ${sql.ref(`until_${index}`)}`,
     )
     const { isExplaining: withFact } = ground
-    return {
-      // Behind "offset 0": else each mention of a column works out its logarithm again.
-      body: sql`
+    // Behind "offset 0": else each mention of a column works out its logarithm again.
+    const scored = sql`
         select person_id, at, score ${withFact ? sql`, interaction_id` : sql``} ${held.length > 0 ? sql.join(held, sql` `) : sql``}
-        from (${lastScoresBody(ground.scope, ground.at, { withFact })}) last_scores offset 0`,
+        from (${lastScoresBody(ground.scope, ground.at, { withFact })}) last_scores offset 0`
+    // Tiers are kept with standing; summing up the interactions again was half of the time of a segment that asks for one.
+    const isKept = ground.isKept === true && range === undefined && !withFact
+    const names = thresholds.map((threshold, index) => [threshold, `until_${index}`] as const)
+    return {
+      body: isKept ? keptTiersBody(ground.scope, names) : scored,
       holds: both([
         ...(range?.at_least === undefined ? [] : [reaches(range.at_least)]),
         ...(range?.below === undefined ? [] : [sql`not ${reaches(range.below)}`]),
