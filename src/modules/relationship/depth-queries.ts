@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Settings } from '../brand/schema.ts'
-import { activePeople, interestSpans } from './interest-queries.ts'
+import { activePeople, INTERACTIONS, interestSpans } from './interest-queries.ts'
 import type { Scope } from './queries.ts'
 
 /** What of the settings decides a depth. */
@@ -68,11 +68,16 @@ const FURTHER_CONDITIONS = ['enrolled', 'scored', 'product', 'spreads']
  * The spans in which each further condition holds, (person_id, condition, begin_at, end_at, begun_by, ended_by), by the facts
  * up to `now`; a fact that time takes away is ended by none.
  */
-export function furtherSpans(scope: Scope, now: Date, settings: DepthSettings): RawBuilder<unknown> {
+export function furtherSpans(
+  scope: Scope,
+  now: Date,
+  settings: DepthSettings,
+  interactions = INTERACTIONS,
+): RawBuilder<unknown> {
   return sql`
     select person_id, 'enrolled' as condition, begin_at, end_at, begun_by, null::bigint as ended_by from (${enrolledSpans(scope, now)}) e
     union all
-    select person_id, condition, begin_at, end_at, begun_by, null from (${interestSpans(scope, now)}) i
+    select person_id, condition, begin_at, end_at, begun_by, null from (${interestSpans(scope, now, interactions)}) i
     union all
     select person_id, 'spreads', begin_at, end_at, begun_by, ended_by from (${spreadSpans(scope, now, settings)}) a`
 }

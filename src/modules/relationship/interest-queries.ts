@@ -31,7 +31,8 @@ function growthAt(at: RawBuilder<unknown>): RawBuilder<unknown> {
     * power(2::float8, (${us} % ${halfLife})::float8 / ${halfLife}))`
 }
 
-const INTERACTIONS = sql`interactions.published_interactions`
+/** Where interactions are read, unless those of the people concerned are at hand. */
+export const INTERACTIONS = sql`interactions.published_interactions`
 
 /** The score just after each instant at which it rose, and the interaction that did it: (person_id, at, score, interaction_id). */
 function scoresBody(scope: Scope, now: Date, interactions = INTERACTIONS): RawBuilder<unknown> {
@@ -67,11 +68,11 @@ export function activePeople(scope: Scope): RawBuilder<unknown> {
  * doubles may miss a whole second by less. A later span covers what is left of an earlier one, which therefore need not be
  * cut off where the later one begins.
  */
-export function interestSpans(scope: Scope, now: Date): RawBuilder<unknown> {
+export function interestSpans(scope: Scope, now: Date, interactions = INTERACTIONS): RawBuilder<unknown> {
   const seconds = sql`floor(${INTEREST.half_life_seconds} * ln(score / ${INTEREST.score}::float8) / ln(2::float8) + 1e-6) + 1`
   return sql`
     with known as materialized (
-      select person_id, type, occurred_at, interaction_id from ${INTERACTIONS} where person_id ${scope} and occurred_at <= ${now}
+      select person_id, type, occurred_at, interaction_id from ${interactions} where person_id ${scope} and occurred_at <= ${now}
     ), acts as materialized (
       -- Nobody else is ever interested, whatever they looked at: of a shop's visitors nine in ten.
       select * from known where person_id in (${activeBody(sql`known`)})
@@ -91,28 +92,34 @@ const TIER_ENDS = FAN_TIERS.filter(({ from }) => from > 0).map(({ tier, from }) 
 }))
 
 /** Everybody of `scope` who ever reached a fan tier above the lowest: (person_id, and until when each tier holds). */
-function tierEndsBody(scope: Scope, now: Date): RawBuilder<unknown> {
+function tierEndsBody(scope: Scope, now: Date, interactions = INTERACTIONS): RawBuilder<unknown> {
   const [lowest] = TIER_ENDS
   const ends = sql.join(
     TIER_ENDS.map(({ from, column }) => sql`nullif(${scoreHeldUntil(from)}, '-infinity') as ${column}`),
   )
   return sql`
     select person_id, ${ends}
-    from (${lastScoresBody(scope, now)}) last_scores where score >= ${lowest?.from ?? 0}::float8`
+    from (${lastScoresBody(scope, now, { interactions })}) last_scores where score >= ${lowest?.from ?? 0}::float8`
 }
 
 /**
  * Keeps fan tiers of the people of `scope` as of their last interaction: what lies ahead follows from it.
  * @param further 'none' where there is no interaction at all, which spares the plan over all months.
  */
-export async function writeFanTiers(tx: Sql, scope: Scope, now: Date, further: 'none' | 'all'): Promise<void> {
+export async function writeFanTiers(
+  tx: Sql,
+  scope: Scope,
+  now: Date,
+  further: 'none' | 'all',
+  interactions = INTERACTIONS,
+): Promise<void> {
   const columns = sql.join(TIER_ENDS.map(({ column }) => column))
   await sql`delete from relationship.fan_tiers where person_id ${scope}`.execute(tx)
   if (further === 'none') return
   await sql`
     insert into relationship.fan_tiers (person_id, ${columns}, value_order)
     select person_id, ${columns}, -net_paid_minor
-    from (${tierEndsBody(scope, now)}) t join relationship.standing using (person_id)`.execute(tx)
+    from (${tierEndsBody(scope, now, interactions)}) t join relationship.standing using (person_id)`.execute(tx)
 }
 
 /**
@@ -168,14 +175,18 @@ export function scoreHeldUntil(threshold: number): RawBuilder<unknown> {
  * The score of each of `scope` just after the last interaction up to `now` that raised it: (person_id, at, score), and with
  * `withFact` interaction_id. By sums alone: the running sum of scoresBody and the last row of it took twice the time.
  */
-export function lastScoresBody(scope: Scope, now: Date, { withFact = false } = {}): RawBuilder<unknown> {
+export function lastScoresBody(
+  scope: Scope,
+  now: Date,
+  { withFact = false, interactions = INTERACTIONS } = {},
+): RawBuilder<unknown> {
   return sql`
     select person_id, max(at) as at, sum(weight * growth) / ${growthAt(sql`max(at)`)} as score
       ${withFact ? sql`, (array_agg(interaction_id order by at desc))[1] as interaction_id` : sql``}
     from (
       select person_id, occurred_at as at, sum(weight) as weight, ${growthAt(sql`occurred_at`)} as growth
         ${withFact ? sql`, max(interaction_id) as interaction_id` : sql``}
-      from ${INTERACTIONS} join ${WEIGHTS} as weighed(type, weight) using (type)
+      from ${interactions} join ${WEIGHTS} as weighed(type, weight) using (type)
       where person_id ${scope} and occurred_at <= ${now}
       group by person_id, occurred_at
     ) risen group by person_id`

@@ -3,7 +3,7 @@ import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
 import { appendCountChanges, noteCounts, recount } from './counts-queries.ts'
 import { depthRunsBody, type Further, furtherPeople, furtherSpans, OCCASIONS } from './depth-queries.ts'
-import { writeFanTiers } from './interest-queries.ts'
+import { INTERACTIONS, writeFanTiers } from './interest-queries.ts'
 import { occasionsBody, plainDaysBody, putHistories } from './occasions-queries.ts'
 import {
   EVERYONE,
@@ -31,15 +31,16 @@ export async function rewriteStanding(tx: Sql, scope: Scope, now: Date, settings
   await putHistories(tx, occasions, scope, settings)
   await sql`analyze ${occasions} (person_id, occasion_key, from_at)`.execute(tx)
   await replaceOccasions(tx, scope, occasions)
-  const made = await makeRuns(tx, scope, now, settings, occasions)
+  const acts = await putInteractions(tx, scope, now)
+  const made = await makeRuns(tx, scope, now, settings, { occasions, acts })
   const figures = ofPeople(figuresBody(scope, now, settings, 'runs', occasions))
   await noteCounts(tx, scope, settings)
   await sql`delete from relationship.standing where person_id ${scope}`.execute(tx)
   await sql`insert into relationship.standing ${standingByRuns(scope, now, settings, figures, made)}`.execute(tx)
   await appendCountChanges(tx, scope, settings)
-  await writeFanTiers(tx, scope, now, made.further)
+  await writeFanTiers(tx, scope, now, made.further, acts)
   await logRuns(tx, scope, now)
-  await sql`drop table ${occasions}`.execute(tx)
+  await sql`drop table ${occasions}, ${acts}`.execute(tx)
 }
 
 /**
@@ -141,17 +142,29 @@ async function swapIn(
   await sql`alter table ${parent} attach partition ${nextTable} default`.execute(tx)
 }
 
+/** Their interactions, which interest and fan tiers both read: looked for in every month once and not twice. */
+async function putInteractions(tx: Sql, scope: Scope, now: Date): Promise<RawBuilder<unknown>> {
+  const acts = sql`true_acts`
+  await sql`
+    create temp table ${acts} on commit drop as
+    select person_id, type, occurred_at, interaction_id from ${INTERACTIONS} where person_id ${scope} and occurred_at <= ${now}`.execute(
+    tx,
+  )
+  await sql`analyze ${acts}`.execute(tx)
+  return acts
+}
+
 /** The runs of depth into `true_runs`, of which standing and the log are made. */
 async function makeRuns(
   tx: Sql,
   scope: Scope,
   now: Date,
   settings: Settings,
-  occasions: RawBuilder<unknown>,
+  { occasions, acts }: { readonly occasions: RawBuilder<unknown>; readonly acts: RawBuilder<unknown> },
 ): Promise<Made> {
   const made: Made = { runs: sql`true_runs`, spans: sql`true_spans`, further: await findFurther(tx) }
   if (made.further === 'all') {
-    await sql`create temp table true_spans on commit drop as ${furtherSpans(scope, now, settings)}`.execute(tx)
+    await sql`create temp table true_spans on commit drop as ${furtherSpans(scope, now, settings, acts)}`.execute(tx)
     await sql`analyze true_spans`.execute(tx)
   }
   await sql`
@@ -166,7 +179,7 @@ async function makeRuns(
  * added. A row that stands is not touched, so its recorded_at keeps saying when it became known.
  */
 export async function writeDepthChanges(tx: Sql, scope: Scope, now: Date, settings: Settings): Promise<void> {
-  await makeRuns(tx, scope, now, settings, OCCASIONS)
+  await makeRuns(tx, scope, now, settings, { occasions: OCCASIONS, acts: INTERACTIONS })
   await logRuns(tx, scope, now)
 }
 

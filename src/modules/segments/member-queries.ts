@@ -99,10 +99,39 @@ export function lookedAt(segmentId: number): RawBuilder<unknown> {
   return sql`in (select person_id from looks where segment_id = ${segmentId}::bigint)`
 }
 
-function ofExtent(extent: Extent, table: string): RawBuilder<unknown> {
-  const id = sql.ref(`${table}.segment_id`)
-  if (extent.of === 'segment') return sql`${id} = ${extent.segmentId}::bigint`
-  return sql`(${id}, ${sql.ref(`${table}.person_id`)}) in (select segment_id, person_id from looks)`
+/**
+ * Who is in now, of the extent. Of looks each is looked up, behind "offset 0": of a join the planner read all members, 14 s for
+ * 10,000 facts among 200,000 people.
+ */
+function membersBody(extent: Extent): RawBuilder<unknown> {
+  const columns = sql`in_at, in_cause, in_fact_id`
+  if (extent.of === 'segment') {
+    return sql`
+      select segment_id, person_id, ${columns} from segments.members
+      where out_at = 'infinity' and segment_id = ${extent.segmentId}::bigint`
+  }
+  return sql`
+    select k.segment_id, k.person_id, m.*
+    from (select distinct segment_id, person_id from looks) k
+    cross join lateral (
+      select ${columns} from segments.members m
+      where m.out_at = 'infinity' and m.person_id = k.person_id and m.segment_id = k.segment_id offset 0
+    ) m`
+}
+
+/** When those of `evaluated` are due, as it is kept: (person_id, segment_id, due_at). */
+function dueBody(extent: Extent): RawBuilder<unknown> {
+  if (extent.of === 'segment') {
+    return extent.hasNoDue
+      ? sql`select null::bigint as person_id, null::bigint as segment_id, null::timestamptz as due_at where false`
+      : sql`select person_id, segment_id, due_at from segments.due where segment_id = ${extent.segmentId}::bigint`
+  }
+  return sql`
+    select k.person_id, k.segment_id, d.due_at
+    from (select distinct segment_id, person_id from looks) k
+    cross join lateral (
+      select due_at from segments.due d where d.person_id = k.person_id and d.segment_id = k.segment_id offset 0
+    ) d`
 }
 
 /**
@@ -131,10 +160,7 @@ export async function writeDifferences(
     create temp table flips on commit drop as
     select segment_id, person_id, m.in_at, m.in_cause, m.in_fact_id, ${caused}
     from (select segment_id, person_id from evaluated where holds) e
-    full join (
-      select segment_id, person_id, in_at, in_cause, in_fact_id from segments.members m
-      where out_at = 'infinity' and ${ofExtent(extent, 'm')}
-    ) m using (segment_id, person_id)
+    full join (${membersBody(extent)}) m using (segment_id, person_id)
     ${looks}
     where e.person_id is null or m.person_id is null`.execute(tx)
   const counts = await countFlips(tx)
@@ -215,14 +241,10 @@ async function writeDue(tx: Sql, extent: Extent, now: Date): Promise<void> {
       tx,
     )
   }
-  const known =
-    extent.of === 'segment' && extent.hasNoDue
-      ? sql`select null::bigint as person_id, null::bigint as segment_id, null::timestamptz as due_at where false`
-      : sql`select * from segments.due`
   await sql`
     insert into segments.due (person_id, segment_id, due_at)
     select e.person_id, e.segment_id, e.until
-    from evaluated e left join (${known}) d on d.person_id = e.person_id and d.segment_id = e.segment_id
+    from evaluated e left join (${dueBody(extent)}) d on d.person_id = e.person_id and d.segment_id = e.segment_id
     where e.until < 'infinity' and (d.due_at is null or d.due_at > e.until)
     order by e.person_id
     on conflict (person_id, segment_id) do update set due_at = excluded.due_at`.execute(tx)
