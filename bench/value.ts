@@ -4,6 +4,7 @@
 //   fit_cdnow        BG/NBD on the public CDNOW sample in weeks (2,357 people), median of the rounds after a first
 //   fit_weeks        BG/NBD on simulated people in whole weeks: grouping apart from the fit
 //   fit_days         the same people in days
+//   fit_regular      people whose gaps are far more regular than exponential ones, so that the likelihood has no maximum: in days
 //   score            of each of them: alive, occasions and margin of 12 months in 12 steps, interval
 //   propagate        accepting the edges, then allocated and influenced value of everybody
 
@@ -131,6 +132,42 @@ for (const unit of ['week', 'day'] as const) {
     report('score', { people: PEOPLE, seconds: score.ms / 1000, cpu_seconds: score.cpu_ms / 1000, ...score.result })
   }
 }
+
+// Every 30 days, two days sooner or later; one of a hundred stops after each.
+const regular = Array.from({ length: PEOPLE }, (): HistoryRow => {
+  const T = 60 + Math.floor(WEEKS_MAX * 7 * random())
+  let [x, tX] = [0, 0]
+  for (let day = 0; random() > 0.01; ) {
+    day += 28 + Math.floor(5 * random())
+    if (day > T) break
+    x += 1
+    tX = day
+  }
+  return { x, tX, T }
+})
+const regularGrouped = timed(() => groupHistories('day', regular))
+const regularFit = timed(() => fitOccasions('bg-nbd', regularGrouped.result))
+const regularScore = timed(() => {
+  const { fitted } = regularFit.result
+  const step = spanOfDays('day', 365 / 12)
+  const valued = valuer(fitted, SPEND, { horizon: span('day', 365), step, ratePerStep: 0.008, marginRate: 0.4 })
+  return regular.reduce(
+    (sum, { x, tX, T }) => sum + valued.value({ x, tX: span('day', tX), T: span('day', T) }, 35).margin,
+    0,
+  )
+})
+report('fit_regular', {
+  people: PEOPLE,
+  groups: regularGrouped.result.weights.length,
+  grouping_ms: regularGrouped.ms,
+  fit_ms: regularFit.ms,
+  score_ms: regularScore.ms,
+  cpu_ms: Math.round(regularGrouped.cpu_ms + regularFit.cpu_ms + regularScore.cpu_ms),
+  model: regularFit.result.fitted.model,
+  reason: regularFit.result.reason ?? null,
+  parameters: regularFit.result.fitted.estimate.parameters,
+  mean_margin: regularScore.result / PEOPLE,
+})
 
 const edges = Array.from({ length: EDGES }, (_, index) => {
   const invitee = 1 + Math.floor(random() * (PEOPLE - 1))

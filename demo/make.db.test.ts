@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { reportDepth, reportMigration } from '../src/modules/relationship/actions.ts'
+import { readValueMatrix, valueEverybody } from '../src/modules/value/actions.ts'
 import type { Database } from '../src/platform/db.ts'
 import { isRefusal } from '../src/platform/refusal.ts'
 import { testDatabase } from '../test/database.ts'
@@ -88,6 +89,17 @@ test('the demo brand has people at every depth, who move, lapse, and were told o
   )
   assert.ok(Number(facts?.staff) >= 8 && Number(facts?.channels) >= 5, JSON.stringify(facts))
   for (const [name, count] of Object.entries(facts ?? {})) assert.ok(Number(count) > 0, name)
+})
+
+test('some of the demo brand buy little, again and again, and have brought many', async (t) => {
+  const database = await clubIn(t, 800)
+  await valueEverybody(database, NOW)
+  const { cells } = await readValueMatrix(database.db)
+  const cell = cells.find(
+    ({ depth, transaction, propagation }) => depth === 4 && transaction === 1 && propagation === 3,
+  )
+  assert.ok((cell?.people ?? 0) > 0, JSON.stringify(cells))
+  assert.ok((cell?.allocated_minor ?? 0) > 2 * (cell?.own_minor ?? 0), 'most of what is theirs comes from others')
 })
 
 test('the same people and now make the same brand, whoever is imported first', async (t) => {

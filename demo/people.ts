@@ -46,6 +46,7 @@ function placesOf(name: string): number[] {
   return DECK.flatMap((_, place) => (cardAt(place)?.story.story === name ? [place] : []))
 }
 const TASTING_CLUB = placesOf('tasting club')
+const TELLERS = placesOf('tells everybody')
 
 /** Whose channel has no adviser: an account that one follows. */
 const ACCOUNT = 'official_account'
@@ -150,6 +151,13 @@ export function referrerOf(club: Club, random: Random, { number, joinedAt }: Per
     if (other.story.shop === 'shop' && other.joinedAt + 7 * DAY_MS < joinedAt) return other
   }
   return undefined
+}
+
+/** Who brings many: one of those who tell everybody, who had been there for a week. */
+export function tellerOf(club: Club, random: Random, { deck, joinedAt }: Person): Person | undefined {
+  const number = random.int(0, deck) * DECK.length + random.pick(TELLERS)
+  const teller = number < club.people ? personOf(club, number) : undefined
+  return teller && teller.joinedAt + 7 * DAY_MS < joinedAt ? teller : undefined
 }
 
 /** The person with this place in the deck of another: whom made-up referrals name. */

@@ -1,10 +1,12 @@
 import { DAY_MS, HOUR_MS } from './calendar.ts'
 import type { Files } from './files.ts'
-import { type Club, inDeck, type Person, referrerOf } from './people.ts'
+import { type Club, inDeck, type Person, referrerOf, tellerOf } from './people.ts'
 import { Random } from './random.ts'
 
 const time = (at: number) => new Date(at).toISOString()
 const CAMPAIGN = 'bring a friend'
+/** Of the people who were brought, those whom one of the few brought who tell everybody. */
+const TOLD_SHARE = 0.3
 /** Decks of 200 people between two that have rings in them. */
 const RING_DECKS = 4
 /** Decks whose leads one person claims to have brought, all in one evening. */
@@ -21,7 +23,9 @@ export function writeReferrals(files: Files, club: Club, person: Person): void {
     files.referral_claims.row(`F${number + 1}-${nth}`, ...by, who, who ? '' : person.phone, time(at), CAMPAIGN)
   }
   if (channel === 'referral') {
-    const referrer = referrerOf(club, random, person)
+    const anybody = referrerOf(club, random, person)
+    const told = Random.of(club.seed + 8, number)
+    const referrer = (told.chance(TOLD_SHARE) && tellerOf(club, told, person)) || anybody
     if (referrer) claim(1, referrer, joinedAt - random.next() * 3 * DAY_MS)
     // Two say so; the second some days later.
     const second = referrer && random.chance(0.06) ? referrerOf(club, random, person) : undefined

@@ -12,6 +12,7 @@ export const WINES = [
   { item: 'S-001', name: '月度品鉴箱(三支)', price: 399 },
   { item: 'G-001', name: '节日礼盒(双支)', price: 498 },
   { item: 'L-001', name: '直播福袋(两支)', price: 99 },
+  { item: 'S-002', name: '当月尝鲜小样(50毫升)', price: 19 },
 ] as const
 export type Item = (typeof WINES)[number]['item']
 
@@ -131,7 +132,7 @@ export const STORIES: readonly Story[] = [
   },
   {
     story: 'weekend bottle',
-    cards: 28,
+    cards: 26,
     channels: ['parcel_card', 'store', 'referral', 'official_account'],
     joins: 'steadily',
     shop: 'shop',
@@ -145,6 +146,20 @@ export const STORIES: readonly Story[] = [
     praises: 0.7,
     rhythm: { open: 0.12, click: 0.06, view: 0.15, like: 0.05, coupon: 0.05 },
     shared: 0.08,
+  },
+  // A sample every six weeks and never a bottle; and half of their friends. Who sorts by revenue never sees them.
+  {
+    story: 'tells everybody',
+    cards: 2,
+    channels: ['store'],
+    joins: 'first',
+    shop: 'shop',
+    everyDays: 45,
+    stops: 0,
+    items: ['S-002'],
+    enrols: 1,
+    leaves: 0,
+    rhythm: { open: 0.4, click: 0.3, share: 0.1, comment: 0.2, like: 0.2, reply: 0.1, view: 0.1 },
   },
   {
     story: 'festival gifts',

@@ -708,6 +708,7 @@ export interface SegmentsSegments {
   evaluated_settings: string | null
   evaluated_cuts: Date | null
   evaluated_at: Date | null
+  evaluated_run: number | null
 }
 
 export interface SegmentsSizes {
@@ -839,6 +840,10 @@ export interface ValuePeople {
   expected_low_minor: number
   expected_high_minor: number
   realised_minor: number
+  net_paid_minor: number | null
+  last_occasion_at: Date | null
+  last_day: string | null
+  turns_days: number[] | null
 }
 
 export interface ValuePropagation {
@@ -854,6 +859,25 @@ export interface ValuePublishedReferrals {
   referrer_person_id: number
   claimed_at: Date
   refusal: string | null
+}
+
+export interface ValuePublishedRuns {
+  fit_id: number
+  fitted_at: Date
+}
+
+export interface ValuePublishedSettled {
+  person_id: number
+  expected_minor: number
+  own_minor: number
+  p_alive: number | null
+  allocated_minor: number
+  influenced_minor: number
+  transaction: number
+  propagation: number
+  last_occasion_at: Date | null
+  turns_days: number[] | null
+  turns_at: Date[] | null
 }
 
 export interface ValuePublishedValues {
@@ -879,6 +903,20 @@ export interface ValueReferralEdges {
   claimed_at: Date
   set_aside: string | null
   refusal: string | null
+}
+
+export interface ValueSettled {
+  person_id: number
+  expected_minor: number
+  own_minor: number
+  p_alive: number | null
+  allocated_minor: number
+  influenced_minor: number
+  transaction: number
+  propagation: number
+  last_occasion_at: Date | null
+  turns_days: number[] | null
+  turns_at: Date[] | null
 }
 
 /** Tables and views of a brand database. */
@@ -974,6 +1012,9 @@ export interface DB {
   'value.people': ValuePeople
   'value.propagation': ValuePropagation
   'value.published_referrals': ValuePublishedReferrals
+  'value.published_runs': ValuePublishedRuns
+  'value.published_settled': ValuePublishedSettled
   'value.published_values': ValuePublishedValues
   'value.referral_edges': ValueReferralEdges
+  'value.settled': ValueSettled
 }

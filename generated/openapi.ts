@@ -1180,6 +1180,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/value/at-risk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["atRisk"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/people/{person_id}/value": {
         parameters: {
             query?: never;
@@ -1188,6 +1204,22 @@ export interface paths {
             cookie?: never;
         };
         get: operations["personValue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person_id}/referral-tree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["referralTree"];
         put?: never;
         post?: never;
         delete?: never;
@@ -5474,6 +5506,60 @@ export interface operations {
             };
         };
     };
+    atRisk: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        valued_at: string | null;
+                        people: {
+                            person_id: number;
+                            key: string;
+                            key_kind: string;
+                            source: string;
+                            name: string | null;
+                            /** @enum {string} */
+                            state: "in_rhythm" | "late" | "at_risk" | "lapsed";
+                            days_since: number;
+                            own_minor: number;
+                            expected_minor: number;
+                            p_alive: number | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
     personValue: {
         parameters: {
             query?: never;
@@ -5521,6 +5607,20 @@ export interface operations {
                             share_shorter: number;
                             late_after_days: number;
                         } | null;
+                        lever: {
+                            /** @enum {string} */
+                            lever: "obstacle" | "motivation" | "ability" | "trigger";
+                            signs: {
+                                /** @enum {string} */
+                                lever: "obstacle" | "motivation" | "ability" | "trigger";
+                                /** @enum {string} */
+                                sign: "returned" | "question_open" | "cart_left" | "bad_review" | "stopped_reacting" | "waits_for_coupons" | "not_enrolled" | "day_passed" | "last_word";
+                                at: string | null;
+                                fact_id: number | null;
+                                count: number | null;
+                                of: number | null;
+                            }[];
+                        } | null;
                         chain: {
                             person_id: number;
                             key: string;
@@ -5539,6 +5639,59 @@ export interface operations {
                             own_minor: number;
                             allocated_minor: number;
                         }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    referralTree: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        person_id: number;
+                        nodes: {
+                            person_id: number;
+                            key: string;
+                            key_kind: string;
+                            source: string;
+                            name: string | null;
+                            referrer_person_id: number;
+                            levels: number;
+                            own_minor: number;
+                            influenced_minor: number;
+                        }[];
+                        is_cut: boolean;
                     };
                 };
             };

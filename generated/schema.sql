@@ -1136,6 +1136,7 @@ create table segments.segments (
   evaluated_settings text,
   evaluated_cuts timestamp with time zone,
   evaluated_at timestamp with time zone,
+  evaluated_run bigint,
   constraint segments_pkey PRIMARY KEY (segment_id),
   constraint segments_name_key UNIQUE (name),
   constraint segments_name_check CHECK ((name <> ''::text))
@@ -1314,6 +1315,10 @@ create table value.people (
   expected_low_minor bigint not null,
   expected_high_minor bigint not null,
   realised_minor bigint not null,
+  net_paid_minor bigint,
+  last_occasion_at timestamp with time zone,
+  last_day date,
+  turns_days integer[],
   constraint people_pkey PRIMARY KEY (person_id),
   constraint people_expected_occasions_check CHECK ((expected_occasions >= (0)::double precision)),
   constraint people_p_alive_check CHECK (((p_alive >= (0)::double precision) AND (p_alive <= (1)::double precision)))
@@ -1335,6 +1340,29 @@ create table value.propagation (
 --   refusal text
 create view value.published_referrals as
   select person_id, claim_id, referrer_person_id, claimed_at, refusal from value.referral_edges;
+
+-- Its columns:
+--   fit_id bigint
+--   fitted_at timestamp with time zone
+create view value.published_runs as
+  select fit_id, fitted_at from value.fits;
+
+-- Its columns:
+--   person_id bigint
+--   expected_minor bigint
+--   own_minor bigint
+--   p_alive double precision
+--   allocated_minor bigint
+--   influenced_minor bigint
+--   transaction smallint
+--   propagation smallint
+--   last_occasion_at timestamp with time zone
+--   turns_days integer[]
+--   turns_at timestamp with time zone[]
+create view value.published_settled as
+  select person_id, expected_minor, own_minor, p_alive, allocated_minor, influenced_minor, transaction, propagation,
+    last_occasion_at, turns_days, turns_at
+  from value.settled;
 
 -- Its columns:
 --   person_id bigint
@@ -1371,3 +1399,19 @@ create table value.referral_edges (
   constraint referral_edges_set_aside_check CHECK ((set_aside = ANY (ARRAY['assist'::text, 'not_arrived'::text, 'outside_window'::text])))
 );
 CREATE INDEX referral_edges_by_referrer ON value.referral_edges USING btree (referrer_person_id);
+
+create table value.settled (
+  person_id bigint not null,
+  expected_minor bigint not null,
+  own_minor bigint not null,
+  p_alive double precision,
+  allocated_minor bigint not null,
+  influenced_minor bigint not null,
+  transaction smallint not null,
+  propagation smallint not null,
+  last_occasion_at timestamp with time zone,
+  turns_days integer[],
+  turns_at timestamp with time zone[],
+  constraint settled_pkey PRIMARY KEY (person_id)
+);
+CREATE INDEX settled_by_own ON value.settled USING btree (own_minor DESC, person_id) WHERE (turns_at IS NOT NULL);

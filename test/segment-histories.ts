@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import type { History } from './depth-oracle.ts'
 import { NOW } from './histories.ts'
 import { type Books, documentsInForce, keepBooks, type Rules, type SalesDocument } from './oracle.ts'
-import type { World } from './segment-oracle.ts'
+import type { World, Worth } from './segment-oracle.ts'
 
 /**
  * Random small brands and definitions for segments: few people, few words and few instants, so that what can coincide does. Much
@@ -174,6 +174,16 @@ const attribute = fc.constantFrom<object>(
   { attribute: { has: 'own_id', namespace: 'till' } },
   { attribute: { name_contains: 'B' } },
 )
+const minors = bounds([0, 0, 100, 350, 351, 6000])
+const thirds = fc.subarray([1, 2, 3], { minLength: 1 })
+const value = fc.oneof(
+  measure({ expected_minor: minors, own_minor: minors, allocated_minor: minors, influenced_minor: minors }).map(
+    (measured) => ({ value: measured }),
+  ),
+  fc.record({ p_alive_percent: bounds([0, 20, 50, 90, 100]) }).map((measured) => ({ value: measured })),
+  fc.record({ transaction: thirds, propagation: maybe(thirds) }).map((cell) => ({ value: cell })),
+)
+const rhythm = some('in_rhythm', 'late', 'at_risk', 'lapsed').map((state) => ({ rhythm: { state } }))
 
 const clause = fc.oneof(
   { weight: 5, arbitrary: orders },
@@ -185,6 +195,8 @@ const clause = fc.oneof(
   { weight: 2, arbitrary: membership },
   { weight: 2, arbitrary: consent },
   { weight: 2, arbitrary: tag },
+  { weight: 2, arbitrary: value },
+  { weight: 2, arbitrary: rhythm },
   { weight: 1, arbitrary: attribute },
 )
 
@@ -203,11 +215,35 @@ export const definitions: fc.Arbitrary<unknown> = fc
   }))
   .node.map(plain)
 
+const minor = fc.constantFrom(0, 100, 350, 351, 6000)
+const third = fc.constantFrom(1, 2, 3)
+const worth: fc.Arbitrary<Worth> = fc.record({
+  expected: minor,
+  own: minor,
+  alive: fc.constantFrom(null, 0, 0.2, 0.5, 0.9, 1),
+  allocated: minor,
+  influenced: minor,
+  transaction: third,
+  propagation: third,
+  turns: fc.option(
+    fc
+      .tuple(...[1, 1, 1].map(() => fc.constantFrom(1, 2, 8, 30, 31, 61, 366)))
+      .map((turns) => turns.sort((a, b) => a - b)),
+    { freq: 4 },
+  ),
+})
+/** Of some of those who are known from the beginning, by a run; undefined: there was none. */
+const values: fc.Arbitrary<World['values']> = fc
+  .option(fc.dictionary(fc.constantFrom('a', 'b', 'c'), worth, { noNullPrototype: true }), { nil: undefined, freq: 4 })
+  .map((given) => given && new Map(Object.entries(given)))
+
 export interface Tale {
   readonly rules: Rules
   readonly first: readonly Said[]
   readonly second: readonly Said[]
   readonly definitions: readonly unknown[]
+  /** What a first run says, and a later one. */
+  readonly values: readonly [World['values'], World['values']]
   readonly looks: readonly number[]
 }
 
@@ -218,8 +254,9 @@ export const tales: fc.Arbitrary<Tale> = fc
     all: fc.array(said, { minLength: 1, maxLength: 22 }),
     definitions: fc.array(definitions, { minLength: 3, maxLength: 5 }),
     looks: fc.array(fc.nat({ max: 10_000 }), { minLength: 3, maxLength: 3 }),
+    runs: fc.tuple(values, values),
   })
-  .map(({ zone, periodDays, all, definitions: given, looks }) => ({
+  .map(({ zone, periodDays, all, definitions: given, looks, runs }) => ({
     rules: {
       zone,
       periodDays,
@@ -231,6 +268,7 @@ export const tales: fc.Arbitrary<Tale> = fc
     first: all.filter(({ isSecond }) => !isSecond),
     second: all.filter(({ isSecond }) => isSecond),
     definitions: given,
+    values: runs,
     looks,
   }))
 
@@ -263,7 +301,12 @@ export const RECORDS: readonly object[] = [
   },
 ]
 
-export function tell(all: readonly Said[], rules: Rules, segments: ReadonlyMap<number, unknown>): Told {
+export function tell(
+  all: readonly Said[],
+  rules: Rules,
+  segments: ReadonlyMap<number, unknown>,
+  runs?: World['values'],
+): Told {
   const instants = instantsFor(rules.zone)
   const facts: object[] = []
   const documents: SalesDocument[] = []
@@ -427,6 +470,7 @@ export function tell(all: readonly Said[], rules: Rules, segments: ReadonlyMap<n
       records,
       customersAt,
       segments,
+      values: runs,
     },
   }
 }

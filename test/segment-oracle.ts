@@ -47,9 +47,24 @@ export interface World {
     readonly name: string | null
     readonly identities: readonly { readonly kind: string; readonly namespace: string }[]
   }[]
+  /** By the last run; undefined: there was none. */
+  readonly values: ReadonlyMap<string, Worth> | undefined
   /** Every customer of whom something is known by then. */
   readonly customersAt: (at: number) => readonly string[]
   readonly segments: ReadonlyMap<number, unknown>
+}
+
+/** What a run says of somebody. */
+export interface Worth {
+  readonly expected: number
+  readonly own: number
+  readonly alive: number | null
+  readonly allocated: number
+  readonly influenced: number
+  readonly transaction: number
+  readonly propagation: number
+  /** Days since the last occasion from which on they are late, at risk and lapsed; null: was never scored. */
+  readonly turns: readonly number[] | null
 }
 
 /** Cuts at 20, 40, 60 and 80 % of the buyers, and their means. */
@@ -296,6 +311,46 @@ interface FanClause {
   readonly score?: { readonly at_least?: number; readonly below?: number }
 }
 
+interface Valued {
+  readonly expected_minor?: Range
+  readonly own_minor?: Range
+  readonly p_alive_percent?: Range
+  readonly allocated_minor?: Range
+  readonly influenced_minor?: Range
+  readonly transaction?: readonly number[]
+  readonly propagation?: readonly number[]
+}
+
+function holdsValue(world: World, clause: Valued, customer: string): boolean {
+  if (!world.values) return false
+  const worth = world.values.get(customer)
+  const { expected_minor: expected, own_minor: own, p_alive_percent: percent } = clause
+  return (
+    (!expected || inRange(worth?.expected ?? 0, expected)) &&
+    (!own || inRange(worth?.own ?? 0, own)) &&
+    (!percent || (worth?.alive != null && inRange(worth.alive * 100, percent))) &&
+    (!clause.allocated_minor || inRange(worth?.allocated ?? 0, clause.allocated_minor)) &&
+    (!clause.influenced_minor || inRange(worth?.influenced ?? 0, clause.influenced_minor)) &&
+    (!clause.transaction || clause.transaction.includes(worth?.transaction ?? 1)) &&
+    (!clause.propagation || clause.propagation.includes(worth?.propagation ?? 1))
+  )
+}
+
+const STATES = ['in_rhythm', 'late', 'at_risk', 'lapsed']
+
+function holdsRhythm(
+  world: World,
+  clause: { readonly state: readonly string[] },
+  customer: string,
+  now: number,
+): boolean {
+  const turns = world.values?.get(customer)?.turns
+  const { lastOccasionAt } = standingAt(world.history, customer, now, world.rules)
+  if (!turns || lastOccasionAt === null) return false
+  const days = brandDay(now, world.rules.zone) - brandDay(lastOccasionAt, world.rules.zone)
+  return clause.state.includes(STATES[turns.filter((turn) => days >= turn).length] ?? '')
+}
+
 interface Related {
   readonly staff?: readonly string[]
   readonly channels?: readonly string[]
@@ -424,6 +479,10 @@ export function holds(
       return holdsTag(world, content as Tagged, customer, now)
     case 'consent':
       return holdsConsent(world, content as ConsentClause, customer, now)
+    case 'value':
+      return holdsValue(world, content as Valued, customer)
+    case 'rhythm':
+      return holdsRhythm(world, content as { readonly state: readonly string[] }, customer, now)
     case 'attribute':
       return holdsAttribute(world, content as Attribute, customer)
     default:

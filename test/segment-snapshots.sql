@@ -145,3 +145,26 @@
       and "type" = any($31::text[])  ) r group by person_id) "c5" on "c5".person_id = s.person_id
     ) judged
 -- [[3,4],720,"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",720,"2026-03-01T04:00:00.000Z",720,"granted",0,"2026-03-01T04:00:00.000Z",744,"2026-03-01T04:00:00.000Z",744,"2026-03-01T04:00:00.000Z",744,"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",["lin"],"2026-03-01T04:00:00.000Z","2024-12-31T16:00:00.000Z","2026-03-01T04:00:00.000Z","marketing",["","wecom"],"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","phone","2026-03-01T04:00:00.000Z",["reply"]]
+
+-- buy little and bring many, late
+-- {"all":[{"depth":{"is":[4]}},{"value":{"transaction":[1],"propagation":[3],"p_alive_percent":{"at_least":50}}},{"rhythm":{"state":["late","at_risk"]}}]}
+    select person_id, ("h0" and "h1" and "h2") as holds,
+    (case when not ("h0" and "h1" and "h2") then greatest(case when not "h0" then "u0" end, case when not "h1" then "u1" end, case when not "h2" then "u2" end) else least("u0", "u1", "u2") end) as until
+    from (
+      select s.person_id, (s.depth = any($1::int[])) as "h0", coalesce(least(case when s.is_lapsed then $2::timestamptz else s.lapses_at end), 'infinity'::timestamptz) as "u0", ((exists (select from value.published_runs)) and coalesce((100 * "c1"."p_alive" >= $3::float8), false) and coalesce("c1"."transaction", 1) = any($4::int[]) and coalesce("c1"."propagation", 1) = any($5::int[])) as "h1", 'infinity'::timestamptz as "u1", coalesce(
+    (case when s.last_occasion_at = "c2".last_occasion_at then width_bucket($6::timestamptz, "c2".turns_at)
+      when s.last_occasion_at is not null then width_bucket((($7::timestamptz at time zone $8::text)::date - (s.last_occasion_at at time zone $9::text)::date), "c2".turns_days) end) = any($10::int[]), false) as "h2", coalesce(
+    (case when s.last_occasion_at = "c2".last_occasion_at then least(case when "c2".turns_at[1] > $11::timestamptz then "c2".turns_at[1] end, case when "c2".turns_at[2] > $12::timestamptz then "c2".turns_at[2] end, case when "c2".turns_at[3] > $13::timestamptz then "c2".turns_at[3] end)
+      when s.last_occasion_at is not null then ((s.last_occasion_at at time zone $14::text)::date + "c2".turns_days[width_bucket((($15::timestamptz at time zone $16::text)::date - (s.last_occasion_at at time zone $17::text)::date), "c2".turns_days) + 1])::timestamp at time zone $18::text end), 'infinity'::timestamptz) as "u2"
+      from (
+    select person_id, case when coalesce(lapses_at <= $19::timestamptz, false) then lapses_to else depth end as depth,
+      case when coalesce(lapses_at <= $20::timestamptz, false) then lapses_at else since end as since, case when coalesce(lapses_at <= $21::timestamptz, false) then null else lapses_at end as lapses_at,
+      coalesce(lapses_at <= $22::timestamptz, false) as is_lapsed, evidence, depth_if_connected, last_occasion_at, occasions, net_paid_minor
+    from relationship.published_standing where person_id > 0) s
+      left join (
+        select person_id, expected_minor, own_minor, p_alive, allocated_minor, influenced_minor, transaction, propagation
+        from value.published_settled where person_id > 0) "c1" on "c1".person_id = s.person_id left join (
+        select person_id, last_occasion_at, turns_days, turns_at from value.published_settled
+        where person_id > 0 and turns_days is not null) "c2" on "c2".person_id = s.person_id
+    ) judged
+-- [[4],"2026-03-01T04:00:00.000Z",50,[1],[3],"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","Asia/Shanghai","Asia/Shanghai",[1,2],"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai","Asia/Shanghai","Asia/Shanghai","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z"]

@@ -26,6 +26,7 @@ export const FURTHER_FILES: Readonly<Record<string, string>> = {
   'src/modules/value/plain-table.ts':
     'a plain table from its payments to its values; rules.ts is what the brand uses too',
   'src/modules/value/rhythm.ts': 'whether somebody keeps their own rhythm; rules.ts is about what they are worth',
+  'src/modules/value/lever.ts': 'what is missing for somebody to come back; rules.ts is about what they are worth',
   'src/modules/value/reading.ts': 'values as they are asked for, one answer for each question; runs.ts makes them',
   'src/modules/value/runs.ts': 'the runs that value a brand, from its facts to its values; actions.ts asks for values',
   'src/modules/value/propagation.ts':
@@ -69,6 +70,7 @@ const PURE_FURTHER = [
   'plain-table',
   'propagation',
   'rhythm',
+  'lever',
 ].map((name) => `src/modules/value/${name}.ts`)
 
 const declarations: readonly ModuleDeclaration[] = MODULES

@@ -71,6 +71,7 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
   )
   measureFreshness(metrics, installation)
   const valuing = createValuing(systemClock, console.error)
+  stopping.onStop(() => valuing.stop())
   const settling = createSettling(systemClock, {
     log: console.error,
     changed: valuing.note,
@@ -126,7 +127,8 @@ async function settleAll(installation: Installation, settling: Settling, valuing
   for (const brand of await installation.brands()) {
     const database = await installation.openBrand(brand)
     settling.settle(database)
-    await valuing.run(database)
+    // Who is in segments by what they are worth follows.
+    if (await valuing.run(database)) settling.settle(database)
   }
 }
 

@@ -1,34 +1,108 @@
-import { isValueRunDue, refreshReferrals, valueEverybody } from '../modules/value/actions.ts'
+import { Worker } from 'node:worker_threads'
+import { isValueRunDue } from '../modules/value/actions.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/db.ts'
+import { isRefusal } from '../platform/refusal.ts'
 
 /** Values are made anew off the request path: whole each night, referrals also between. */
 export interface Valuing {
-  /** Somebody's facts changed: referrals may have. */
+  /** Somebody's facts changed: referrals, and what came in, may have. */
   note(database: Database): void
-  /** Does for one database what is due, unless that is under way. A failure is told and tried again at the next call. */
-  run(database: Database): Promise<void>
+  /**
+   * Does for one database what is due, unless something is under way. A failure is told and tried again later.
+   *
+   * @returns whether something was done.
+   */
+  run(database: Database): Promise<boolean>
+  /** Starts nothing more, and ends what is under way: it is one transaction, and what was before it stays. */
+  stop(): Promise<void>
 }
 
-export function createValuing(clock: Clock, log: (sentence: string) => void): Valuing {
+/** What a thread has to do, in one transaction on a connection of its own. */
+export interface ValueTask {
+  readonly work: 'everybody' | 'changes'
+  readonly url: string
+  readonly now: Date
+}
+
+const THREAD = new URL('./value-thread.ts', import.meta.url)
+/** A million people took 600 MB with the server itself. */
+const HEAP_MB_MAX = 2048
+/** A million people took three minutes on a busy machine with two cores. */
+const RUN_MS_MAX = 30 * 60 * 1000
+/** A run of everybody that failed is not tried again at each tick: it would take the machine all day. */
+const RETRY_MS = 3600 * 1000
+
+/**
+ * A fit of a million people is seconds of one processor without a pause: in the server's own thread no request would be answered
+ * meanwhile. So each piece of work has a thread, and one at a time; with it goes the memory that it took.
+ */
+export function createValuing(clock: Clock, log: (sentence: string) => void, thread: URL = THREAD): Valuing {
   const changed = new Set<Database>()
-  const running = new Set<Database>()
+  const failedAt = new Map<Database, number>()
+  let worker: Worker | undefined
+  let isBusy = false
+  let isStopping = false
+
+  async function inThread(task: ValueTask): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const started = new Worker(thread, { workerData: task, resourceLimits: { maxOldGenerationSizeMb: HEAP_MB_MAX } })
+    worker = started
+    const timer = setTimeout(() => {
+      reject(new Error(`it took more than ${RUN_MS_MAX / 60_000} minutes`))
+      void started.terminate()
+    }, RUN_MS_MAX)
+    started.once('error', reject)
+    started.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`its thread ended with ${code}`))))
+    try {
+      await promise
+    } finally {
+      clearTimeout(timer)
+      worker = undefined
+    }
+  }
+
+  async function workOff(database: Database): Promise<boolean> {
+    const now = clock.now()
+    const { connectionString: url } = database.pool.options
+    if (!url) throw new Error('its database has no address')
+    const failed = failedAt.get(database)
+    const mayRun = failed === undefined || now.getTime() - failed >= RETRY_MS
+    if (mayRun && (await isValueRunDue(database, now))) {
+      failedAt.set(database, now.getTime())
+      changed.delete(database)
+      await inThread({ work: 'everybody', url, now })
+      failedAt.delete(database)
+      return true
+    }
+    if (!changed.delete(database)) return false
+    await inThread({ work: 'changes', url, now })
+    return true
+  }
+
   return {
     note: (database) => changed.add(database),
     run: async (database) => {
-      if (running.has(database)) return
-      running.add(database)
+      if (isBusy || isStopping) return false
+      isBusy = true
       try {
-        if (await isValueRunDue(database, clock.now())) {
-          changed.delete(database)
-          await valueEverybody(database, clock.now())
-        } else if (changed.delete(database)) await refreshReferrals(database, clock.now())
+        return await workOff(database)
       } catch (error) {
         changed.add(database)
-        log(`Values could not be made: ${error instanceof Error ? error.message : String(error)}`)
+        if (!isStopping) log(`Values could not be made: ${sentenceOf(error)}`)
+        return false
       } finally {
-        running.delete(database)
+        isBusy = false
       }
     },
+    stop: async () => {
+      isStopping = true
+      await worker?.terminate()
+    },
   }
+}
+
+function sentenceOf(error: unknown): string {
+  if (isRefusal(error)) return `${error.message} ${error.remedy}`
+  return error instanceof Error ? error.message : String(error)
 }

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import {
+  atRisk,
   equityReport,
   type PersonValue,
   personValue,
+  referralTree,
   runReport,
   valueCellPage,
   valueMatrix,
@@ -167,5 +169,56 @@ test('Value with the demo brand', async (t) => {
     await readsWhereFrom(wide.page, value)
     await region(wide.page, '客户价值').scrollIntoViewIfNeeded()
     await inspect(wide, 'value-person-wide-light')
+
+    const tree = referralTree.parse(await api(`/api/v1/people/${person.person_id}/referral-tree`))
+    const worth = region(wide.page, '客户价值')
+    await worth.getByText('带来的人，画成一棵树').click()
+    await worth.getByText(`${count(tree.nodes.length)}人，近的在前，带来多的在上面。`).waitFor()
+    const [first] = tree.nodes
+    assert.ok(first)
+    await worth
+      .getByRole('listitem')
+      .getByRole('link', { name: first.name ?? first.key, exact: true })
+      .first()
+      .waitFor()
+    await inspect(wide, 'value-tree-wide-light')
+  })
+
+  await t.test('Today names who is at risk and worth most, and their page says what is missing', async (t) => {
+    const opened = await signedInPage(t, browser, product)
+    const { page } = opened
+    const { people } = atRisk.parse(await api('/api/v1/value/at-risk'))
+    const [first] = people
+    assert.ok(first, 'somebody of the demo is at risk')
+    await page.goto('/')
+    const named = region(page, '有风险、又最值钱的人').getByRole('rowheader').getByRole('link')
+    await named.first().waitFor()
+    assert.deepEqual(
+      await named.allInnerTexts(),
+      people.map((person) => person.name ?? person.key),
+    )
+    await inspect(opened, 'today-at-risk-wide-light')
+    const { lever } = await worthOf(first.person_id)
+    assert.ok(lever)
+    await page.goto(`/people/${first.person_id}`)
+    const missing = region(page, '客户价值').getByRole('list', { name: '缺的是什么' }).getByRole('listitem')
+    await missing.first().waitFor()
+    assert.equal(await missing.count(), lever.signs.length)
+    await region(page, '客户价值').getByRole('heading', { name: '缺的是什么' }).scrollIntoViewIfNeeded()
+    await inspect(opened, 'value-lever-wide-light')
+  })
+
+  await t.test('a cell of the matrix is a segment, in words', async (t) => {
+    const opened = await signedInPage(t, browser, product)
+    const { page } = opened
+    const definition = { all: [{ depth: { is: [4] } }, { value: { transaction: [1], propagation: [3] } }] }
+    await page.goto(`/people/segments/new?definition=${encodeURIComponent(JSON.stringify(definition))}`)
+    await page.getByText('交易价值低，传播价值高').first().waitFor()
+    const inCell = matrix.cells.find((one) => one.depth === 4 && one.transaction === 1 && one.propagation === 3)
+    await page
+      .getByText(`${count(inCell?.people ?? 0)}人`, { exact: true })
+      .first()
+      .waitFor()
+    await inspect(opened, 'value-segment-wide-light')
   })
 })

@@ -12,6 +12,10 @@ export type ValuedPage = Body<'/api/v1/value/people'>
 export type ValuedPerson = ValuedPage['people'][number]
 export type PersonWorth = Body<'/api/v1/people/{person_id}/value'>
 
+export type AtRiskPerson = Body<'/api/v1/value/at-risk'>['people'][number]
+
+export type ReferralTree = Body<'/api/v1/people/{person_id}/referral-tree'>
+
 /** One cell of the matrix, in the API's own words. */
 export type CellFilter = Pick<ValueCell, 'depth' | 'transaction' | 'propagation'>
 
@@ -22,6 +26,12 @@ const STALE_MS = 60_000
 export const equityQuery = queryOptions({
   queryKey: ['value'],
   queryFn: ({ signal }) => answered(api.GET('/api/v1/value', { signal })),
+  staleTime: STALE_MS,
+})
+
+export const atRiskQuery = queryOptions({
+  queryKey: ['at-risk'],
+  queryFn: ({ signal }) => answered(api.GET('/api/v1/value/at-risk', { signal })),
   staleTime: STALE_MS,
 })
 
@@ -51,5 +61,15 @@ export const personWorthQuery = (personId: number) =>
     queryKey: ['person-value', personId],
     queryFn: ({ signal }) =>
       answered(api.GET('/api/v1/people/{person_id}/value', { params: { path: { person_id: personId } }, signal })),
+    staleTime: STALE_MS,
+  })
+
+export const referralTreeQuery = (personId: number) =>
+  queryOptions({
+    queryKey: ['referral-tree', personId],
+    queryFn: ({ signal }) =>
+      answered(
+        api.GET('/api/v1/people/{person_id}/referral-tree', { params: { path: { person_id: personId } }, signal }),
+      ),
     staleTime: STALE_MS,
   })

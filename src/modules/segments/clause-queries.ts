@@ -2,6 +2,7 @@ import { INTERACTIONS, ORDERS } from './event-queries.ts'
 import type { ClauseKind } from './ground-queries.ts'
 import { ATTRIBUTE, CONNECTION, CONSENT, MEMBERSHIP, TAG } from './relation-queries.ts'
 import { DEPTH, FAN, RFM } from './standing-queries.ts'
+import { RHYTHM, VALUE } from './value-queries.ts'
 
 /**
  * Every kind of clause, by the word that a definition has for it. A new one is one entry: its schema, which facts can change it, and
@@ -19,6 +20,8 @@ export const CLAUSES = {
   membership: MEMBERSHIP,
   consent: CONSENT,
   tag: TAG,
+  value: VALUE,
+  rhythm: RHYTHM,
 } satisfies Record<string, ClauseKind>
 
 export function clauseKind(name: string): ClauseKind | undefined {

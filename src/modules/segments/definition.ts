@@ -153,6 +153,11 @@ export function usesCuts(node: ResolvedNode): boolean {
   return clausesOf(node).some(({ kind, clause }) => clauseKind(kind)?.usesCuts?.(clause) ?? false)
 }
 
+/** Whether it rests on what a run says people are worth. */
+export function usesValues(node: ResolvedNode): boolean {
+  return clausesOf(node).some(({ kind }) => clauseKind(kind)?.usesValues ?? false)
+}
+
 /** Whether it asks for a personal value. */
 export function isPersonal(node: ResolvedNode): boolean {
   return clausesOf(node).some(({ kind, clause }) => clauseKind(kind)?.isPersonal?.(clause) ?? false)

@@ -33,7 +33,17 @@ export interface Compiled {
 }
 
 /** Kinds of facts as they are pending. */
-export type FactKind = 'order' | 'person' | 'connection' | 'membership' | 'interaction' | 'review' | 'consent' | 'tag'
+export type FactKind =
+  | 'order'
+  | 'person'
+  | 'connection'
+  | 'membership'
+  | 'interaction'
+  | 'review'
+  | 'consent'
+  | 'tag'
+  /** What somebody is worth, between two runs. */
+  | 'value'
 
 export interface ClauseKind<Schema extends z.ZodType = z.ZodType> {
   readonly schema: Schema
@@ -41,6 +51,8 @@ export interface ClauseKind<Schema extends z.ZodType = z.ZodType> {
   readonly facts: readonly FactKind[] | 'any'
   /** Whether it rests on scores, which change when the cut table is renewed. */
   readonly usesCuts?: (clause: z.output<Schema>) => boolean
+  /** Whether it rests on values, which a run makes anew for everybody. */
+  readonly usesValues?: boolean
   /** Whether it asks for a personal value, which masked roles must not probe for. */
   readonly isPersonal?: (clause: z.output<Schema>) => boolean
   compile(clause: z.output<Schema>, ground: Ground, alias: RawBuilder<unknown>): Compiled

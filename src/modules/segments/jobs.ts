@@ -20,10 +20,11 @@ import {
   referencesOf,
   resolve,
   usesCuts,
+  usesValues,
 } from './definition.ts'
 import type { Ground, Scope } from './ground-queries.ts'
 import * as members from './member-queries.ts'
-import { EVERYONE, holdsForNobody } from './queries.ts'
+import { EVERYONE, holdsForNobody, selectLastRun } from './queries.ts'
 import { type SegmentRow, selectSegments, updateEvaluated } from './segment-queries.ts'
 
 const SUBSCRIBER = 'segments'
@@ -37,6 +38,7 @@ export interface Evaluable {
   readonly row: SegmentRow
   readonly node: ResolvedNode
   readonly usesCuts: boolean
+  readonly usesValues: boolean
   /** Segments that it rests on, also by way of others. */
   readonly restsOn: readonly number[]
 }
@@ -48,7 +50,8 @@ export async function readEvaluables(db: Sql): Promise<Evaluable[]> {
   return rows.map((row) => {
     const node = resolve(nodes.get(row.segment_id) ?? unread(row.segment_id), nodes, row.segment_id)
     if (isRefusal(node)) throw new Error(`Segment ${row.segment_id} is kept with ${node.message}`)
-    return { row, node, usesCuts: usesCuts(node), restsOn: [...restingOn(row.segment_id, nodes)] }
+    const restsOn = [...restingOn(row.segment_id, nodes)]
+    return { row, node, usesCuts: usesCuts(node), usesValues: usesValues(node), restsOn }
   })
 }
 
@@ -79,7 +82,8 @@ function restingOn(segmentId: number, nodes: ReadonlyMap<number, Node>, found = 
 
 /**
  * Brings every segment up to the present: whoever a fact was about, whoever is due by time, and everybody of a segment whose
- * definition, settings or cut table is another one. People come here when standing has followed their facts. Claim and work are one transaction, so a crash leaves them pending.
+ * definition, settings, cut table or values are others. People come here when standing has followed their facts. Claim and work are one
+ * transaction, so a crash leaves them pending.
  *
  * @returns how many stays began or ended.
  */
@@ -101,12 +105,14 @@ interface Present {
   readonly now: Date
   readonly settings: Settings
   readonly cuts: Cuts | null
+  /** Read before anybody is looked at: a run that ends meanwhile is looked at again. */
+  readonly run: number | null
 }
 
 async function readPresent(tx: Sql, clock: Clock, segments: readonly Evaluable[]): Promise<Present> {
   const now = clock.now()
   const cuts = segments.some((segment) => segment.usesCuts) ? await cutsAt(tx, now) : null
-  return { now, settings: await readSettings(tx), cuts }
+  return { now, settings: await readSettings(tx), cuts, run: await selectLastRun(tx) }
 }
 
 function groundOf({ now: at, settings, cuts }: Present, scope: Scope): Ground {
@@ -208,10 +214,12 @@ async function refreshWhole(database: Database, clock: Clock): Promise<number> {
 async function dueWhole(db: Sql, clock: Clock) {
   const settings = settingsText(await readSettings(db))
   const cuts = await readCutsInForce(db, clock.now())
-  return ({ row, usesCuts: isScored }: Evaluable): 'definition' | 'settings' | 'cuts' | undefined => {
+  const run = await selectLastRun(db)
+  return ({ row, ...uses }: Evaluable): 'definition' | 'settings' | 'cuts' | 'value' | undefined => {
     if (row.evaluated_version !== row.version) return 'definition'
     if (row.evaluated_settings !== settings) return 'settings'
-    return isScored && row.evaluated_cuts?.getTime() !== cuts?.getTime() ? 'cuts' : undefined
+    if (uses.usesCuts && row.evaluated_cuts?.getTime() !== cuts?.getTime()) return 'cuts'
+    return uses.usesValues && row.evaluated_run !== run ? 'value' : undefined
   }
 }
 
@@ -223,7 +231,7 @@ function settingsText(settings: Settings): string {
 
 /** Everybody of one segment, in the caller's transaction and under its lock: the set statement, and then what differs. */
 async function evaluateWhole(tx: Sql, { row, node }: Evaluable, present: Present, cause: string): Promise<number> {
-  const { now, settings, cuts } = present
+  const { now, settings, cuts, run } = present
   await members.createEvaluated(tx)
   const hasNoDue = cause === 'definition' || cause === 'settings'
   // Of another definition: nothing of it says anything of this one.
@@ -237,6 +245,7 @@ async function evaluateWhole(tx: Sql, { row, node }: Evaluable, present: Present
     version: row.version,
     settings: isFollowing ? '' : settingsText(settings),
     cuts: cuts?.in_force_from ?? null,
+    run,
     now,
   }
   await updateEvaluated(tx, row.segment_id, evaluated)

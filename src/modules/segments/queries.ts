@@ -193,6 +193,14 @@ export async function selectObserved(
   }
 }
 
+/** The last run that valued everybody; null: none has. */
+export async function selectLastRun(db: Sql): Promise<number | null> {
+  const { rows } = await sql<{ fit_id: number | null }>`select max(fit_id) as fit_id from value.published_runs`.execute(
+    db,
+  )
+  return rows[0]?.fit_id ?? null
+}
+
 export interface FactRow {
   readonly fact_id: number
   readonly kind: string

@@ -177,7 +177,7 @@ export const stay = z.object({
   in_at: instant,
   /** Null: is in it. */
   out_at: instant.nullable(),
-  /** `fact`, `time`, `definition`, `cuts` or `settings`. */
+  /** `fact`, `time`, `definition`, `cuts`, `value` or `settings`. */
   in_cause: z.string(),
   in_fact_id: z.number().int().nullable(),
   out_cause: z.string().nullable(),

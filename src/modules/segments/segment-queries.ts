@@ -15,13 +15,14 @@ export interface SegmentRow {
   readonly evaluated_version: number | null
   readonly evaluated_settings: string | null
   readonly evaluated_cuts: Date | null
+  readonly evaluated_run: number | null
   readonly evaluated_at: Date | null
 }
 
 export async function selectSegments(db: Sql): Promise<SegmentRow[]> {
   const { rows } = await sql<SegmentRow>`
     select s.segment_id, s.name, s.version, s.size, v.definition, v.made_at, v.made_by, s.evaluated_version, s.evaluated_settings,
-      s.evaluated_cuts, s.evaluated_at
+      s.evaluated_cuts, s.evaluated_run, s.evaluated_at
     from segments.segments s join segments.versions v using (segment_id, version) order by s.segment_id`.execute(db)
   return rows
 }
@@ -134,12 +135,12 @@ export async function deleteSegment(tx: Sql, segmentId: number): Promise<void> {
 export async function updateEvaluated(
   tx: Sql,
   segmentId: number,
-  evaluated: { version: number; settings: string; cuts: Date | null; now: Date },
+  evaluated: { version: number; settings: string; cuts: Date | null; run: number | null; now: Date },
 ): Promise<void> {
   await sql`
     update segments.segments
     set evaluated_version = ${evaluated.version}, evaluated_settings = ${evaluated.settings}, evaluated_cuts = ${evaluated.cuts},
-      evaluated_at = ${evaluated.now}
+      evaluated_run = ${evaluated.run}, evaluated_at = ${evaluated.now}
     where segment_id = ${segmentId}::bigint`.execute(tx)
 }
 

@@ -73,6 +73,13 @@ const DEFINITIONS: Readonly<Record<string, Record<string, unknown>>> = {
       { interactions: { days_since_last: { at_most: 30 }, types: ['reply'] } },
     ],
   },
+  'buy little and bring many, late': {
+    all: [
+      { depth: { is: [4] } },
+      { value: { transaction: [1], propagation: [3], p_alive_percent: { at_least: 50 } } },
+      { rhythm: { state: ['late', 'at_risk'] } },
+    ],
+  },
 }
 
 test('definitions become the SQL that is committed', async () => {

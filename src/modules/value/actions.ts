@@ -1,7 +1,15 @@
 export { fitContracts, NOTHING_WATCHED, valueContracts, valuePayments } from './plain-table.ts'
 export { acceptEdges, fractionOf, propagate } from './propagation.ts'
 export { eraseValues } from './queries.ts'
-export { exportValues, listValueCell, readEquity, readPersonValue, readValueMatrix } from './reading.ts'
+export {
+  exportValues,
+  listAtRisk,
+  listValueCell,
+  readEquity,
+  readPersonValue,
+  readReferralTree,
+  readValueMatrix,
+} from './reading.ts'
 export { discountPerUnit, span, spanOfDays } from './rules.ts'
-export { isValueRunDue, refreshReferrals, valueEverybody } from './runs.ts'
+export { followChanges, isValueRunDue, valueEverybody } from './runs.ts'
 export { renewalsOf } from './sbg.ts'

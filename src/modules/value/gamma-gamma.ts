@@ -1,6 +1,6 @@
 import { digamma, logGamma } from './numeric.ts'
 import type { Objective } from './optimise.ts'
-import type { SpendGroup, SpendParameters } from './schema.ts'
+import type { Estimate, SpendGroup, SpendParameters } from './schema.ts'
 
 /**
  * Gamma-Gamma (Fader & Hardie 2013): a person's spend per occasion is Gamma(p, ν) around a mean p/ν of their own, and ν ~
@@ -104,4 +104,19 @@ export function gammaGammaSecond({ p, q, v }: Parameters, x: number, spend: numb
   const mean = gammaGammaMean({ p, q, v }, x, spend) / p
   const square = (mean * mean * (shape - 1)) / (shape - 2)
   return [p * p * square, p * square]
+}
+
+/**
+ * An estimate from amounts in some unit as one from the amounts themselves: v and its error are amounts, and a density of amounts is
+ * that of them in the unit, by the unit.
+ */
+export function inMoney(given: Estimate<Parameters>, unit: number, people: number): Estimate<Parameters> {
+  const { parameters, logLikelihood, standardErrors } = given
+  const { v: error } = standardErrors
+  return {
+    ...given,
+    parameters: { ...parameters, v: parameters.v * unit },
+    logLikelihood: logLikelihood === null ? null : logLikelihood - people * Math.log(unit),
+    standardErrors: { ...standardErrors, v: typeof error === 'number' ? error * unit : null },
+  }
 }

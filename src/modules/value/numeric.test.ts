@@ -149,3 +149,30 @@ test('what has no minimum is not said to have one', () => {
   assert.equal(covarianceAt(steep, Float64Array.of(0)), undefined)
   assert.ok(Number.isFinite(minimise(slope, [[0]]).value))
 })
+
+test('a ridge on which two coordinates go out together ends at its bound, soon, with the others at their best', () => {
+  // Falls towards 5 along x = y − 1, as 1 over e^x does; the third lies in a valley of its own.
+  let asked = 0
+  const ridge = (point: Float64Array, gradient: Float64Array = new Float64Array(3)) => {
+    asked += 1
+    const [x = 0, y = 0, z = 0] = point
+    const across = y - x - 1
+    gradient[0] = -Math.exp(-x) - 2e4 * across
+    gradient[1] = 2e4 * across
+    gradient[2] = 20 * (z - 2)
+    return 5 + Math.exp(-x) + 1e4 * across ** 2 + 10 * (z - 2) ** 2
+  }
+  const found = minimise(
+    ridge,
+    [
+      [0, 3, 0],
+      [1, 0, 5],
+    ],
+    [[0, 1]],
+  )
+  assert.ok(found.isConverged)
+  near(found.value, 5, 1e-4)
+  near((found.point[1] ?? 0) - (found.point[0] ?? 0), 1, 1e-4)
+  near(found.point[2] ?? 0, 2, 1e-4)
+  assert.ok(asked < 200, `${asked} evaluations`)
+})

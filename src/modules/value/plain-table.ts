@@ -1,14 +1,13 @@
 import { bgNbdProbabilities } from './bg-nbd.ts'
 import { spendShape } from './gamma-gamma.ts'
-import { groupHistories, type Histories } from './histories.ts'
+import { groupHistories, groupsOf, type Histories } from './histories.ts'
 import { nbdProbabilities } from './nbd.ts'
 import { type Payment, type Purchases, purchasesUntil } from './purchases.ts'
 import {
   aliveShare,
-  CALIBRATION_MOST,
   cohortValue,
   estimate,
-  expectedByFrequency,
+  expectedOccasions,
   expectedOfNew,
   type Fit,
   fitOccasions,
@@ -29,6 +28,7 @@ import {
   sbgSurvival,
 } from './sbg.ts'
 import {
+  CALIBRATION_MOST,
   type Discounting,
   type Estimate,
   type FittedOccasions,
@@ -345,4 +345,20 @@ export function fitContracts(renewals: Renewals): Omit<PlainContracts, 'customer
     }
   })
   return { estimate: fitted, renewals, calibration }
+}
+
+/** What people with 0, 1, … 6, 7 and more repeat occasions were expected to do afterwards. */
+function expectedByFrequency<U extends Unit>(
+  fitted: FittedOccasions<U>,
+  histories: Histories<U>,
+  length: Span<U>,
+): { readonly frequency: number; readonly people: number; readonly expected: number }[] {
+  const rows = Array.from({ length: CALIBRATION_MOST + 1 }, (_, frequency) => ({ frequency, people: 0, expected: 0 }))
+  for (const [history, people] of groupsOf(histories)) {
+    const row = rows[Math.min(history.x, CALIBRATION_MOST)]
+    if (!row) continue
+    row.people += people
+    row.expected += people * expectedOccasions(fitted, history, length)
+  }
+  return rows.filter(({ people }) => people > 0).map((row) => ({ ...row, expected: row.expected / row.people }))
 }

@@ -14,10 +14,11 @@ export async function lockValues(tx: Sql): Promise<void> {
 export async function createValuedPeople(tx: Sql, now: Date, { zone, period_days: days }: Settings): Promise<void> {
   await sql`
     create temp table valued_people on commit drop as
-    select h.person_id, repeats, last_days, watched_days, realised_minor, coalesce(s.depth >= 1, false) as is_reachable,
+    select h.person_id, repeats, last_days, watched_days, last_day, realised_minor, coalesce(s.depth >= 1, false) as is_reachable,
+      s.net_paid_minor, s.last_occasion_at,
       case when repeats > 0 then greatest(0, (paid_minor - first_minor)::double precision / repeats) else 0 end as mean_spend_minor
     from (
-      select person_id, (count(*) - 1)::int as repeats, (max(day) - min(day))::int as last_days,
+      select person_id, (count(*) - 1)::int as repeats, (max(day) - min(day))::int as last_days, max(day) as last_day,
         ((${now}::timestamptz at time zone ${zone})::date - min(day))::int as watched_days,
         sum(net_minor)::bigint as paid_minor, (array_agg(net_minor order by occasion_at, occasion_key))[1] as first_minor,
         coalesce(sum(net_minor) filter (where occasion_at > ${now}::timestamptz - make_interval(hours => ${24 * days})), 0)::bigint
@@ -119,17 +120,24 @@ export interface Scores {
   readonly expected: number[]
   readonly low: number[]
   readonly high: number[]
+  /** Days since the last occasion from which on they are late, at risk and lapsed. */
+  readonly late: number[]
+  readonly atRisk: number[]
+  readonly lapsed: number[]
 }
 
 export async function insertPeople(tx: Sql, fitId: number, now: Date, scores: Scores): Promise<void> {
   await sql`
     insert into value.people (person_id, fit_id, valued_at, repeats, last_days, watched_days, mean_spend_minor, p_alive,
-      expected_occasions, expected_minor, expected_low_minor, expected_high_minor, realised_minor)
+      expected_occasions, expected_minor, expected_low_minor, expected_high_minor, realised_minor, net_paid_minor, last_occasion_at,
+      last_day, turns_days)
     select person_id, ${fitId}, ${now}, v.repeats, v.last_days, v.watched_days, v.mean_spend_minor, s.alive, s.occasions,
-      s.expected, s.low, s.high, round(v.realised_minor * coalesce(f.margin_rate, 1))::bigint
+      s.expected, s.low, s.high, round(v.realised_minor * coalesce(f.margin_rate, 1))::bigint, v.net_paid_minor,
+      v.last_occasion_at, v.last_day, array[s.late, s.at_risk, s.lapsed]
     from unnest(${scores.personIds}::bigint[], ${scores.alive}::double precision[], ${scores.occasions}::double precision[],
-      ${scores.expected}::bigint[], ${scores.low}::bigint[], ${scores.high}::bigint[])
-      s (person_id, alive, occasions, expected, low, high)
+      ${scores.expected}::bigint[], ${scores.low}::bigint[], ${scores.high}::bigint[],
+      ${scores.late}::int[], ${scores.atRisk}::int[], ${scores.lapsed}::int[])
+      s (person_id, alive, occasions, expected, low, high, late, at_risk, lapsed)
     join valued_people v using (person_id)
     join value.fits f on f.fit_id = ${fitId}`.execute(tx)
 }
@@ -223,4 +231,5 @@ export async function isRunDue(db: Sql, now: Date, hour: number, { zone }: Setti
 export async function eraseValues(tx: Sql): Promise<void> {
   await sql`delete from value.people v using erased_identities e where v.person_id = e.person_id`.execute(tx)
   await sql`delete from value.propagation v using erased_identities e where v.person_id = e.person_id`.execute(tx)
+  await sql`delete from value.settled v using erased_identities e where v.person_id = e.person_id`.execute(tx)
 }

@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { PeopleScope } from '../../platform/roles.ts'
 import { inScope, ofScope } from '../customers/actions.ts'
-import type { ValueCellQuery } from './schema.ts'
+import { RHYTHMS, type Rhythm, type ValueCellQuery } from './schema.ts'
 
 /** What a source calls a person: the identity known longest, and the latest name. */
 const WITH_KEY = sql`
@@ -63,14 +63,15 @@ export interface PersonRow {
   readonly own_minor: number
   readonly allocated_minor: number
   readonly influenced_minor: number
+  /** Null: by a run of before they were kept. */
+  readonly turns_days: number[] | null
 }
 
 export async function selectPersonValue(db: Sql, personId: number): Promise<PersonRow | undefined> {
   const { rows } = await sql<PersonRow>`
-    select v.*, p.repeats, p.last_days, p.watched_days, p.mean_spend_minor
-    from value.published_values v left join value.people p using (person_id) where v.person_id = ${personId}`.execute(
-    db,
-  )
+    select v.*, p.repeats, p.last_days, p.watched_days, p.mean_spend_minor, coalesce(k.turns_days, p.turns_days) as turns_days
+    from value.published_values v left join value.people p using (person_id) left join value.settled k using (person_id)
+    where v.person_id = ${personId}`.execute(db)
   return rows[0]
 }
 
@@ -130,6 +131,33 @@ export async function selectBrought(db: Sql, personId: number, scope: PeopleScop
   return rows
 }
 
+export interface TreeRow extends NamedRow {
+  readonly referrer_person_id: number
+  readonly own_minor: number
+  readonly influenced_minor: number
+}
+
+/** Those below, the nearest first: of `limit` people, whom somebody may see. */
+export async function selectTree(db: Sql, personId: number, limit: number, scope: PeopleScope): Promise<TreeRow[]> {
+  const { rows } = await sql<TreeRow>`
+    with recursive below as (
+      select person_id, referrer_person_id, 1 as levels from value.referral_edges
+      where referrer_person_id = ${personId} and refusal is null
+      union all
+      select e.person_id, e.referrer_person_id, b.levels + 1
+      from below b join value.referral_edges e on e.referrer_person_id = b.person_id
+      where e.refusal is null and b.levels < 100
+    ), seen as (
+      -- A recursion makes the nearest first, and goes no further than it is read.
+      select * from (select * from below limit ${limit}) b where ${inScope(sql`b.person_id`, scope)}
+    )
+    select s.person_id, s.referrer_person_id, s.levels, coalesce(v.own_minor, 0) as own_minor,
+      coalesce(v.influenced_minor, 0) as influenced_minor, k.key, k.key_kind, k.source, r.name
+    from seen s left join value.published_values v using (person_id) ${WITH_KEY}
+    order by s.levels, coalesce(v.own_minor, 0) + coalesce(v.influenced_minor, 0) desc, s.person_id`.execute(db)
+  return rows
+}
+
 export interface ValueCuts {
   readonly in_force_from: Date
   readonly own_minor: number[]
@@ -141,16 +169,14 @@ export async function selectCuts(db: Sql): Promise<ValueCuts | undefined> {
   return rows[0]
 }
 
-/** Everybody in view who has a depth, with the third of each value. */
-function thirdsBody(cuts: ValueCuts, scope: PeopleScope): RawBuilder<unknown> {
-  const third = (value: RawBuilder<unknown>, [low = 0, high = 0]: number[]) =>
-    sql`1 + (${value} > ${low}::bigint)::int + (${value} > ${high}::bigint)::int`
+/** Everybody in view who has a depth, with the third of each value; who has none of it is in the first. */
+function thirdsBody(scope: PeopleScope): RawBuilder<unknown> {
   return ofScope(
     sql`select d.person_id, d.depth, coalesce(v.own_minor, 0) as own_minor, coalesce(v.allocated_minor, 0) as allocated_minor,
         coalesce(v.influenced_minor, 0) as influenced_minor, v.p_alive,
-        ${third(sql`coalesce(v.own_minor, 0)`, cuts.own_minor)} as transaction,
-        ${third(sql`coalesce(v.influenced_minor, 0)`, cuts.influenced_minor)} as propagation
-      from relationship.published_standing d left join value.published_values v using (person_id)`,
+        coalesce(k.transaction, 1) as transaction, coalesce(k.propagation, 1) as propagation
+      from relationship.published_standing d left join value.published_values v using (person_id)
+      left join value.settled k using (person_id)`,
     scope,
   )
 }
@@ -164,11 +190,11 @@ export interface CellRow {
   readonly allocated_minor: number
 }
 
-export async function selectMatrix(db: Sql, cuts: ValueCuts, scope: PeopleScope): Promise<CellRow[]> {
+export async function selectMatrix(db: Sql, scope: PeopleScope): Promise<CellRow[]> {
   const { rows } = await sql<CellRow>`
     select depth, transaction, propagation, count(*) as people, sum(own_minor)::bigint as own_minor,
       sum(allocated_minor)::bigint as allocated_minor
-    from (${thirdsBody(cuts, scope)}) t group by 1, 2, 3 order by 1, 2, 3`.execute(db)
+    from (${thirdsBody(scope)}) t group by 1, 2, 3 order by 1, 2, 3`.execute(db)
   return rows
 }
 
@@ -180,19 +206,44 @@ export interface CellPerson extends Omit<NamedRow, 'levels'> {
 }
 
 /** One more than asked for, so that the caller knows whether there are more. */
-export async function selectCell(
-  db: Sql,
-  cuts: ValueCuts,
-  cell: ValueCellQuery,
-  scope: PeopleScope,
-): Promise<CellPerson[]> {
+export async function selectCell(db: Sql, cell: ValueCellQuery, scope: PeopleScope): Promise<CellPerson[]> {
   const { rows } = await sql<CellPerson>`
     select s.person_id, s.own_minor, s.allocated_minor, s.influenced_minor, s.p_alive, k.key, k.key_kind, k.source, r.name
     from (
-      select * from (${thirdsBody(cuts, scope)}) t
+      select * from (${thirdsBody(scope)}) t
       where depth = ${cell.depth} and transaction = ${cell.transaction} and propagation = ${cell.propagation}
         and person_id > ${cell.after}
       order by person_id limit ${cell.limit + 1}
     ) s ${WITH_KEY} order by s.person_id`.execute(db)
+  return rows
+}
+
+export interface AtRiskRow extends Omit<NamedRow, 'levels'> {
+  readonly state: Rhythm
+  readonly days_since: number
+  readonly own_minor: number
+  readonly expected_minor: number
+  readonly p_alive: number | null
+}
+
+/**
+ * Late or at risk at `now` and connected, by settled value, the highest first: in the order of an index, until there are enough. Whoever
+ * has bought since the run is in rhythm.
+ */
+export async function selectAtRisk(
+  db: Sql,
+  { now, zone, limit, scope }: { now: Date; zone: string; limit: number; scope: PeopleScope },
+): Promise<AtRiskRow[]> {
+  const day = (instant: RawBuilder<unknown>) => sql`(${instant} at time zone ${zone})::date`
+  const { rows } = await sql<AtRiskRow>`
+    select s.person_id, s.state, s.days_since, v.own_minor, v.expected_minor, v.p_alive, k.key, k.key_kind, k.source, r.name
+    from (
+      select x.person_id, x.own_minor, (${[...RHYTHMS]}::text[])[width_bucket(${now}::timestamptz, x.turns_at) + 1] as state,
+        ${day(sql`${now}::timestamptz`)} - ${day(sql`x.last_occasion_at`)} as days_since
+      from value.settled x join relationship.published_standing d using (person_id)
+      where x.turns_at is not null and x.turns_at[1] <= ${now} and x.turns_at[3] > ${now}
+        and d.last_occasion_at = x.last_occasion_at and d.depth >= 1 and ${inScope(sql`x.person_id`, scope)}
+      order by x.own_minor desc, x.person_id limit ${limit}
+    ) s join value.published_values v using (person_id) ${WITH_KEY} order by s.own_minor desc, s.person_id`.execute(db)
   return rows
 }

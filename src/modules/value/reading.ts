@@ -5,11 +5,14 @@ import { readSettings } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../brand/schema.ts'
 import { isInScope, isPerson } from '../customers/actions.ts'
 import { type PersonRows, selectPersonRows } from '../intake/actions.ts'
+import { missingLever } from './lever.ts'
+import { selectSignals } from './lever-queries.ts'
 import { fractionOf, LEVELS_MAX, splitValue } from './propagation.ts'
 import { type FitRow, selectLastFit } from './queries.ts'
 import * as queries from './reading-queries.ts'
-import { rhythmOf } from './rhythm.ts'
+import { rhythmAt, shareShorter, turnsOf } from './rhythm.ts'
 import type {
+  AtRisk,
   CalibrationRow,
   EquityReport,
   Estimate,
@@ -17,6 +20,7 @@ import type {
   FittedOccasions,
   OccasionModel,
   PersonValue,
+  ReferralTree,
   SpendModel,
   Unit,
   ValueCellPage,
@@ -73,9 +77,7 @@ export async function readPersonValue(
   now: Date,
   { scope }: View = FULL_VIEW,
 ): Promise<PersonValue | Refusal> {
-  if (!(await isInScope(db, personId, scope)) || !(await isPerson(db, personId))) {
-    return refuse('missing', 'no_such_person', `There is no person ${personId}.`, 'Look the person up by key.')
-  }
+  if (!(await isInScope(db, personId, scope)) || !(await isPerson(db, personId))) return noSuchPerson(personId)
   const settings = await readSettings(db)
   const [fit, row, daysSince, chain, brought] = await Promise.all([
     selectLastFit(db),
@@ -87,6 +89,8 @@ export async function readPersonValue(
   const { reason = null, model = null, spend_model = null, spend_reason = null } = fit ? modelsOf(fit) : {}
   const beta = fractionOf(settings.referral_share.toFixed(4))
   const isValued = row?.valued_at != null
+  const paced = fit && isValued && daysSince !== undefined ? rhythm(fit, row, daysSince, settings.period_days) : null
+  const signals = paced && paced.state !== 'in_rhythm' ? await selectSignals(db, personId, now) : undefined
   return {
     person_id: personId,
     valued_at: row?.valued_at?.toISOString() ?? null,
@@ -109,10 +113,8 @@ export async function readPersonValue(
     own_minor: row?.own_minor ?? 0,
     allocated_minor: row?.allocated_minor ?? 0,
     influenced_minor: row?.influenced_minor ?? 0,
-    rhythm:
-      fit && isValued && daysSince !== undefined
-        ? rhythm(fit, { x: row.repeats ?? 0, last: row.last_days ?? 0, since: daysSince, period: settings.period_days })
-        : null,
+    rhythm: paced,
+    lever: paced && signals ? missingLever(paced.state, signals) : null,
     chain,
     brought: brought.map(({ tree_depth, ...below }) => ({
       ...below,
@@ -124,10 +126,36 @@ export async function readPersonValue(
   }
 }
 
-function rhythm(fit: FitRow, days: Parameters<typeof rhythmOf>[1]): PersonValue['rhythm'] {
+/** A tree that a screen can still show. */
+const TREE_PEOPLE = 500
+
+/** Whom a person brought, and whom those brought. */
+export async function readReferralTree(
+  db: Sql,
+  personId: number,
+  { scope }: View = FULL_VIEW,
+): Promise<ReferralTree | Refusal> {
+  if (!(await isInScope(db, personId, scope)) || !(await isPerson(db, personId))) return noSuchPerson(personId)
+  const nodes = await queries.selectTree(db, personId, TREE_PEOPLE + 1, scope)
+  return { person_id: personId, nodes: nodes.slice(0, TREE_PEOPLE), is_cut: nodes.length > TREE_PEOPLE }
+}
+
+function noSuchPerson(personId: number): Refusal {
+  return refuse('missing', 'no_such_person', `There is no person ${personId}.`, 'Look the person up by key.')
+}
+
+function rhythm(
+  fit: FitRow,
+  row: queries.PersonRow,
+  since: number,
+  period: number,
+): NonNullable<PersonValue['rhythm']> {
   const fitted = { model: fit.model, unit: fit.unit, estimate: fit.occasions } as FittedOccasions<'day'>
-  const { state, shareShorter, lateAfter } = rhythmOf(fitted, days)
-  return { state, days_since: days.since, share_shorter: shareShorter, late_after_days: Math.ceil(lateAfter) }
+  const gaps = { x: row.repeats ?? 0, last: row.last_days ?? 0 }
+  const turns = row.turns_days ?? turnsOf(fitted, gaps, period)
+  const [late = period + 1] = turns
+  const share = shareShorter(fitted, gaps, since)
+  return { state: rhythmAt(turns, since), days_since: since, share_shorter: share, late_after_days: late - 1 }
 }
 
 /** People of each depth by thirds of transaction value and of propagation value. */
@@ -137,7 +165,7 @@ export async function readValueMatrix(db: Sql, { scope }: View = FULL_VIEW): Pro
     in_force_from: cuts?.in_force_from.toISOString() ?? null,
     own_cuts_minor: cuts?.own_minor ?? [],
     influenced_cuts_minor: cuts?.influenced_minor ?? [],
-    cells: cuts ? await queries.selectMatrix(db, cuts, scope) : [],
+    cells: cuts ? await queries.selectMatrix(db, scope) : [],
   }
 }
 
@@ -147,14 +175,21 @@ export async function listValueCell(
   cell: ValueCellQuery,
   { scope }: View = FULL_VIEW,
 ): Promise<ValueCellPage> {
-  const cuts = await queries.selectCuts(db)
-  if (!cuts) return { people: [], next: null }
-  const found = await queries.selectCell(db, cuts, cell, scope)
+  if (!(await queries.selectCuts(db))) return { people: [], next: null }
+  const found = await queries.selectCell(db, cell, scope)
   const people = found.slice(0, cell.limit)
   return { people, next: found.length > cell.limit ? (people.at(-1)?.person_id ?? null) : null }
 }
 
+/** Whom somebody should look after first. */
+export async function listAtRisk(db: Sql, limit: number, now: Date, { scope }: View = FULL_VIEW): Promise<AtRisk> {
+  const { zone } = await readSettings(db)
+  const fit = await selectLastFit(db)
+  const people = fit ? await queries.selectAtRisk(db, { now, zone, limit, scope }) : []
+  return { valued_at: fit?.fitted_at.toISOString() ?? null, people }
+}
+
 /** All that is kept of a person here, as it stands. */
 export function exportValues(db: Sql, personId: number): Promise<PersonRows> {
-  return selectPersonRows(db, 'value', ['people', 'propagation', 'referral_edges'], personId)
+  return selectPersonRows(db, 'value', ['people', 'propagation', 'referral_edges', 'settled'], personId)
 }

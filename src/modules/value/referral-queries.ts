@@ -32,7 +32,8 @@ export async function createClaims(tx: Sql, now: Date, attributionDays: number):
 
 /**
  * `region`, for the transaction: the weak components, by the claims as they were and as they are, of everybody of whom some claim
- * changed; all people of claims with `isAll`. What lies outside can't be reached by the change.
+ * changed, or, of `changed_values`, what they are worth; all people of claims with `isAll`. What lies outside can't be reached by the
+ * change.
  *
  * @returns its people.
  */
@@ -42,7 +43,9 @@ export async function createRegion(tx: Sql, isAll: boolean): Promise<number> {
     select unnest(array[n.person_id, n.referrer_person_id, e.person_id, e.referrer_person_id]) as person_id
     from claims_now n full join value.referral_edges e using (person_id, claim_id)
     where ${isAll} or (n.referrer_person_id, n.claimed_at, n.set_aside) is distinct from
-      (e.referrer_person_id, e.claimed_at, e.set_aside)`.execute(tx)
+      (e.referrer_person_id, e.claimed_at, e.set_aside)
+    union all select person_id from changed_values join value.propagation using (person_id)`.execute(tx)
+  await sql`create temp table region (person_id bigint not null) on commit drop`.execute(tx)
   const { rows: found } = await sql<{ is_changed: boolean }>`
     select exists (select from changed_referrals) as is_changed`.execute(tx)
   if (!found[0]?.is_changed) return 0
@@ -56,7 +59,7 @@ export async function createRegion(tx: Sql, isAll: boolean): Promise<number> {
   await sql`create index on referral_links (person_id)`.execute(tx)
   await sql`analyze referral_links`.execute(tx)
   await sql`
-    create temp table region on commit drop as
+    insert into region
     with recursive reached as (
       select person_id from changed_referrals where person_id is not null
       union
@@ -66,6 +69,15 @@ export async function createRegion(tx: Sql, isAll: boolean): Promise<number> {
   await sql`create unique index on region (person_id)`.execute(tx)
   await sql`analyze region`.execute(tx)
   const { rows } = await sql<{ people: number }>`select count(*) as people from region`.execute(tx)
+  return rows[0]?.people ?? 0
+}
+
+/** Of how many people a follow-up is: those of `region` and of `changed_values`. */
+export async function countTouched(tx: Sql): Promise<number> {
+  const { rows } = await sql<{ people: number }>`
+    select count(*) as people from (select person_id from region union select person_id from changed_values) t`.execute(
+    tx,
+  )
   return rows[0]?.people ?? 0
 }
 

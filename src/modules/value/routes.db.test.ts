@@ -4,7 +4,7 @@ import { testConsole } from '../../../test/console.ts'
 import { userOf } from '../../../test/roles.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { valueEverybody } from './runs.ts'
-import { equityReport, personValue, valueCellPage, valueMatrix } from './schema.ts'
+import { equityReport, personValue, referralTree, valueCellPage, valueMatrix } from './schema.ts'
 
 const NOW = new Date('2026-06-01T04:00:00Z')
 const clock: Clock = { now: () => NOW }
@@ -128,7 +128,25 @@ test('what a person is worth comes with its model, its interval and with whom ea
   assert.deepEqual([a.realised_minor, a.repeats, a.last_days, a.watched_days], [24_000, 2, 200, 250])
   assert.deepEqual([e.rhythm?.state, e.rhythm?.days_since, a.rhythm?.state], ['lapsed', 460, 'in_rhythm'])
 
+  const treeOf = async (key: string, cookie = owner) =>
+    referralTree.parse(await get(`/api/v1/people/${ids.get(key)}/referral-tree`, cookie))
+  const keyOf = (id: number) => [...ids].find(([, other]) => other === id)?.[0]
+  const tree = await treeOf('a')
+  assert.deepEqual(
+    tree.nodes.map((node) => [node.key, node.levels, keyOf(node.referrer_person_id), node.own_minor]),
+    [
+      ['b', 1, 'a', b.own_minor],
+      ['c', 2, 'b', c.own_minor],
+      ['d', 2, 'b', d.own_minor],
+    ],
+  )
+  assert.deepEqual([tree.is_cut, (await treeOf('e')).nodes], [false, []])
+
   // An adviser sees lin's people: a and b, and of what b brought nobody.
+  assert.deepEqual(
+    (await treeOf('a', adviser)).nodes.map(({ key }) => key),
+    ['b'],
+  )
   const seen = await worthOf('b', adviser)
   assert.deepEqual([seen.chain.map(({ key }) => key), seen.brought], [['a'], []])
   const ownEquity = equityReport.parse(await get('/api/v1/value', adviser))

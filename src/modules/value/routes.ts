@@ -4,8 +4,17 @@ import { z } from 'zod'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { viewOf } from '../../platform/http-gate.ts'
-import { listValueCell, readEquity, readPersonValue, readValueMatrix } from './reading.ts'
-import { equityReport, personValue, valueCellPage, valueCellQuery, valueMatrix } from './schema.ts'
+import { listAtRisk, listValueCell, readEquity, readPersonValue, readReferralTree, readValueMatrix } from './reading.ts'
+import {
+  atRisk,
+  atRiskQuery,
+  equityReport,
+  personValue,
+  referralTree,
+  valueCellPage,
+  valueCellQuery,
+  valueMatrix,
+} from './schema.ts'
 
 export interface ValueDeps {
   readonly clock: Clock
@@ -52,6 +61,19 @@ export function registerValueRoutes(app: FastifyInstance, { clock, brandOf }: Va
   )
 
   routes.get(
+    '/api/v1/value/at-risk',
+    {
+      config: { permission: 'people:read' },
+      schema: { operationId: 'atRisk', querystring: atRiskQuery, response: { 200: atRisk } },
+    },
+    async (request) => {
+      const { database } = await brandOf()
+      const now = clock.now()
+      return listAtRisk(database.db, request.query.limit, now, viewOf(request, now))
+    },
+  )
+
+  routes.get(
     '/api/v1/people/:person_id/value',
     {
       config: { permission: 'people:read' },
@@ -65,6 +87,22 @@ export function registerValueRoutes(app: FastifyInstance, { clock, brandOf }: Va
       const { database } = await brandOf()
       const now = clock.now()
       return reply.answer(await readPersonValue(database.db, request.params.person_id, now, viewOf(request, now)))
+    },
+  )
+
+  routes.get(
+    '/api/v1/people/:person_id/referral-tree',
+    {
+      config: { permission: 'people:read' },
+      schema: {
+        operationId: 'referralTree',
+        params: z.object({ person_id: z.coerce.number().int().positive() }),
+        response: { 200: referralTree },
+      },
+    },
+    async (request, reply) => {
+      const { database } = await brandOf()
+      return reply.answer(await readReferralTree(database.db, request.params.person_id, viewOf(request, clock.now())))
     },
   )
 }

@@ -13,10 +13,11 @@ import {
   gammaGammaObjective,
   gammaGammaSecond,
   gammaGammaStarts,
+  inMoney,
   meanSpend,
   spendShape,
 } from './gamma-gamma.ts'
-import { groupsOf, type Histories } from './histories.ts'
+import type { Histories } from './histories.ts'
 import { historicRate, nbdExpected, nbdNone, nbdObjective, nbdSecond, nbdStarts } from './nbd.ts'
 import { normalQuantile, type Quadrature } from './numeric.ts'
 import { covarianceAt, type Minimum, minimise, type Objective } from './optimise.ts'
@@ -57,7 +58,6 @@ export function spanOfDays<U extends Unit>(unit: U, days: number): Span<U> {
   return (days / UNIT_DAYS[unit]) as Span<U>
 }
 
-/** So many of the unit itself. */
 export function span<U extends Unit>(_unit: U, length: number): Span<U> {
   return length as Span<U>
 }
@@ -87,25 +87,14 @@ export function fitOccasions<U extends Unit>(
   const nbd: FittedOccasions<U> = {
     model: 'nbd',
     unit,
-    estimate: estimate(['r', 'alpha'], nbdObjective(histories), nbdStarts(histories)),
+    estimate: estimate(['r', 'alpha'], nbdObjective(histories), nbdStarts(histories), [[0, 1]]),
   }
   const lastResort = nbd.estimate.isConverged ? nbd : historic
   if (asked === 'nbd') {
     const reason = nbd.estimate.isConverged ? undefined : 'not_converged'
     return { fitted: lastResort, reason, tried: lastResort === nbd ? [nbd] : [nbd, historic] }
   }
-  const wanted: FittedOccasions<U> =
-    asked === 'bg-nbd'
-      ? {
-          model: asked,
-          unit,
-          estimate: estimate(['r', 'alpha', 'a', 'b'], bgNbdObjective(histories), bgNbdStarts(histories)),
-        }
-      : {
-          model: asked,
-          unit,
-          estimate: estimate(['r', 'alpha', 's', 'beta'], paretoNbdObjective(histories), paretoNbdStarts(histories)),
-        }
+  const wanted: FittedOccasions<U> = asked === 'bg-nbd' ? fitBgNbd(histories) : fitParetoNbd(histories)
   const gain = (wanted.estimate.logLikelihood ?? 0) - (nbd.estimate.logLikelihood ?? 0)
   // A likelihood that only rises towards the NBD has no maximum of its own, and its gain is nothing: that is dropout
   // unidentified, not a search that failed.
@@ -117,6 +106,17 @@ export function fitOccasions<U extends Unit>(
         : 'not_converged'
   if (!reason) return { fitted: wanted, reason, tried: [nbd, wanted] }
   return { fitted: lastResort, reason, tried: lastResort === nbd ? [wanted, nbd] : [wanted, nbd, historic] }
+}
+
+function fitBgNbd<U extends Unit>(histories: Histories<U>): FittedOccasions<U> {
+  const found = estimate(['r', 'alpha', 'a', 'b'], bgNbdObjective(histories), bgNbdStarts(histories), NARROWING)
+  return { model: 'bg-nbd', unit: histories.unit, estimate: found }
+}
+
+function fitParetoNbd<U extends Unit>(histories: Histories<U>): FittedOccasions<U> {
+  const starts = paretoNbdStarts(histories)
+  const found = estimate(['r', 'alpha', 's', 'beta'], paretoNbdObjective(histories), starts, NARROWING)
+  return { model: 'pareto-nbd', unit: histories.unit, estimate: found }
 }
 
 /**
@@ -136,10 +136,11 @@ export function fitSpend(groups: readonly SpendGroup[]): Fit<FittedSpend> {
   const { variation, correlation } = spendShape(groups)
   if (variation < 1e-6) return instead('spend_constant')
   if (correlation !== null && Math.abs(correlation) > SPEND_CORRELATION_MAX) return instead('spend_correlated')
-  const wanted: FittedSpend = {
-    model: 'gamma-gamma',
-    estimate: estimate(['p', 'q', 'v'], gammaGammaObjective(groups), gammaGammaStarts(groups)),
-  }
+  // In units of the mean: whatever the currency, v is of the size of the others.
+  const unit = meanSpend(groups)
+  const scaled = groups.map((group) => ({ ...group, meanSpend: group.meanSpend / unit }))
+  const inMeans = estimate(['p', 'q', 'v'], gammaGammaObjective(scaled), gammaGammaStarts(scaled))
+  const wanted: FittedSpend = { model: 'gamma-gamma', estimate: inMoney(inMeans, unit, people) }
   if (!wanted.estimate.isConverged) return instead('not_converged', wanted)
   if (wanted.estimate.parameters.q <= 1) return instead('spend_mean_infinite', wanted)
   return { fitted: wanted, reason: undefined, tried: [wanted] }
@@ -149,13 +150,20 @@ function unestimated<Parameters>(parameters: Parameters): Estimate<Parameters> {
   return { parameters, logLikelihood: null, standardErrors: {}, covariance: null, isConverged: true }
 }
 
-/** The maximum of a likelihood in the logarithms of its parameters. */
+/** Both distributions over people may narrow to one value: r and α go to ∞ together then, and so do the other two. */
+const NARROWING: readonly (readonly [number, number])[] = [
+  [0, 1],
+  [2, 3],
+]
+
+/** The maximum of a likelihood in the logarithms of its parameters; `ratios` as `minimise` takes them. */
 export function estimate<Name extends string>(
   names: readonly Name[],
   objective: Objective,
   starts: readonly (readonly number[])[],
+  ratios: readonly (readonly [number, number])[] = [],
 ): Estimate<Readonly<Record<Name, number>>> {
-  const found: Minimum = minimise(objective, starts)
+  const found: Minimum = minimise(objective, starts, ratios)
   const covariance = found.isConverged ? covarianceAt(objective, found.point) : undefined
   const size = names.length
   const values = names.map((name, index) => [name, Math.exp(found.point[index] ?? 0)] as const)
@@ -253,23 +261,38 @@ export function expectedSpend({ model, estimate }: FittedSpend, x: number, spend
   }
 }
 
+/** Some 80 MB of them. */
+const HISTORIES_KEPT = 400_000
+
 /** The moments of E[Y(Y − 1)] need nodes that depend on x alone: made once for all people. */
 export function valuer<U extends Unit>(fitted: FittedOccasions<U>, spend: FittedSpend, discounting: Discounting<U>) {
   const { horizon, step, ratePerStep, marginRate } = discounting
   const nodesOf = fitted.model === 'bg-nbd' ? dropoutNodes(fitted.estimate.parameters, 16) : undefined
   const ends = stepEnds(horizon, step)
   const factors = ends.map((end) => Math.exp((-Math.log1p(ratePerStep) * end) / step))
-  const value = (history: History<U>, meanSpendOfRepeats: number): PersonExpectation => {
-    const mean = expectedSpend(spend, history.x, meanSpendOfRepeats)
-    let [before, discounted] = [0, 0]
+  const occasions = (history: History<U>) => {
+    let [expected, discounted] = [0, 0]
     ends.forEach((end, index) => {
       const until = expectedOccasions(fitted, history, end)
-      discounted += (until - before) * (factors[index] ?? 1)
-      before = until
+      discounted += (until - expected) * (factors[index] ?? 1)
+      expected = until
     })
-    const expected = before
-    const ratio = expected > 0 ? discounted / expected : 1
     const second = secondMoment(fitted, history, horizon, nodesOf)
+    return { expected, discounted, second, none: noneShare(fitted, history, horizon) }
+  }
+  // A third of a million people have a history that nobody had before them, and of a young shop hardly anybody: there one takes 0.2 ms.
+  const seen = new Map<string, ReturnType<typeof occasions>>()
+  const occasionsOf = (history: History<U>) => {
+    const key = `${history.x} ${history.tX} ${history.T}`
+    const known = seen.get(key) ?? occasions(history)
+    if (seen.size >= HISTORIES_KEPT) seen.clear()
+    seen.set(key, known)
+    return known
+  }
+  const value = (history: History<U>, meanSpendOfRepeats: number): PersonExpectation => {
+    const mean = expectedSpend(spend, history.x, meanSpendOfRepeats)
+    const { expected, discounted, second, none } = occasionsOf(history)
+    const ratio = expected > 0 ? discounted / expected : 1
     const [ofSquares, ofCounts] = spendSecond(spend, history.x, meanSpendOfRepeats)
     const square = ofSquares * (second + expected) + ofCounts * expected
     const scale = marginRate * ratio
@@ -278,7 +301,7 @@ export function valuer<U extends Unit>(fitted: FittedOccasions<U>, spend: Fitted
       expectedSpend: mean,
       margin: marginRate * discounted * mean,
       variance: Math.max(0, square - (expected * mean) ** 2) * scale * scale,
-      none: noneShare(fitted, history, horizon),
+      none,
     }
   }
   return {
@@ -471,24 +494,6 @@ export function parameterShare<U extends Unit>(
   const mean = total(occasions, spend)
   return mean > 0 ? uncertain / (mean * mean) : 0
 }
-
-/** What people with 0, 1, … 6, 7 and more repeat occasions were expected to do afterwards. */
-export function expectedByFrequency<U extends Unit>(
-  fitted: FittedOccasions<U>,
-  histories: Histories<U>,
-  length: Span<U>,
-): { readonly frequency: number; readonly people: number; readonly expected: number }[] {
-  const rows = Array.from({ length: CALIBRATION_MOST + 1 }, (_, frequency) => ({ frequency, people: 0, expected: 0 }))
-  for (const [history, people] of groupsOf(histories)) {
-    const row = rows[Math.min(history.x, CALIBRATION_MOST)]
-    if (!row) continue
-    row.people += people
-    row.expected += people * expectedOccasions(fitted, history, length)
-  }
-  return rows.filter(({ people }) => people > 0).map((row) => ({ ...row, expected: row.expected / row.people }))
-}
-/** This many repeat occasions and more are one row. */
-export const CALIBRATION_MOST = 7
 
 function never(value: never): never {
   throw new TypeError(`There is no model ${String(value)}`)

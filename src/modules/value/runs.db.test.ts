@@ -9,8 +9,10 @@ import { ERASERS } from '../../bin/erasers.ts'
 import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { isRefusal } from '../../platform/refusal.ts'
+import { readSettings } from '../brand/actions.ts'
 import { erasePerson } from '../customers/actions.ts'
-import { refreshReferrals, valueEverybody } from './runs.ts'
+import { followChanges, valueEverybody } from './runs.ts'
+import { createChangedValues, settleValues } from './settled-queries.ts'
 
 const NOW = new Date('2026-06-01T04:00:00Z')
 const clock: Clock = { now: () => NOW }
@@ -199,7 +201,7 @@ test('who is erased leaves no value and no edge, and the tree without them is th
   const by = atTerminal('owner')
   assert.ok(!isRefusal(await erasePerson(database, clock, { personId: erased, by, erasers: ERASERS })))
   await catchUp(database, clock)
-  assert.ok((await refreshReferrals(database, NOW)) > 0)
+  assert.ok((await followChanges(database, NOW)) > 0)
   const left = await rows(
     sql`select 1 from value.people where person_id = ${erased}
       union all select 1 from value.propagation where person_id = ${erased}
@@ -255,14 +257,14 @@ test('referrals kept up to date are those of a replay from scratch', async (t) =
         return !isSame && all.findIndex((other) => other.external_id === fact.external_id) === index
       })
       if (facts.length > 0) await post(...facts)
-      if ((await refreshReferrals(database, NOW)) > 0) replayed += 1
+      if ((await followChanges(database, NOW)) > 0) replayed += 1
       const kept = await state()
-      assert.equal(await refreshReferrals(database, NOW), 0, 'nothing changed, nothing is done')
+      assert.equal(await followChanges(database, NOW), 0, 'nothing changed, nothing is done')
       await database.transaction(async (tx) => {
         await sql`delete from value.referral_edges`.execute(tx)
         await sql`delete from value.propagation`.execute(tx)
       })
-      await refreshReferrals(database, NOW)
+      await followChanges(database, NOW)
       assert.deepEqual(await state(), kept)
     }),
     { numRuns: 30 },
@@ -270,4 +272,88 @@ test('referrals kept up to date are those of a replay from scratch', async (t) =
   const { edges, places } = await state()
   t.diagnostic(`${edges.length} claims, ${places.length} people in trees, ${replayed} replays`)
   assert.ok(replayed > 10 && places.length > 10)
+})
+
+test('between runs what came in moves, of its people and of the trees they are in, and nothing else', async (t) => {
+  const { database, post, rows, personOf } = await start(t)
+  await sql`update brand.settings set margin_rate = 0.5`.execute(database.db)
+  await post(
+    ...['a', 'b', 'c', 'd'].flatMap((key, index) => [connection(key, 100 - index), order(`${key}-1`, key, 80, 100)]),
+    claim('1', 'b', 'a', 99.5),
+    claim('2', 'c', 'b', 98.5),
+  )
+  await valueEverybody(database, NOW)
+  const values = async () => {
+    const found = await rows(
+      sql<Record<string, number> & { key: string }>`
+        select value as key, v.* from value.published_values v join customers.published_people using (person_id) order by value`,
+    )
+    return new Map(found.map((row) => [row.key, row]))
+  }
+  const before = await values()
+  assert.equal(await followChanges(database, NOW), 0)
+  await post(order('c-2', 'c', 3, 40), order('z-1', 'z', 3, 40))
+  assert.equal(await followChanges(database, NOW), 3, 'a, b and c; z was never valued, d is in no tree with them')
+  const after = await values()
+  const of = (key: string, name: string) => (after.get(key)?.[name] ?? 0) - (before.get(key)?.[name] ?? 0)
+  assert.deepEqual(
+    ['own_minor', 'realised_minor', 'expected_minor', 'allocated_minor', 'influenced_minor'].map((name) =>
+      ['a', 'b', 'c', 'd'].map((key) => of(key, name)),
+    ),
+    [
+      [0, 0, 2000, 0],
+      [0, 0, 2000, 0],
+      [0, 0, 0, 0],
+      [80, 320, 1600, 0],
+      [2000, 2000, 0, 0],
+    ],
+  )
+  assert.equal(after.has('z'), false)
+  const refund = { ...order('c-2r', 'c', 1, 40), refund_of: 'c-2' }
+  await post(refund)
+  assert.equal(await followChanges(database, NOW), 3)
+  assert.deepEqual(await values(), before, 'a refund takes it back')
+  assert.ok((await personOf('d')) > 0)
+})
+
+/** Settled values of one person after each of some runs, in place of the fits that would have made them. */
+test('settled values follow beyond a twentieth, thirds beyond it of a cut, and rhythms beyond a day', async (t) => {
+  const { database, post, personOf } = await start(t)
+  await post(order('a-1', 'a', 80, 100), order('b-1', 'b', 80, 100), order('c-1', 'c', 80, 100))
+  await valueEverybody(database, NOW)
+  const person = await personOf('a')
+  const settings = await readSettings(database.db)
+  await sql`insert into value.cuts values (${new Date(NOW.getTime() + 1)}, '{10000,20000}', '{10000,20000}')`.execute(
+    database.db,
+  )
+  await sql`delete from value.settled`.execute(database.db)
+  const settled = async (expected: number, alive: number, turns: number[]) => {
+    await sql`update value.people set realised_minor = 0, expected_minor = ${expected}, p_alive = ${alive}, turns_days = ${turns}
+      where person_id = ${person}`.execute(database.db)
+    return database.transaction(async (tx) => {
+      await createChangedValues(tx, true)
+      await settleValues(tx, true, settings)
+      const { rows: found } = await sql<Record<string, unknown>>`
+        select own_minor, p_alive, transaction, turns_days, (turns_at[1] at time zone ${settings.zone})::text as late_at
+        from value.settled where person_id = ${person}`.execute(tx)
+      return Object.values(found[0] ?? {})
+    })
+  }
+  // 80 days before 1 June 2026 is 13 March.
+  assert.deepEqual(await settled(9_700, 0.5, [10, 40, 100]), [9700, 0.5, 1, [10, 40, 100], '2026-03-23 00:00:00'])
+  const kept = [9700, 0.5, 1, [10, 40, 100], '2026-03-23 00:00:00']
+  assert.deepEqual(
+    await settled(10_185, 0.54, [11, 42, 105]),
+    kept,
+    'all just within; past the cut, and not by a twentieth',
+  )
+  assert.deepEqual(await settled(10_186, 0.56, [11, 42, 106]), [10_186, 0.56, 1, [11, 42, 106], '2026-03-24 00:00:00'])
+  assert.deepEqual(
+    (await settled(10_501, 0.56, [12, 42, 106])).slice(0, 3),
+    [10_186, 0.56, 2],
+    'a third goes by the value itself',
+  )
+  assert.deepEqual((await settled(9_501, 0.56, [12, 42, 106])).slice(0, 3), [9501, 0.56, 2])
+  assert.deepEqual((await settled(9_500, 0.56, [12, 42, 106])).slice(0, 3), [9501, 0.56, 1])
+  assert.deepEqual((await settled(90_000, 0.56, [12, 42, 106])).slice(0, 3), [90_000, 0.56, 3])
 })

@@ -1,13 +1,14 @@
 import type { Database, Sql } from '../../platform/db.ts'
 import { readSettings } from '../brand/actions.ts'
 import type { Settings } from '../brand/schema.ts'
+import { insertPending } from '../intake/actions.ts'
 import { groupHistories, type Histories } from './histories.ts'
 import { acceptEdges, fractionOf, propagate } from './propagation.ts'
 import * as queries from './queries.ts'
 import * as referrals from './referral-queries.ts'
+import { turnsOf } from './rhythm.ts'
 import {
   aliveShare,
-  CALIBRATION_MOST,
   discountPerUnit,
   expectedOccasions,
   fitOccasions,
@@ -19,7 +20,15 @@ import {
   totalInterval,
   valuer,
 } from './rules.ts'
-import type { CalibrationRow, Discounting, FittedOccasions, FittedSpend, RunReport } from './schema.ts'
+import {
+  CALIBRATION_MOST,
+  type CalibrationRow,
+  type Discounting,
+  type FittedOccasions,
+  type FittedSpend,
+  type RunReport,
+} from './schema.ts'
+import { createChangedValues, settleValues, updateRealised } from './settled-queries.ts'
 
 /** What brands are valued by: a year ahead, in days, in twelve steps. */
 const UNIT = 'day'
@@ -72,7 +81,8 @@ export async function valueEverybody(database: Database, now: Date): Promise<Run
     }
     const fitId = await queries.insertFit(tx, fit)
     const discounting = discountingOf(settings)
-    const reachable = await scoreEverybody(tx, fitId, now, occasions.fitted, spend.fitted, discounting)
+    const scoring = { occasions: occasions.fitted, spend: spend.fitted, discounting, periodDays: settings.period_days }
+    const reachable = await scoreEverybody(tx, fitId, now, scoring)
     const uncertain = parameterShare(
       occasions.fitted,
       spend.fitted,
@@ -89,9 +99,11 @@ export async function valueEverybody(database: Database, now: Date): Promise<Run
     const { low, high } = totalInterval(expected, variance + uncertain * expected * expected)
     const equity = { people, expected: Math.round(expected), low: Math.round(low), high: Math.round(high) }
     await queries.updateEquity(tx, fitId, equity)
+    await createChangedValues(tx, true)
     await referrals.createClaims(tx, now, settings.attribution_days)
     const inTrees = await replay(tx, settings, true)
     await queries.insertCuts(tx, now)
+    await settleValues(tx, true, settings)
     return {
       fit_id: fitId,
       valued_at: now.toISOString(),
@@ -119,17 +131,26 @@ export async function isValueRunDue({ db }: Database, now: Date): Promise<boolea
 }
 
 /**
- * Brings referrals up to date between runs: the weak components of which a claim, an arrival or a merge changed something are
- * replayed, with the values of the last run. The rest is not touched.
+ * Follows the facts between runs: what came in of the people valued by the last one, and the weak components of referrals in which a
+ * claim, an arrival, a merge or somebody's own value changed; these are replayed. Nothing else is touched, and what is expected stays
+ * that of the run.
  *
- * @returns how many people were in them.
+ * @returns of how many people something may be another value than before.
  */
-export async function refreshReferrals(database: Database, now: Date): Promise<number> {
+export async function followChanges(database: Database, now: Date): Promise<number> {
   return database.transaction(async (tx) => {
     await queries.lockValues(tx)
+    if (!(await queries.selectLastFit(tx))) return 0
     const settings = await readSettings(tx)
+    await createChangedValues(tx, false)
+    await updateRealised(tx, now, settings)
     await referrals.createClaims(tx, now, settings.attribution_days)
-    return replay(tx, settings, false)
+    await replay(tx, settings, false)
+    const people = await referrals.countTouched(tx)
+    if (people === 0) return 0
+    await settleValues(tx, false, settings)
+    await insertPending(tx, now, { changed: 'settled_changes', kind: 'value' })
+    return people
   })
 }
 
@@ -202,14 +223,19 @@ function historyRow(group: Days & { readonly people: number }) {
   return { ...historyOf(group), people: group.people }
 }
 
+interface Scoring {
+  readonly occasions: FittedOccasions<typeof UNIT>
+  readonly spend: FittedSpend
+  readonly discounting: Discounting<typeof UNIT>
+  readonly periodDays: number
+}
+
 /** Scores everybody in batches, and sums up who can be reached. */
 async function scoreEverybody(
   tx: Sql,
   fitId: number,
   now: Date,
-  occasions: FittedOccasions<typeof UNIT>,
-  spend: FittedSpend,
-  discounting: Discounting<typeof UNIT>,
+  { occasions, spend, discounting, periodDays }: Scoring,
 ): Promise<{ people: number; expected: number; variance: number }> {
   const values = valuer(occasions, spend, discounting)
   const reachable = { people: 0, expected: 0, variance: 0 }
@@ -224,7 +250,9 @@ async function scoreEverybody(
         reachable.expected += expectation.margin
         reachable.variance += expectation.variance
       }
-      return { alive: aliveShare(occasions, history), expectation, ...personInterval(expectation) }
+      const [late, atRisk, lapsed] = turnsOf(occasions, { x: history.x, last: history.tX }, periodDays)
+      const alive = aliveShare(occasions, history)
+      return { alive, expectation, ...personInterval(expectation), late, atRisk, lapsed }
     })
     await queries.insertPeople(tx, fitId, now, {
       personIds: batch.map((person) => person.person_id),
@@ -233,6 +261,9 @@ async function scoreEverybody(
       expected: scored.map(({ expectation }) => Math.round(expectation.margin)),
       low: scored.map(({ low }) => Math.round(low)),
       high: scored.map(({ high }) => Math.round(high)),
+      late: scored.map(({ late }) => late),
+      atRisk: scored.map(({ atRisk }) => atRisk),
+      lapsed: scored.map(({ lapsed }) => lapsed),
     })
     after = batch.at(-1)?.person_id ?? 0
     if (batch.length < BATCH_ROWS) return reachable

@@ -87,9 +87,12 @@ export interface Discounting<U extends Unit> {
   readonly marginRate: number
 }
 
+/** This many repeat occasions and more are one row of a calibration. */
+export const CALIBRATION_MOST = 7
+
 /** People with so many repeat occasions (7: and more), over the days that the model was not shown: occasions of each, on average. */
 export const calibrationRow = z.object({
-  frequency: z.number().int().min(0).max(7),
+  frequency: z.number().int().min(0).max(CALIBRATION_MOST),
   people: z.number().int(),
   days: z.number().int(),
   actual: z.number(),
@@ -156,6 +159,37 @@ export type EquityReport = z.infer<typeof equityReport>
 export const RHYTHMS = ['in_rhythm', 'late', 'at_risk', 'lapsed'] as const
 export type Rhythm = (typeof RHYTHMS)[number]
 
+/** What is missing where somebody does not act; an obstacle is none of the three, and no message helps against it. */
+export const LEVERS = ['obstacle', 'motivation', 'ability', 'trigger'] as const
+export type Lever = (typeof LEVERS)[number]
+
+const sign = z.object({
+  /** What it speaks for. */
+  lever: z.enum(LEVERS),
+  sign: z.enum([
+    'returned',
+    'question_open',
+    'cart_left',
+    'bad_review',
+    'stopped_reacting',
+    'waits_for_coupons',
+    'not_enrolled',
+    'day_passed',
+    'last_word',
+  ]),
+  at: z.iso.datetime().nullable(),
+  fact_id: z.number().int().nullable(),
+  /** Reactions in the half year before they stopped; occasions with a coupon. */
+  count: z.number().int().nullable(),
+  /** Out of so many. */
+  of: z.number().int().nullable(),
+})
+export type Sign = z.infer<typeof sign>
+
+/** The missing lever with all signs that there are; those of the lever itself come first. */
+export const missingLever = z.object({ lever: z.enum(LEVERS), signs: z.array(sign) })
+export type MissingLever = z.infer<typeof missingLever>
+
 const named = {
   person_id: id,
   key: z.string(),
@@ -198,6 +232,8 @@ export const personValue = z.object({
       late_after_days: z.number().int(),
     })
     .nullable(),
+  /** Null in rhythm, and where there is no rhythm. */
+  lever: missingLever.nullable(),
   /** Who brought them, and who brought those, up to the root; of people that may be seen. */
   chain: z.array(z.object({ ...named, levels: z.number().int() })),
   /** What of allocated and influenced value comes from whom: the 100 that bring most, of people that may be seen. */
@@ -251,3 +287,40 @@ export const valueCellPage = z.object({
   next: id.nullable(),
 })
 export type ValueCellPage = z.infer<typeof valueCellPage>
+
+export const atRiskQuery = z.object({ limit: z.coerce.number().int().min(1).max(50).default(5) })
+
+/** Who can be reached and is late or at risk now, the most valuable first. */
+export const atRisk = z.object({
+  /** Null: no run has valued anybody yet. */
+  valued_at: z.iso.datetime().nullable(),
+  people: z.array(
+    z.object({
+      ...named,
+      state: z.enum(RHYTHMS),
+      days_since: z.number().int(),
+      own_minor: money,
+      expected_minor: money,
+      p_alive: z.number().nullable(),
+    }),
+  ),
+})
+export type AtRisk = z.infer<typeof atRisk>
+
+/** Those whom a person brought, and whom those brought: nearest first, 500 at most, of people that may be seen. */
+export const referralTree = z.object({
+  person_id: id,
+  nodes: z.array(
+    z.object({
+      ...named,
+      /** Who brought them: the person, or another node, or somebody who may not be seen. */
+      referrer_person_id: id,
+      levels: z.number().int(),
+      own_minor: money,
+      influenced_minor: money,
+    }),
+  ),
+  /** There are more than are listed. */
+  is_cut: z.boolean(),
+})
+export type ReferralTree = z.infer<typeof referralTree>

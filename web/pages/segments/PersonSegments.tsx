@@ -84,7 +84,7 @@ function StayRow({ stay, personId }: { stay: Stay; personId: number }) {
   )
 }
 
-const CAUSES = ['fact', 'time', 'definition', 'cuts', 'settings'] as const
+const CAUSES = ['fact', 'time', 'definition', 'cuts', 'value', 'settings'] as const
 
 function causeText(t: TFunction, cause: string | null): string {
   const known = CAUSES.find((name) => name === cause)

@@ -43,6 +43,8 @@ const VALUE_GROUPS = [
   'general_keep',
   'general_win_back',
 ] as const
+const RHYTHMS = ['in_rhythm', 'late', 'at_risk', 'lapsed'] as const
+const THIRDS = scale([1, 2, 3], (third) => `value.third_${third}` as NameKey)
 const IDENTITIES = ['phone', 'email', 'unionid', 'external_userid', 'openid', 'own_id'] as const
 
 const window: Field = { as: 'window', name: 'window', label: 'asks.window', says: 'says.window' }
@@ -161,6 +163,32 @@ export const CLAUSE_KINDS: Readonly<Record<string, ClauseKind>> = {
         min: 1,
       },
       { as: 'range', name: 'monetary_minor', label: 'asks.monetary', says: 'says.monetary', unit: 'money' },
+    ],
+  },
+  value: {
+    label: 'clause.value',
+    initial: { transaction: [1], propagation: [3] },
+    fields: [
+      { as: 'many', name: 'transaction', label: 'asks.transaction', says: 'says.transaction', options: THIRDS },
+      { as: 'many', name: 'propagation', label: 'asks.propagation', says: 'says.propagation', options: THIRDS },
+      { as: 'range', name: 'expected_minor', label: 'asks.expected', says: 'says.expected', unit: 'money' },
+      { as: 'range', name: 'own_minor', label: 'asks.own', says: 'says.own', unit: 'money' },
+      { as: 'range', name: 'p_alive_percent', label: 'asks.alive', says: 'says.alive', unit: 'percent' },
+      { as: 'range', name: 'influenced_minor', label: 'asks.influenced', says: 'says.influenced', unit: 'money' },
+      { as: 'range', name: 'allocated_minor', label: 'asks.allocated', says: 'says.allocated', unit: 'money' },
+    ],
+  },
+  rhythm: {
+    label: 'clause.rhythm',
+    initial: { state: ['late', 'at_risk'] },
+    fields: [
+      {
+        as: 'many',
+        name: 'state',
+        label: 'asks.rhythm',
+        says: 'says.rhythm',
+        options: named(RHYTHMS, (name) => `value.rhythm_${name}`),
+      },
     ],
   },
   fan: {

@@ -16,6 +16,8 @@ export type NameKey = Extract<
   | `interaction.${string}`
   | `purpose.${string}`
   | `identity.${string}`
+  | `value.third_${string}`
+  | `value.rhythm_${'in_rhythm' | 'late' | 'at_risk' | 'lapsed'}`
 >
 export type SaysKey = Extract<MessageKey, `says.${string}`>
 export type SpokenKey = Extract<MessageKey, `spoken.${string}`>
@@ -29,7 +31,7 @@ export interface Option {
 }
 
 /** What a number of a range counts; `money` is written in the brand's currency and kept in its minor unit. */
-export type Unit = 'days' | 'orders' | 'times' | 'purchase_days' | 'score' | 'money'
+export type Unit = 'days' | 'orders' | 'times' | 'purchase_days' | 'score' | 'percent' | 'money'
 
 interface Named {
   /** As the definition has it. */

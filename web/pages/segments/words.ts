@@ -4,6 +4,7 @@ import { useCallback, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { segmentsQuery } from '../../api/segment-queries.ts'
 import { type BrandFormat, useBrandFormat } from '../../ui/brand-format.tsx'
+import { thirdKey } from '../value/thirds.ts'
 import { CLAUSE_KINDS } from './clause-kinds.ts'
 import { isDefinition, type View, viewOf } from './definition.ts'
 import { CALENDARS, type Field, type Range, type RangeField, type TimeWindow, type Unit } from './fields.ts'
@@ -165,6 +166,10 @@ function windowText(window: Readonly<Record<string, unknown>>, t: TFunction): st
   return to === undefined ? '' : t('window.to', { to })
 }
 
+/** Told of beside what some kinds ask for. */
+const KNOWN_MEASURES: readonly { readonly name: string; readonly unit: Unit }[] = [
+  { name: 'days_since_last', unit: 'days' },
+]
 const INSTANTS: readonly string[] = ['since', 'at', 'lapses_at']
 
 /** By what was found and not by its kind: a new kind that tells of known things is said without a change here. */
@@ -185,7 +190,12 @@ function observedText(kind: string, seen: Readonly<Record<string, unknown>>, gro
     if (name === 'since') return at ? [t('observed.since', { at })] : []
     if (name === 'at') return at ? [t('observed.at', { at })] : []
     if (name === 'r' || name === 'f' || name === 'm') return [`${name.toUpperCase()} ${value}`]
-    const measure = measures.find((one) => one.name === name)
+    if (name === 'transaction' || name === 'propagation') {
+      return [t(`value.${name}`, { third: t(thirdKey(Number(value))) })]
+    }
+    if (name === 'rhythm')
+      return [typeof value === 'string' ? t(`value.rhythm_${value}` as 'value.rhythm_late') : t('observed.no_rhythm')]
+    const measure = measures.find((one) => one.name === name) ?? KNOWN_MEASURES.find((one) => one.name === name)
     if (value === null) return measure ? [t('observed.none')] : []
     if (measure && typeof value === 'number') return [unitText(value, measure.unit, ground)]
     return [`${name} ${JSON.stringify(value)}`]

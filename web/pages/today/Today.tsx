@@ -13,6 +13,7 @@ import { SkeletonRows } from '../../ui/Skeleton.tsx'
 import { useMay, useSees } from '../../ui/session.ts'
 import { ViewTags } from '../../ui/ViewTags.tsx'
 import { PeopleDrawer } from '../people/PeopleDrawer.tsx'
+import { AtRisk } from './AtRisk.tsx'
 import { Depths } from './Depths.tsx'
 import { FirstThings } from './FirstThings.tsx'
 import { isEmpty } from './first.ts'
@@ -117,6 +118,7 @@ function TodayBody({ brief, isPast }: { brief: Brief; isPast: boolean }) {
         <KeyFigures brief={brief} isPast={isPast} />
         <FirstThings brief={brief} />
       </div>
+      {!isPast && <AtRisk />}
       <SinceYesterday brief={brief} />
       <Depths brief={brief} />
       <LapsesNext brief={brief} />

@@ -8,6 +8,7 @@ import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
 import { SkeletonRows } from '../../ui/Skeleton.tsx'
 import { useMay } from '../../ui/session.ts'
 import { NoMarginRate } from './NoMarginRate.tsx'
+import { ReferralTree } from './ReferralTree.tsx'
 
 /** What a person is worth, how that is known, and from whom each part of it comes. */
 export function PersonWorth({ personId }: { personId: number }) {
@@ -43,6 +44,7 @@ export function PersonWorth({ personId }: { personId: number }) {
               {data.basis === 'revenue' && <NoMarginRate />}
               <Figures worth={data} />
               <Rhythm worth={data} />
+              <Missing worth={data} />
               <HowKnown worth={data} />
             </>
           )}
@@ -120,6 +122,34 @@ function Rhythm({ worth: { rhythm } }: { worth: Worth }) {
           late: count(rhythm.late_after_days),
         })}
       </p>
+    </>
+  )
+}
+
+/** What is missing for somebody who has not come back, and by which facts. */
+function Missing({ worth: { lever } }: { worth: Worth }) {
+  const { t } = useTranslation()
+  const { count, day } = useBrandFormat()
+  if (!lever) return null
+  return (
+    <>
+      <h4 id="lever-title">{t('value.lever_title')}</h4>
+      <p>
+        <strong>{t(`value.lever_${lever.lever}`)}</strong>
+        {t('sentence.comma')}
+        {t(`value.lever_${lever.lever}_do`)}
+      </p>
+      <ul className="worth-models" aria-labelledby="lever-title">
+        {lever.signs.map((sign) => (
+          <li key={sign.sign} className={sign.lever === lever.lever ? undefined : 'soft'}>
+            {t(`value.sign_${sign.sign}`, {
+              at: sign.at === null ? '' : day(sign.at),
+              occasions: count(sign.count ?? 0),
+              of: count(sign.of ?? 0),
+            })}
+          </li>
+        ))}
+      </ul>
     </>
   )
 }
@@ -210,6 +240,7 @@ function Brought({ worth }: { worth: Worth }) {
         </table>
       </div>
       {!isWhole && <p className="note">{t('value.brought_first')}</p>}
+      {brought.length > 0 && <ReferralTree key={worth.person_id} personId={worth.person_id} />}
     </>
   )
 }

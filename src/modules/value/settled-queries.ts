@@ -1,0 +1,118 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Sql } from '../../platform/db.ts'
+import type { Settings } from '../brand/schema.ts'
+
+/*
+ * Values as segments and the matrix ask for them. A fit of the next night moves everybody a little; whoever stands near a threshold
+ * would go in and out of segments with it. So each value is kept until it has left a band around what is kept.
+ */
+
+/** Part of what is kept, in which a value may move without being followed; of P(alive) in itself. */
+const BAND = 0.05
+
+/** People whose realised margin may have moved since the run: `changed_values`, for the transaction. */
+export async function createChangedValues(tx: Sql, isNone: boolean): Promise<void> {
+  await sql`
+    create temp table changed_values on commit drop as
+    select p.person_id from value.people p join relationship.published_standing s using (person_id)
+    where ${!isNone} and s.net_paid_minor is distinct from p.net_paid_minor`.execute(tx)
+}
+
+/** Of `changed_values`: what came in by `now` in the period, at the margin rate of the fit they were valued by. */
+export async function updateRealised(tx: Sql, now: Date, { period_days: days }: Settings): Promise<void> {
+  await sql`
+    update value.people p set realised_minor = round(o.paid_minor * coalesce(f.margin_rate, 1))::bigint,
+      net_paid_minor = s.net_paid_minor
+    from changed_values c
+    join relationship.published_standing s using (person_id)
+    cross join lateral (
+      select coalesce(sum(net_minor), 0) as paid_minor from relationship.published_occasions o
+      where o.person_id = c.person_id and from_at <= ${now} and to_at > ${now} and occasion_at <= ${now}
+        and occasion_at > ${now}::timestamptz - make_interval(hours => ${24 * days})
+    ) o, value.fits f
+    where p.person_id = c.person_id and f.fit_id = p.fit_id`.execute(tx)
+}
+
+/**
+ * Brings what is kept up to date: of everybody, or of `changed_values` and `region`. A value within its band stays as it is; a third
+ * changes when its value is past the cut by as much; the days of a rhythm stay while none of them moved by more than that and a day.
+ * Who changed is in `settled_changes`, for the transaction.
+ */
+export async function settleValues(tx: Sql, isAll: boolean, { zone }: Settings): Promise<void> {
+  const ofChanged = isAll
+    ? sql``
+    : sql`where person_id in (select person_id from changed_values union all select person_id from region)`
+  if (isAll) {
+    await sql`
+      delete from value.settled k
+      where not exists (select from value.people p where p.person_id = k.person_id)
+        and not exists (select from value.propagation g where g.person_id = k.person_id)`.execute(tx)
+  }
+  const turnsAt = sql`case when s.turns_days is not null then array[late.begins_at, at_risk.begins_at, lapsed.begins_at] end`
+  await sql`
+    create temp table settled_changes on commit drop as
+    with latest as (
+      select person_id, coalesce(p.expected_minor, 0) as expected_minor, coalesce(p.realised_minor + p.expected_minor, 0) as own_minor,
+        p.p_alive, coalesce(g.allocated_minor, p.realised_minor + p.expected_minor, 0) as allocated_minor,
+        coalesce(g.influenced_minor, 0) as influenced_minor, p.last_occasion_at, p.last_day, p.turns_days
+      from (select * from value.people ${ofChanged}) p
+      full join (select * from value.propagation ${ofChanged}) g using (person_id)
+    ), settled as (
+      select person_id, n.last_occasion_at, n.last_day,
+        ${kept(sql`n.expected_minor`, sql`k.expected_minor`)} as expected_minor,
+        ${kept(sql`n.own_minor`, sql`k.own_minor`)} as own_minor,
+        case when abs(n.p_alive - k.p_alive) <= ${BAND}::float8 then k.p_alive else n.p_alive end as p_alive,
+        ${kept(sql`n.allocated_minor`, sql`k.allocated_minor`)} as allocated_minor,
+        ${kept(sql`n.influenced_minor`, sql`k.influenced_minor`)} as influenced_minor,
+        ${third(sql`n.own_minor`, sql`c.own_minor`, sql`k.transaction`)} as transaction,
+        ${third(sql`n.influenced_minor`, sql`c.influenced_minor`, sql`k.propagation`)} as propagation,
+        case when ${sql.join(
+          [1, 2, 3].map(
+            (turn) =>
+              sql`abs(n.turns_days[${sql.lit(turn)}] - k.turns_days[${sql.lit(turn)}]) <= greatest(1, ${BAND}::float8 * k.turns_days[${sql.lit(turn)}])`,
+          ),
+          sql` and `,
+        )} then k.turns_days else n.turns_days end as turns_days
+      from latest n left join value.settled k using (person_id)
+      cross join (select own_minor, influenced_minor from value.cuts order by in_force_from desc limit 1) c
+    ), days as materialized (
+      -- Each day once: to convert the days of each person took ten times as long.
+      select day::date as day, day at time zone ${zone} as begins_at
+      from generate_series((select min(last_day) from latest)::timestamp,
+        ((select max(last_day) from latest) + (select max(turns_days[3]) from settled))::timestamp, interval '1 day') day
+    ), written as (
+      insert into value.settled as k (person_id, expected_minor, own_minor, p_alive, allocated_minor, influenced_minor, transaction,
+        propagation, last_occasion_at, turns_days, turns_at)
+      select person_id, s.expected_minor, s.own_minor, s.p_alive, s.allocated_minor, s.influenced_minor, s.transaction, s.propagation,
+        s.last_occasion_at, s.turns_days, ${turnsAt}
+      from settled s left join value.settled b using (person_id)
+      left join days late on late.day = s.last_day + s.turns_days[1]
+      left join days at_risk on at_risk.day = s.last_day + s.turns_days[2]
+      left join days lapsed on lapsed.day = s.last_day + s.turns_days[3]
+      where (s.expected_minor, s.own_minor, s.p_alive, s.allocated_minor, s.influenced_minor, s.transaction, s.propagation,
+          s.last_occasion_at, s.turns_days, ${turnsAt})
+        is distinct from (b.expected_minor, b.own_minor, b.p_alive, b.allocated_minor, b.influenced_minor, b.transaction,
+          b.propagation, b.last_occasion_at, b.turns_days, b.turns_at)
+      on conflict (person_id) do update set expected_minor = excluded.expected_minor, own_minor = excluded.own_minor,
+        p_alive = excluded.p_alive, allocated_minor = excluded.allocated_minor, influenced_minor = excluded.influenced_minor,
+        transaction = excluded.transaction, propagation = excluded.propagation, last_occasion_at = excluded.last_occasion_at,
+        turns_days = excluded.turns_days, turns_at = excluded.turns_at
+      returning k.person_id
+    )
+    select person_id from written`.execute(tx)
+}
+
+function kept(value: RawBuilder<unknown>, before: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`case when abs(${value} - ${before}) <= ${BAND}::float8 * abs(${before}) then ${before} else ${value} end`
+}
+
+/** Up when the value is past a cut by the band, down when it is below by as much; the first time by the cut itself. */
+function third(
+  value: RawBuilder<unknown>,
+  cuts: RawBuilder<unknown>,
+  before: RawBuilder<unknown>,
+): RawBuilder<unknown> {
+  const past = (factor: number) =>
+    sql`1 + (${value} > ${factor}::float8 * ${cuts}[1])::int + (${value} > ${factor}::float8 * ${cuts}[2])::int`
+  return sql`case when ${before} is null then ${past(1)} else greatest(${past(1 + BAND)}, least(${before}, ${past(1 - BAND)})) end`
+}

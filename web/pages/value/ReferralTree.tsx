@@ -1,0 +1,108 @@
+import './value.css'
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { referralTreeQuery } from '../../api/value-queries.ts'
+import { useBrandFormat } from '../../ui/brand-format.tsx'
+import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
+import { SkeletonRows } from '../../ui/Skeleton.tsx'
+import { childrenOf, type TreeNode } from './tree.ts'
+
+/** So many of one person's stand open; the others behind one more line. */
+const SHOWN_MAX = 12
+
+/** Whom somebody brought, and whom those brought, as a tree that opens branch by branch. It is read when it is asked for. */
+export function ReferralTree({ personId }: { personId: number }) {
+  const { t } = useTranslation()
+  const [isOpen, setIsOpen] = useState(false)
+  return (
+    <details className="tree" onToggle={(event) => setIsOpen(event.currentTarget.open)}>
+      <summary>{t('tree.title')}</summary>
+      {isOpen && <Tree personId={personId} />}
+    </details>
+  )
+}
+
+function Tree({ personId }: { personId: number }) {
+  const { t } = useTranslation()
+  const { count } = useBrandFormat()
+  const { data, error, isFetching, refetch } = useQuery(referralTreeQuery(personId))
+  if (!data) {
+    return error ? (
+      <ProblemPanel
+        title={t('value.problem')}
+        error={error}
+        kept={t('problem.kept')}
+        onRetry={() => void refetch()}
+        retrying={isFetching}
+      />
+    ) : (
+      <div role="status" aria-label={t('list.loading')}>
+        <SkeletonRows lines={[40, 34, 47]} />
+      </div>
+    )
+  }
+  return (
+    <>
+      <p className="note">
+        {t(data.is_cut ? 'tree.cut' : 'tree.whole', { people: count(data.nodes.length), count: data.nodes.length })}
+      </p>
+      <Branch nodes={childrenOf(data)} />
+    </>
+  )
+}
+
+function Branch({ nodes }: { nodes: readonly TreeNode[] }) {
+  const { t } = useTranslation()
+  const { count } = useBrandFormat()
+  const rest = nodes.slice(SHOWN_MAX)
+  return (
+    <ul className="tree-branch">
+      {nodes.slice(0, SHOWN_MAX).map((node) => (
+        <Twig key={node.person.person_id} node={node} />
+      ))}
+      {rest.length > 0 && (
+        <li>
+          <details>
+            <summary>{t('tree.more', { people: count(rest.length), count: rest.length })}</summary>
+            <ul className="tree-branch">
+              {rest.map((node) => (
+                <Twig key={node.person.person_id} node={node} />
+              ))}
+            </ul>
+          </details>
+        </li>
+      )}
+    </ul>
+  )
+}
+
+function Twig({ node: { person, below, people } }: { node: TreeNode }) {
+  const { t } = useTranslation()
+  const { count, money } = useBrandFormat()
+  const name = (
+    <Link to="/people/$person_id" params={{ person_id: person.person_id }} className="figure worth-person">
+      {person.name ?? person.key}
+    </Link>
+  )
+  const own = <span className="soft">{t('tree.own', { own: money(person.own_minor) })}</span>
+  if (below.length === 0) {
+    return (
+      <li>
+        {name} {own}
+      </li>
+    )
+  }
+  return (
+    <li>
+      {name} {own}
+      <details>
+        <summary>
+          {t('tree.below', { people: count(people), count: people, influenced: money(person.influenced_minor) })}
+        </summary>
+        <Branch nodes={below} />
+      </details>
+    </li>
+  )
+}
