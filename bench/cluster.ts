@@ -3,17 +3,17 @@ import { once } from 'node:events'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { readConfig } from '../src/platform/config.ts'
+import { type Config, readConfig } from '../src/platform/config.ts'
 import { type Installation, openInstallation } from '../src/platform/installation.ts'
 import { isRefusal } from '../src/platform/refusal.ts'
 
 const root = resolve(import.meta.dirname, '..')
 
 /**
- * An installation in a fresh data folder, with the settings it has in production, given to `work` and removed after
- * it. The test suite's watchdog removes it when this process is killed.
+ * A fresh data folder, given to `work` and removed after it. The test suite's watchdog removes it, with the PostgreSQL in it, when
+ * this process is killed.
  */
-export async function withInstallation<T>(work: (installation: Installation) => Promise<T>): Promise<T> {
+export async function withHome<T>(work: (config: Config) => Promise<T>): Promise<T> {
   const home = await mkdtemp(join(tmpdir(), 'perennial-bench-'))
   // As root the server runs under another account, which has to pass through this folder (mkdtemp makes it 0700).
   await chmod(home, 0o755)
@@ -22,14 +22,24 @@ export async function withInstallation<T>(work: (installation: Installation) => 
     stdio: ['pipe', 'ignore', 'ignore'],
   })
   const isGone = once(watchdog, 'exit')
-  const installation = await openInstallation({ ...readConfig(), home, databaseUrl: undefined }, 'command')
   try {
-    if (isRefusal(installation)) throw new Error(`${installation.message} ${installation.remedy}`)
-    return await work(installation)
+    return await work({ ...readConfig(), home, databaseUrl: undefined })
   } finally {
-    if (!isRefusal(installation)) await installation.close()
     await rm(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
     watchdog.stdin.end()
     await isGone
   }
+}
+
+/** An installation in a fresh data folder, with the settings it has in production. */
+export async function withInstallation<T>(work: (installation: Installation) => Promise<T>): Promise<T> {
+  return withHome(async (config) => {
+    const installation = await openInstallation(config, 'command')
+    if (isRefusal(installation)) throw new Error(`${installation.message} ${installation.remedy}`)
+    try {
+      return await work(installation)
+    } finally {
+      await installation.close()
+    }
+  })
 }

@@ -663,6 +663,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/uploads/{upload_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Ends what is being done with the file: nothing of it is stored, and the file stays. `task` says when it is over. What is stored already is taken back by undo. */
+        post: operations["cancelUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/uploads/{upload_id}/rejects": {
         parameters: {
             query?: never;
@@ -2461,7 +2478,7 @@ export interface operations {
                                 /** @enum {string} */
                                 kind: "dry_run" | "import";
                                 /** @enum {string} */
-                                state: "waiting" | "running" | "done" | "refused" | "failed";
+                                state: "waiting" | "running" | "done" | "refused" | "failed" | "cancelled";
                                 asked_by: string;
                                 /** Format: date-time */
                                 asked_at: string;
@@ -2506,7 +2523,7 @@ export interface operations {
                                 } | null;
                                 progress: {
                                     /** @enum {string} */
-                                    phase: "waiting" | "reading" | "applying" | "storing" | "settling";
+                                    phase: "waiting" | "reading" | "applying" | "storing" | "settling" | "cancelling";
                                     rows: number;
                                     share: number | null;
                                     remaining_seconds: number | null;
@@ -2620,7 +2637,7 @@ export interface operations {
                             /** @enum {string} */
                             kind: "dry_run" | "import";
                             /** @enum {string} */
-                            state: "waiting" | "running" | "done" | "refused" | "failed";
+                            state: "waiting" | "running" | "done" | "refused" | "failed" | "cancelled";
                             asked_by: string;
                             /** Format: date-time */
                             asked_at: string;
@@ -2665,7 +2682,7 @@ export interface operations {
                             } | null;
                             progress: {
                                 /** @enum {string} */
-                                phase: "waiting" | "reading" | "applying" | "storing" | "settling";
+                                phase: "waiting" | "reading" | "applying" | "storing" | "settling" | "cancelling";
                                 rows: number;
                                 share: number | null;
                                 remaining_seconds: number | null;
@@ -2773,7 +2790,7 @@ export interface operations {
                             /** @enum {string} */
                             kind: "dry_run" | "import";
                             /** @enum {string} */
-                            state: "waiting" | "running" | "done" | "refused" | "failed";
+                            state: "waiting" | "running" | "done" | "refused" | "failed" | "cancelled";
                             asked_by: string;
                             /** Format: date-time */
                             asked_at: string;
@@ -2818,7 +2835,7 @@ export interface operations {
                             } | null;
                             progress: {
                                 /** @enum {string} */
-                                phase: "waiting" | "reading" | "applying" | "storing" | "settling";
+                                phase: "waiting" | "reading" | "applying" | "storing" | "settling" | "cancelling";
                                 rows: number;
                                 share: number | null;
                                 remaining_seconds: number | null;
@@ -3248,7 +3265,7 @@ export interface operations {
                             /** @enum {string} */
                             kind: "dry_run" | "import";
                             /** @enum {string} */
-                            state: "waiting" | "running" | "done" | "refused" | "failed";
+                            state: "waiting" | "running" | "done" | "refused" | "failed" | "cancelled";
                             asked_by: string;
                             /** Format: date-time */
                             asked_at: string;
@@ -3293,7 +3310,160 @@ export interface operations {
                             } | null;
                             progress: {
                                 /** @enum {string} */
-                                phase: "waiting" | "reading" | "applying" | "storing" | "settling";
+                                phase: "waiting" | "reading" | "applying" | "storing" | "settling" | "cancelling";
+                                rows: number;
+                                share: number | null;
+                                remaining_seconds: number | null;
+                                resumed_at_row: number | null;
+                            } | null;
+                        } | null;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    cancelUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        upload_id: string;
+                        file_name: string;
+                        bytes: number;
+                        bytes_received: number;
+                        uploaded_by: string;
+                        /** Format: date-time */
+                        created_at: string;
+                        has_content: boolean;
+                        has_rejects: boolean;
+                        task: {
+                            mapping: {
+                                name: string;
+                                /** @enum {string} */
+                                kind: "orders" | "people" | "connections" | "memberships" | "interactions" | "reviews" | "consents" | "referral_claims" | "tags";
+                                source: string;
+                                currency?: string;
+                                zone?: string;
+                                /**
+                                 * @default ymd
+                                 * @enum {string}
+                                 */
+                                date_order: "ymd" | "mdy" | "dmy";
+                                /** @enum {string} */
+                                dates?: "text" | "excel";
+                                /** @enum {string} */
+                                decimal?: "point" | "comma";
+                                strip_prefix?: {
+                                    [key: string]: string | string[];
+                                };
+                                cancel_prefix?: string;
+                                columns: {
+                                    [key: string]: string[];
+                                };
+                                values?: {
+                                    [key: string]: {
+                                        [key: string]: string;
+                                    };
+                                };
+                                defaults?: {
+                                    [key: string]: string;
+                                };
+                                carry_down?: string[];
+                                only?: {
+                                    [key: string]: string[];
+                                };
+                                /** @default {} */
+                                options: {
+                                    [key: string]: string;
+                                };
+                            };
+                            source?: string;
+                            sheet?: string;
+                            /** @default {} */
+                            options: {
+                                [key: string]: string;
+                            };
+                            /** @default false */
+                            into_demo: boolean;
+                            /** @enum {string} */
+                            kind: "dry_run" | "import";
+                            /** @enum {string} */
+                            state: "waiting" | "running" | "done" | "refused" | "failed" | "cancelled";
+                            asked_by: string;
+                            /** Format: date-time */
+                            asked_at: string;
+                            ended_at: string | null;
+                            report: {
+                                import_id: number | null;
+                                dry_run: boolean;
+                                file_name: string;
+                                mapping: string;
+                                /** @enum {string} */
+                                kind: "orders" | "people" | "connections" | "memberships" | "interactions" | "reviews" | "consents" | "referral_claims" | "tags";
+                                source: string;
+                                options: {
+                                    [key: string]: string;
+                                };
+                                rows_in: number;
+                                rows_stored: number;
+                                rows_merged: number;
+                                rows_rejected: number;
+                                rejected_by_reason: {
+                                    [key: string]: number;
+                                };
+                                people: number;
+                                orders: number;
+                                refunds: number;
+                                unmatched_refunds: number;
+                                unmatched_refunds_minor: number;
+                                currency: string;
+                                documents_new: number;
+                                documents_corrected: number;
+                                documents_known: number;
+                                documents_stale: number;
+                                seconds: number;
+                                resumed_at_row: number | null;
+                                not_resumed: ("no_checkpoint" | "bad_checkpoint" | "rows_missing" | "file_changed" | "mapping_changed" | "options_changed" | "currency_changed" | "somebody_erased" | "program_changed") | null;
+                            } | null;
+                            brand: string | null;
+                            problem: {
+                                code: string;
+                                message: string;
+                                remedy: string;
+                            } | null;
+                            progress: {
+                                /** @enum {string} */
+                                phase: "waiting" | "reading" | "applying" | "storing" | "settling" | "cancelling";
                                 rows: number;
                                 share: number | null;
                                 remaining_seconds: number | null;

@@ -137,6 +137,8 @@ const examined = z.object({
   ),
   problems: z.array(z.string()),
   orphans: z.array(z.string()),
+  databases_left_over: z.array(z.object({ name: z.string(), bytes: count, is_used: z.boolean() })),
+  databases_removed: z.array(z.string()),
 })
 const scoredFile = z.object({
   as_of: z.string(),

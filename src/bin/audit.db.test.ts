@@ -390,6 +390,21 @@ const RECIPES: Record<string, { operation: string | null; fields?: string[]; cal
         return { path: `/api/v1/imports/${imports[0]?.import_id}/undo`, body: {} }
       },
     },
+    'POST /api/v1/uploads/:upload_id/cancel': {
+      operation: 'import_cancel',
+      call: async (hands) => {
+        const id = await filled(hands)
+        // It waits for a lock until then.
+        const blocker = await hands.desk.database.pool.connect()
+        await blocker.query('begin; lock table intake.imports in share mode')
+        await hands.ask({ path: `/api/v1/uploads/${id}/import`, body: wish(false) })
+        void sleep(300).then(async () => {
+          await blocker.query('rollback')
+          blocker.release()
+        })
+        return { path: `/api/v1/uploads/${id}/cancel`, body: {} }
+      },
+    },
     'DELETE /api/v1/uploads/:upload_id': {
       operation: 'upload_remove',
       call: async (hands) => ({ path: `/api/v1/uploads/${await uploaded(hands)}`, method: 'DELETE' }),

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { importClub } from '../../demo/make.ts'
 import { type Contents, readContents } from '../../test/contents.ts'
 import { type TestInstallation, testInstallation } from '../../test/database.ts'
@@ -21,7 +22,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/db.ts'
 import { type Brand, type Installation, openInstallation } from '../platform/installation.ts'
 import { isRefusal } from '../platform/refusal.ts'
-import { restoreBackup } from '../platform/restore.ts'
+import { findLeftOver, removeLeftOver, restoreBackup } from '../platform/restore.ts'
 import { catchUp } from './catch-up.ts'
 import { ERASERS } from './erasers.ts'
 import { FACT_KINDS } from './routes.ts'
@@ -398,6 +399,37 @@ test('a restore that is killed leaves what was there, or is done', async (t) => 
     `select datname from pg_database where datname like current_database() || '%\\_\\_%'`,
   )
   assert.deepEqual(left.rows, [], 'nothing is left over')
+})
+
+test('doctor names the databases that a killed restore has left, and removes those that nobody works in', async (t) => {
+  const here = await testInstallation(t)
+  const source = await here.open()
+  await makeBrand(source, WU)
+  const { controlName } = source
+  const brand = `${controlName}_main`
+  for (const name of [`${controlName}__new`, `${brand}__old`, `${brand}__new`, `${controlName}_elsewhere__old`]) {
+    await source.control.pool.query(`create database "${name}"`)
+  }
+  const client = new pg.Client({ connectionString: source.urlOf(`${brand}__new`) })
+  await client.connect()
+  // The test's end drops it under this connection.
+  client.on('error', () => {})
+  const found = await findLeftOver(source)
+  assert.deepEqual(
+    found.map(({ name, isUsed }) => [name, isUsed]),
+    [
+      [`${controlName}__new`, false],
+      [`${brand}__new`, true],
+      [`${brand}__old`, false],
+    ],
+    'what others on the same server have is not ours',
+  )
+  assert.ok(found.every(({ bytes }) => bytes > 1e6))
+  assert.deepEqual(await removeLeftOver(source), [`${controlName}__new`, `${brand}__old`])
+  await client.end()
+  assert.deepEqual(await removeLeftOver(source), [`${brand}__new`])
+  assert.deepEqual(await findLeftOver(source), [])
+  assert.equal((await source.brands()).length, 1)
 })
 
 test('a backup that fails midway leaves no file', async (t) => {

@@ -2,7 +2,7 @@ import { readBrief, readPerson } from '../modules/analytics/actions.ts'
 import type { Brief, Person } from '../modules/analytics/schema.ts'
 import { readSettings } from '../modules/brand/actions.ts'
 import { findPerson } from '../modules/customers/actions.ts'
-import { readFreshness, readPersonMigration, rebuild, reportDepth, reportRfm } from '../modules/relationship/actions.ts'
+import { readPersonMigration, rebuild, reportDepth, reportRfm } from '../modules/relationship/actions.ts'
 import {
   DEPTHS,
   FAN_TIERS,
@@ -11,11 +11,8 @@ import {
   type RfmReport,
 } from '../modules/relationship/schema.ts'
 import { systemClock } from '../platform/clock.ts'
-import type { Config } from '../platform/config.ts'
-import { inspectCluster } from '../platform/embedded-postgres.ts'
-import type { Brand, Installation } from '../platform/installation.ts'
 import { formatMinor } from '../platform/money.ts'
-import { isRefusal, refuse } from '../platform/refusal.ts'
+import { isRefusal } from '../platform/refusal.ts'
 import { ACCESS_COMMANDS } from './api-keys.ts'
 import { BACKUP_COMMANDS } from './backup.ts'
 import { clvCommand } from './clv.ts'
@@ -25,7 +22,6 @@ import {
   choice,
   chooseBrand,
   dayIn,
-  EXIT,
   instants,
   table,
   withBrand,
@@ -33,6 +29,7 @@ import {
 } from './command.ts'
 import { demoCommand } from './demo.ts'
 import { changesText, depthCommand } from './depth.ts'
+import { doctorCommand } from './doctor.ts'
 import { ERASURE_COMMANDS } from './erasure.ts'
 import { importCommand } from './import.ts'
 import { IMPORT_COMMANDS } from './imports.ts'
@@ -245,96 +242,6 @@ const rebuildCommand: Command = {
         text: `${people.toLocaleString('en-US')} people rebuilt in ${seconds.toFixed(1)} s.\n`,
       }
     }),
-}
-
-const doctorCommand: Command = {
-  name: 'doctor',
-  summary: 'Where the data lies, whether PostgreSQL runs, which brands there are, what is left over.',
-  positionals: [],
-  flags: {},
-  usesBrand: false,
-  run: async ({ config }) => {
-    const server = config.databaseUrl
-      ? null
-      : await inspectCluster({ home: config.home, pgBin: config.pgBin, root: config.root })
-    const found = await findBrands(config, server?.state)
-    const answer = {
-      home: config.home,
-      node: process.versions.node,
-      database: server
-        ? {
-            kind: 'embedded',
-            state: server.state,
-            location: server.location,
-            major: server.major ?? null,
-            port: server.port ?? null,
-            settings: server.settings,
-          }
-        : {
-            kind: 'external',
-            state: found.problem ? 'unreachable' : 'running',
-            location: null,
-            major: null,
-            port: null,
-            settings: {},
-          },
-      brands: found.brands,
-      problems: found.problem ? [found.problem] : [],
-      orphans: server?.orphans ?? [],
-    }
-    const lines = [
-      `data folder  ${answer.home}`,
-      `node         ${answer.node}`,
-      `database     ${answer.database.kind}, ${answer.database.state}${answer.database.major ? `, PostgreSQL ${answer.database.major}` : ''}${answer.database.port ? `, port ${answer.database.port}` : ''}`,
-      ...(answer.database.location ? [`cluster      ${answer.database.location}`] : []),
-      ...answer.brands.map(
-        (brand) =>
-          `brand        ${brand.key}${brand.is_current ? ' (current)' : ''}: ${brand.name}${waitingText(brand)}`,
-      ),
-      ...answer.orphans.map(
-        (orphan) => `left over    ${orphan}: its data folder is gone; delete it when you do not need it`,
-      ),
-      ...answer.problems.map((problem) => `problem      ${problem}`),
-    ]
-    return { json: answer, text: `${lines.join('\n')}\n`, exit: answer.problems.length > 0 ? EXIT.failed : EXIT.done }
-  },
-}
-
-/** Nulls where the brand's database does not answer: the others are listed all the same. */
-function freshnessOf(installation: Installation, brand: Brand) {
-  return installation
-    .openBrand(brand)
-    .then(({ db }) => readFreshness(db, systemClock.now()))
-    .catch(() => ({ pending_people: null, oldest_pending_seconds: null }))
-}
-
-function waitingText({
-  pending_people: people,
-  oldest_pending_seconds: seconds,
-}: Awaited<ReturnType<typeof freshnessOf>>): string {
-  if (people === null) return '; its database does not answer'
-  if (seconds === null) return ''
-  return `; ${people.toLocaleString('en-US')} people wait to be computed anew, the first for ${seconds.toFixed(1)} s`
-}
-
-async function findBrands(config: Config, state: string | undefined) {
-  // A cluster that was never made has no brands, and asking must not make it.
-  if (state === 'absent') return { brands: [], problem: undefined }
-  const found = await withInstallation(config, async (installation) => {
-    const brands = await installation.brands()
-    return Promise.all(
-      brands.map(async (brand) => ({
-        key: brand.key,
-        name: brand.name,
-        is_demo: brand.isDemo,
-        is_current: brand.isCurrent,
-        ...(await freshnessOf(installation, brand)),
-      })),
-    )
-  }).catch((error: Error) => refuse('missing', 'unreachable', error.message, ''))
-  return isRefusal(found)
-    ? { brands: [], problem: `${found.message} ${found.remedy}`.trim() }
-    : { brands: found, problem: undefined }
 }
 
 export const COMMANDS: readonly Command[] = [

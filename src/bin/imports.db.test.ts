@@ -318,6 +318,98 @@ test('an integrator has files of their own, masked, and nobody’s rejected rows
   assert.equal((await desk.ended(own)).report?.people, 2)
 })
 
+/** The orders of a brand that nobody can write to, as while another import is being stored. */
+async function holdOrders(t: TestContext, desk: Desk): Promise<() => Promise<void>> {
+  const blocker = await desk.database.pool.connect()
+  let isHeld = true
+  const release = async () => {
+    if (!isHeld) return
+    isHeld = false
+    await blocker.query('rollback')
+    blocker.release()
+  }
+  t.after(release)
+  await blocker.query('begin; lock table commerce.orders in share mode')
+  return release
+}
+
+async function untilPhase(desk: Desk, id: string, phase: string): Promise<void> {
+  for (let tries = 0; tries < 400; tries += 1) {
+    const { task } = (await desk.ask(`/api/v1/uploads/${id}`)).wire as unknown as Upload
+    if (task?.progress?.phase === phase) return
+    await sleep(10)
+  }
+  assert.fail(`It has never been ${phase}`)
+}
+
+test('an import is cancelled while it is being stored: nothing of it is there, and the same file goes in later', async (t) => {
+  const desk = await start(t)
+  const id = await desk.bring(FILE)
+  const { guess } = (await desk.ask(`/api/v1/uploads/${id}/guess`)).wire as unknown as UploadGuess
+  const wish = { mapping: guess?.mapping, dry_run: false }
+  const none = await desk.ask(`/api/v1/uploads/${id}/cancel`, { body: {} })
+  assert.deepEqual([none.status, none.wire.error?.code], [409, 'not_importing'])
+
+  const release = await holdOrders(t, desk)
+  await desk.ask(`/api/v1/uploads/${id}/import`, { body: wish })
+  await untilPhase(desk, id, 'storing')
+  const asked = await desk.ask(`/api/v1/uploads/${id}/cancel`, { body: {} })
+  assert.equal(asked.status, 200, asked.text)
+  // The lock is held yet: the statement that waits for it was ended.
+  const cancelled = await desk.ended(id)
+  assert.deepEqual([cancelled.state, cancelled.report, cancelled.problem], ['cancelled', null, null])
+  await release()
+  for (const table of ['intake.imports', 'intake.inbox', 'commerce.orders', 'intake.pending_people']) {
+    assert.equal(await countIn(desk, table), 0, table)
+  }
+  assert.deepEqual(await readdir(join(desk.home, 'rejects')), [], 'nor are its rejected rows')
+  const runs = await readdir(join(desk.home, 'imports'))
+  assert.deepEqual(
+    runs.filter((name) => name !== 'lock'),
+    [],
+    'nor what it had read',
+  )
+  const left = (await desk.ask(`/api/v1/uploads/${id}`)).wire as unknown as Upload
+  assert.deepEqual([left.has_content, left.has_rejects], [true, false])
+  const again = await desk.ask(`/api/v1/uploads/${id}/cancel`, { body: {} })
+  assert.equal(again.wire.error?.code, 'not_importing')
+
+  await desk.ask(`/api/v1/uploads/${id}/import`, { body: wish })
+  const done = await desk.ended(id)
+  assert.deepEqual([done.state, done.report?.orders, done.report?.resumed_at_row], ['done', 2, null])
+})
+
+test('of files that wait for their turn one is cancelled at once, and may wait again', async (t) => {
+  const desk = await start(t)
+  const [first, second] = [await desk.bring(FILE), await desk.bring(FILE, 'later.csv')]
+  const { guess } = (await desk.ask(`/api/v1/uploads/${first}/guess`)).wire as unknown as UploadGuess
+  const wish = { mapping: guess?.mapping, source: 'shop', dry_run: false }
+  const release = await holdOrders(t, desk)
+  await desk.ask(`/api/v1/uploads/${first}/import`, { body: wish })
+  await desk.ask(`/api/v1/uploads/${second}/import`, { body: wish })
+  const cancelled = await desk.ask(`/api/v1/uploads/${second}/cancel`, { body: {} })
+  assert.equal((cancelled.wire as unknown as Upload).task?.state, 'cancelled')
+  assert.equal((cancelled.wire as unknown as Upload).task?.progress, null)
+  await desk.ask(`/api/v1/uploads/${second}/import`, { body: { ...wish, dry_run: true } })
+  await release()
+  assert.equal((await desk.ended(first)).state, 'done')
+  const tried = await desk.ended(second)
+  assert.deepEqual([tried.state, tried.kind, tried.report?.documents_known], ['done', 'dry_run', 2])
+})
+
+test('who is cancelling somebody else’s file has to see it', async (t) => {
+  const desk = await start(t)
+  const integrator = await desk.user('integrator')
+  const id = await desk.bring(FILE)
+  const { guess } = (await desk.ask(`/api/v1/uploads/${id}/guess`)).wire as unknown as UploadGuess
+  const release = await holdOrders(t, desk)
+  await desk.ask(`/api/v1/uploads/${id}/import`, { body: { mapping: guess?.mapping, dry_run: false } })
+  const refused = await desk.ask(`/api/v1/uploads/${id}/cancel`, { body: {}, as: integrator })
+  assert.deepEqual([refused.status, refused.wire.error?.code], [404, 'no_such_upload'])
+  await release()
+  assert.equal((await desk.ended(id)).state, 'done')
+})
+
 test('what the last process left is taken up again', async (t) => {
   const desk = await start(t)
   const id = await desk.bring(FILE)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { DB } from '../../generated/db.ts'
@@ -8,6 +9,7 @@ export type Sql = Kysely<DB>
 
 const CONNECTIONS_MAX = 12
 const CONNECT_TIMEOUT_MS = 10_000
+const CANCEL_AGAIN_MS = 100
 
 /**
  * bigint (int8) and sum(bigint) (numeric with scale 0) arrive as text. Ids and money in minor units stay far
@@ -30,8 +32,12 @@ typeParsers.setTypeParser(1016 as never, (text: string) =>
 export interface Database {
   readonly pool: pg.Pool
   readonly db: Sql
-  /** One transaction on one connection; `client` is that connection, for COPY. Rolls back when `work` throws. */
-  transaction<T>(work: (tx: Sql, client: pg.PoolClient) => Promise<T>): Promise<T>
+  /**
+   * One transaction on one connection; `client` is that connection, for COPY. Rolls back when `work` throws, and when
+   * `cancelling` is aborted before `work` has ended: whatever statement runs then, ends at once.
+   * @throws Cancelled when it was cancelled; nothing of it is stored.
+   */
+  transaction<T>(work: (tx: Sql, client: pg.PoolClient) => Promise<T>, cancelling?: AbortSignal): Promise<T>
   /** What was erased from it. */
   readonly tombstones: Tombstones
   close(): Promise<void>
@@ -55,7 +61,7 @@ export function openDatabase(url: string, tombstones: Tombstones = NO_TOMBSTONES
   return {
     pool,
     db,
-    transaction: (work) => inTransaction(pool, work),
+    transaction: (work, cancelling) => inTransaction(pool, work, cancelling),
     tombstones,
     close: () => pool.end(),
   }
@@ -66,7 +72,18 @@ export function atOneMoment<T>(db: Sql, work: (tx: Sql) => Promise<T>): Promise<
   return db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work)
 }
 
-async function inTransaction<T>(pool: pg.Pool, work: (tx: Sql, client: pg.PoolClient) => Promise<T>): Promise<T> {
+/** Somebody does not want it any more; nothing of it is stored. */
+export class Cancelled extends Error {
+  constructor(cause?: unknown) {
+    super('It was cancelled.', { cause })
+  }
+}
+
+async function inTransaction<T>(
+  pool: pg.Pool,
+  work: (tx: Sql, client: pg.PoolClient) => Promise<T>,
+  cancelling: AbortSignal | undefined,
+): Promise<T> {
   const client = await pool.connect()
   // Kysely's own transactions hide the connection, and COPY needs it: bind a Kysely to this one client instead.
   const bound = { query: client.query.bind(client), release: () => {} } as unknown as pg.PoolClient
@@ -76,7 +93,7 @@ async function inTransaction<T>(pool: pg.Pool, work: (tx: Sql, client: pg.PoolCl
   let broken: Error | undefined
   try {
     await client.query('begin')
-    const result = await work(tx, client)
+    const result = await (cancelling ? cancellable(pool, client, cancelling, () => work(tx, client)) : work(tx, client))
     await client.query('commit')
     return result
   } catch (error) {
@@ -86,5 +103,43 @@ async function inTransaction<T>(pool: pg.Pool, work: (tx: Sql, client: pg.PoolCl
     throw error
   } finally {
     client.release(broken)
+  }
+}
+
+/**
+ * Ends the statement that runs when it is not wanted any more: to sort out a million rows is one statement, and its signal
+ * is looked at by nobody until it ends. Asked again and again, because between two statements the request is lost; and
+ * waited for, so that none reaches the commit or whoever has the connection next.
+ */
+async function cancellable<T>(
+  pool: pg.Pool,
+  client: pg.PoolClient,
+  cancelling: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+  const over = new AbortController()
+  let asking = Promise.resolve()
+  const ask = async () => {
+    while (!over.signal.aborted) {
+      await pool.query('select pg_cancel_backend($1)', [rows[0]?.pid])
+      await sleep(CANCEL_AGAIN_MS, undefined, { signal: over.signal }).catch(() => {})
+    }
+  }
+  const begin = () => {
+    asking = ask().catch(() => {})
+  }
+  cancelling.addEventListener('abort', begin, { once: true })
+  try {
+    if (cancelling.aborted) throw new Cancelled()
+    const result = await work()
+    if (cancelling.aborted) throw new Cancelled()
+    return result
+  } catch (error) {
+    throw cancelling.aborted && !(error instanceof Cancelled) ? new Cancelled(error) : error
+  } finally {
+    cancelling.removeEventListener('abort', begin)
+    over.abort()
+    await asking
   }
 }

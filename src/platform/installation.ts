@@ -93,12 +93,13 @@ async function compose(config: Config, cluster: Cluster | undefined, url: string
   async function createBrand(brand: NewBrand, now: Date): Promise<Brand | Refusal> {
     const existing = (await brands()).find((other) => other.key === brand.key)
     if (existing) return existing
-    if (!/^[a-z][a-z0-9_]{0,30}$/.test(brand.key)) {
+    // Two underscores are what a restore tells its own databases by.
+    if (!/^[a-z][a-z0-9_]{0,30}$/.test(brand.key) || brand.key.includes('__')) {
       return refuse(
         'invalid',
         'bad_brand_key',
         `"${brand.key}" cannot be a brand's key.`,
-        'Use lower-case letters, digits and _, beginning with a letter, at most 31 characters.',
+        'Use lower-case letters, digits and single _, beginning with a letter, at most 31 characters.',
       )
     }
     let databaseName = brandDatabaseName(controlName, brand.key)

@@ -264,6 +264,40 @@ async function swap(installation: Installation, replaced: readonly string[], nam
   })
 }
 
+/** A database that nothing belongs to any more. */
+export interface LeftOver {
+  readonly name: string
+  readonly bytes: number
+  /** Somebody works in it: a restore that is under way. */
+  readonly isUsed: boolean
+}
+
+/**
+ * What killed restores, and brands that were being made or removed when a process was killed, have left. In the embedded
+ * PostgreSQL that is every database that nobody names; on another server others have theirs, and only what a restore calls its own
+ * is told from them.
+ */
+export async function findLeftOver({ cluster, control, controlName, brands }: Installation): Promise<LeftOver[]> {
+  const named = [controlName, 'postgres', ...(await brands()).map(({ databaseName }) => databaseName)]
+  const { rows } = await control.pool.query<LeftOver>(
+    `select datname as name, pg_database_size(oid) as bytes,
+       exists (select from pg_stat_activity a where a.datid = d.oid) as "isUsed"
+     from pg_database d where not datistemplate and datname <> all($1) order by datname`,
+    [named],
+  )
+  const ofRestores = named.flatMap((name) => [name + NEW, name + OLD])
+  return rows.filter(({ name }) => cluster !== undefined || ofRestores.includes(name))
+}
+
+/** Removes them, but those in which somebody works. @returns the names of those that are gone. */
+export async function removeLeftOver(installation: Installation): Promise<string[]> {
+  const free = (await findLeftOver(installation)).filter(({ isUsed }) => !isUsed).map(({ name }) => name)
+  await onMaintenance(installation, async (client) => {
+    for (const name of free) await client.query(`drop database if exists ${pg.escapeIdentifier(name)}`)
+  })
+  return free
+}
+
 async function dropDatabases(installation: Installation, names: readonly string[]): Promise<void> {
   await onMaintenance(installation, async (client) => {
     for (const name of new Set(names)) {

@@ -172,6 +172,32 @@ test('a file is looked at, tried, imported into one’s own brand and taken back
     await inspect(narrow, 'import-home-narrow-light')
   })
 
+  await t.test('an import that is under way is stopped: nothing of it is stored, and the file stays', async () => {
+    const before = (await product.cli('brief', '--json')).stdout
+    const many = Array.from(
+      { length: 60_000 },
+      (_, place) => `${5000 + place},L${place % 900},2026-05-11 10:20,酒,68.00`,
+    )
+    await choose(page, await saved('大促.csv', `订单编号,客户编号,付款时间,商品名称,实付金额\n${many.join('\n')}\n`))
+    await page.getByLabel('来源（哪家店或哪个系统）').fill('大促店')
+    await page.getByRole('button', { name: '导入', exact: true }).click()
+    await page.getByRole('button', { name: '停下' }).click()
+    const asking = page.getByRole('dialog')
+    await asking.getByText('一条也不会留下').waitFor()
+    await inspect(opened, 'import-stop-wide-light')
+    await asking.getByRole('button', { name: '停下' }).click()
+    await page.getByRole('heading', { name: '已经停下' }).waitFor()
+    await inspect(opened, 'import-stopped-wide-light')
+    const orders = (text: string) => (JSON.parse(text) as { orders: number }).orders
+    assert.equal(orders((await product.cli('brief', '--json')).stdout), orders(before))
+    await page.getByRole('link', { name: '返回导入' }).click()
+    await page.getByText('停下了，什么都没有入库').waitFor()
+    await page.getByRole('link', { name: '大促.csv' }).click()
+    await page.getByRole('button', { name: '丢弃' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: '丢弃' }).click()
+    await page.getByRole('heading', { level: 1, name: '导入' }).waitFor()
+  })
+
   await t.test('what is no table is refused in words, and thrown away', async () => {
     await choose(page, await saved('报表.pdf', '%PDF-1.7'))
     await page.getByRole('alert').getByText('这个文件读不了').waitFor()

@@ -252,6 +252,19 @@ test('Segments with the demo brand', async (t) => {
     },
   )
 
+  await t.test('conditions that are too long for an address survive a reload, and say so', async (t) => {
+    const { page } = await signedInPage(t, browser, product)
+    const tags = Array.from({ length: 300 }, (_, index) => ({ tag: { name: `很长的标签名字${index}` } }))
+    await page.goto('/people/segments/new?json=true')
+    await page.getByLabel('JSON写的条件').fill(JSON.stringify({ any: tags }))
+    await page.getByText('地址里放不下').waitFor()
+    await until(page, 'the address has been left alone', async () => !page.url().includes('definition'))
+    assert.ok(page.url().length < 300, page.url())
+    await page.reload()
+    await page.getByText('地址里放不下').waitFor()
+    assert.match(await page.getByLabel('JSON写的条件').inputValue(), /很长的标签名字299/)
+  })
+
   await t.test('a member is opened with the reason; an order takes them out on the screen by itself', async (t) => {
     const opened = await signedInPage(t, browser, product)
     const { page } = opened

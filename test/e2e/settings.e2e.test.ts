@@ -35,11 +35,23 @@ test('an owner changes the rules, invites, makes keys, and finds it all in the l
     const effect = form.getByRole('region', { name: '保存以后' })
     await effect.getByText(/^周期（天）：所有客户的购买日/).waitFor()
     await effect.getByText('离上次购买多久怎么数：马上生效').waitFor()
+    await form.getByLabel('毛利率（%）').fill('101')
+    await form.getByText('填0.01到100之间的数').waitFor()
+    await form.getByLabel('毛利率（%）').fill('42.5')
+    await form.getByLabel('推荐往上分（%）').fill('12.34')
+    await effect.getByText('毛利率（%）、推荐往上分（%）：从下一次估值起算').waitFor()
     await inspect(opened, 'settings-brand-wide-light')
     await form.getByRole('button', { name: '保存' }).click()
     await effect.waitFor({ state: 'detached' })
     const kept = (await (await page.request.get('/api/v1/settings')).json()) as Record<string, unknown>
-    assert.deepEqual([kept.period_days, kept.recency_unit], [180, '24h'])
+    assert.deepEqual(
+      [kept.period_days, kept.recency_unit, kept.margin_rate, kept.referral_share, kept.discount_rate_per_year],
+      [180, '24h', 0.425, 0.1234, 0.1],
+    )
+    await form.getByLabel('毛利率（%）').fill('')
+    await form.getByRole('button', { name: '保存' }).click()
+    await effect.waitFor({ state: 'detached' })
+    assert.equal((await (await page.request.get('/api/v1/settings')).json()).margin_rate, null)
     await form.getByLabel('时区').fill('Nowhere/Land')
     await form.getByRole('button', { name: '保存' }).click()
     await page.getByRole('alert').getByText('没有这个时区。').waitFor()
@@ -148,7 +160,7 @@ test('an owner changes the rules, invites, makes keys, and finds it all in the l
     await inspect(opened, 'settings-audit-wide-light')
     await page.getByRole('combobox').selectOption('settings_change')
     await page.getByRole('cell', { name: '新建Webhook' }).waitFor({ state: 'detached' })
-    await page.getByText('改了period_days, recency_unit').waitFor()
+    await page.getByText('涉及周期（天）、离上次购买多久怎么数、毛利率（%）、推荐往上分（%）').waitFor()
     assert.equal(new URL(page.url()).search, '?operation=settings_change')
     await page.goto('/settings/audit?operation=invitation_accept')
     await page.getByRole('link', { name: `只看${LONG}` }).click()

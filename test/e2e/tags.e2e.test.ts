@@ -69,7 +69,7 @@ test('Tags of the demo brand', async (t) => {
     const making = dialog(page, '新建标签')
     await making.getByLabel('名称').fill('送礼')
     await making.getByRole('button', { name: '保存' }).click()
-    await making.getByRole('alert').getByText(/送礼/).waitFor()
+    await making.getByRole('alert').getByText('这个名字已经有了。').waitFor()
     await making.getByLabel('名称').fill(LONG.slice(0, 60))
     await making.getByLabel('分组').selectOption({ label: '服务偏好' })
     await making.getByLabel('说明').fill('先问贺卡抬头')

@@ -1,5 +1,6 @@
 import { importEn } from './import-en.ts'
 import { peopleEn } from './people-en.ts'
+import { refusalsEn } from './refusals-en.ts'
 import { segmentsEn } from './segments-en.ts'
 import { settingsEn } from './settings-en.ts'
 import { tagsEn } from './tags-en.ts'
@@ -16,6 +17,7 @@ export const en: Texts<MessageKey> = {
   ...settingsEn,
   ...segmentsEn,
   ...valueEn,
+  ...refusalsEn,
   'app.name': 'Perennial',
   'app.skip': 'Skip to content',
   'app.loading': 'Loading',
@@ -341,31 +343,6 @@ export const en: Texts<MessageKey> = {
   'segments.corner': 'Depth',
   'segments.note':
     'Depth says how close, the segment how lately and how often they bought. The stronger the tint, the more people; click a number to see who.',
-
-  'refusal.wrong_email_or_password': 'E-mail or password is wrong.',
-  'refusal.wrong_email_or_password_remedy': 'Try again, or get a sign-in link on the server.',
-  'refusal.too_many_attempts': 'Too many attempts.',
-  'refusal.too_many_attempts_remedy': 'Wait a minute and try again.',
-  'refusal.email_taken': 'This e-mail belongs to another account.',
-  'refusal.email_taken_remedy': 'Use another one.',
-  'refusal.weak_password': 'The password has the wrong length.',
-  'refusal.weak_password_remedy': 'Use 10 to 128 characters.',
-  'refusal.bad_email': 'That does not look like an e-mail address.',
-  'refusal.bad_email_remedy': 'Check it for mistakes.',
-  'refusal.link_needed': 'Changing the password needs a fresh sign-in link.',
-  'refusal.link_needed_remedy': 'Run ./perennial sign-in on the server and open the link it prints.',
-  'refusal.no_such_person': 'There is no such customer.',
-  'refusal.no_such_person_remedy': 'The link may be mistyped; open them from a list.',
-  'refusal.no_such_claim': 'This decision was already taken back.',
-  'refusal.no_such_claim_remedy': 'Reload the page to see how it stands now.',
-  'refusal.wrong_key': 'The customer number is another one. Nobody was erased.',
-  'refusal.wrong_key_remedy': 'Type it as the page shows it.',
-  'refusal.invitation_used_or_expired': 'This invitation was used, taken back, or is too old.',
-  'refusal.invitation_used_or_expired_remedy': 'Ask who invited you for a new one.',
-  'refusal.account_closed': 'This account was closed, or its time is over.',
-  'refusal.account_closed_remedy': 'Ask the owner.',
-  'refusal.not_allowed': 'Your role may not do this.',
-  'refusal.not_allowed_remedy': 'Ask somebody who may, or the owner for another role.',
 
   'import.title': 'Last import',
   'import.none': 'Nothing has been imported yet.',

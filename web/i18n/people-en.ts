@@ -214,7 +214,6 @@ export const peopleEn: Texts<keyof typeof peopleZhCN> = {
   'data.title': 'Their data',
   'data.text': 'For when the customer asks for a copy, or to be erased.',
   'export.button': 'Export all (JSON)',
-  'export.failed': 'The export failed; try again.',
   'erase.button': 'Erase this person',
   'erase.title': 'Erase {{name}}',
   'erase.lead': 'This is what will happen:',

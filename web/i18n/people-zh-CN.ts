@@ -196,7 +196,6 @@ export const peopleZhCN = {
   'data.title': '本人的数据',
   'data.text': '客户要求查看或删除时用。',
   'export.button': '导出全部（JSON）',
-  'export.failed': '没能导出，请重试。',
   'erase.button': '删除这个人',
   'erase.title': '删除{{name}}',
   'erase.lead': '按下删除，会发生这些事：',

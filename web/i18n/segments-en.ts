@@ -256,6 +256,8 @@ export const segmentsEn: Texts<keyof typeof segmentsZhCN> = {
   'builder.save_change': 'Save the new definition',
   'builder.saved': 'Saved.',
   'builder.cancel': 'Go back without saving',
+  'builder.too_long':
+    'These conditions are too long for an address: a reload keeps them, a link to this page does not. Save, and send the link of the segment.',
   'builder.may_not': 'Your role may look and count, but not save. Send the link to somebody who may.',
   'builder.changes_used': '{{users}} others use it: {{names}}. They change with it.',
   'builder.changes_used_one': '{{users}} other uses it: {{names}}. It changes with it.',
@@ -356,14 +358,4 @@ export const segmentsEn: Texts<keyof typeof segmentsZhCN> = {
   'person_segments.cause_settings': 'as settings were changed',
   'person_segments.why': 'See why',
   'problem.segments': 'The segments could not be read',
-  'refusal.segment_name_taken': 'There is a segment of this name already.',
-  'refusal.segment_name_taken_remedy': 'Choose another name.',
-  'refusal.no_such_segment': 'There is no such segment.',
-  'refusal.no_such_segment_remedy': 'It may have been deleted; open it from the list.',
-  'refusal.segment_in_use': 'It is in use, so it was not deleted.',
-  'refusal.segment_in_use_remedy': 'Change or delete what uses it first.',
-  'refusal.personal_clause': 'Names are masked for you, so you cannot look for a part of one.',
-  'refusal.personal_clause_remedy': 'Leave it out, or ask a lead.',
-  'refusal.bad_definition': 'The definition is not complete.',
-  'refusal.bad_definition_remedy': 'See what is marked.',
 }

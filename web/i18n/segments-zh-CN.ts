@@ -247,6 +247,8 @@ export const segmentsZhCN = {
   'builder.save_change': '保存新的条件',
   'builder.saved': '已保存。',
   'builder.cancel': '不保存，回去',
+  'builder.too_long':
+    '条件很长，地址里放不下：刷新不会丢，但这一页的链接发给别人就看不到条件。先保存，再发人群的链接。',
   'builder.may_not': '你的角色可以看和数，不能保存。链接可以发给能保存的人。',
   'builder.changes_used': '还有{{users}}处在用它：{{names}}。保存后一起变。',
   'count.title': '现在符合的人',
@@ -341,14 +343,4 @@ export const segmentsZhCN = {
   'person_segments.cause_settings': '设置改了',
   'person_segments.why': '看为什么',
   'problem.segments': '人群没能读出来',
-  'refusal.segment_name_taken': '这个名字已经有人群用了。',
-  'refusal.segment_name_taken_remedy': '请换一个名字。',
-  'refusal.no_such_segment': '没有这个人群。',
-  'refusal.no_such_segment_remedy': '它可能已经删除了；请从人群列表打开。',
-  'refusal.segment_in_use': '还有别的在用它，所以没有删除。',
-  'refusal.segment_in_use_remedy': '先改掉或删掉用它的。',
-  'refusal.personal_clause': '名字在你这里是打码的，所以不能按名字的一部分找人。',
-  'refusal.personal_clause_remedy': '去掉这个条件，或请负责人来建。',
-  'refusal.bad_definition': '条件没写完整。',
-  'refusal.bad_definition_remedy': '看标红的地方。',
 } as const

@@ -30,7 +30,6 @@ export const tagsEn: Texts<keyof typeof tagsZhCN> = {
   'tags.undo': 'Undo',
   'tags.undone': 'Undone; it is as it was before.',
   'tags.undo_left': 'The tag was changed since; it stays as it is now.',
-  'tags.failed': 'That did not work; nothing was changed.',
   'tags.history': 'Tag history ({{records}})',
   'tags.history_what': 'What happened',
   'tags.history_given': 'Given',

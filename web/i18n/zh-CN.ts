@@ -1,5 +1,6 @@
 import { importZhCN } from './import-zh-CN.ts'
 import { peopleZhCN } from './people-zh-CN.ts'
+import { refusalsZhCN } from './refusals-zh-CN.ts'
 import { segmentsZhCN } from './segments-zh-CN.ts'
 import { settingsZhCN } from './settings-zh-CN.ts'
 import { tagsZhCN } from './tags-zh-CN.ts'
@@ -16,6 +17,7 @@ export const zhCN = {
   ...settingsZhCN,
   ...segmentsZhCN,
   ...valueZhCN,
+  ...refusalsZhCN,
   'app.name': '长青',
   'app.skip': '跳到正文',
   'app.loading': '正在加载',
@@ -322,31 +324,6 @@ export const zhCN = {
   'segments.title': '深度与RFM分群',
   'segments.corner': '深度',
   'segments.note': '深度说关系有多近，分群说买得多近多勤。颜色越重人越多；点数字看是谁。',
-
-  'refusal.wrong_email_or_password': '邮箱或密码不对。',
-  'refusal.wrong_email_or_password_remedy': '再试一次，或在服务器上取一个登录链接。',
-  'refusal.too_many_attempts': '试的次数太多了。',
-  'refusal.too_many_attempts_remedy': '请等一分钟再试。',
-  'refusal.email_taken': '这个邮箱已经属于另一个账号。',
-  'refusal.email_taken_remedy': '请换一个邮箱。',
-  'refusal.weak_password': '密码的长短不合适。',
-  'refusal.weak_password_remedy': '请用10到128个字符。',
-  'refusal.bad_email': '这不像一个邮箱地址。',
-  'refusal.bad_email_remedy': '请检查有没有抄错。',
-  'refusal.link_needed': '要改密码，得先用新的登录链接进来。',
-  'refusal.link_needed_remedy': '在服务器上运行./perennial sign-in，打开它打印的链接。',
-  'refusal.no_such_person': '没有这位客户。',
-  'refusal.no_such_person_remedy': '链接可能抄错了；请从名单里打开。',
-  'refusal.no_such_claim': '这个决定已经撤销了。',
-  'refusal.no_such_claim_remedy': '刷新页面看看现在的样子。',
-  'refusal.wrong_key': '客户编号不对，没有删除任何人。',
-  'refusal.wrong_key_remedy': '请照页面上的写一遍。',
-  'refusal.invitation_used_or_expired': '这个邀请已经用过、被收回，或者过期了。',
-  'refusal.invitation_used_or_expired_remedy': '请邀请你的人再发一个。',
-  'refusal.account_closed': '这个账号已经关掉，或者到期了。',
-  'refusal.account_closed_remedy': '请找所有者。',
-  'refusal.not_allowed': '你的角色不能做这件事。',
-  'refusal.not_allowed_remedy': '请找能做的人，或者请所有者给你换个角色。',
 
   'import.title': '上次导入',
   'import.none': '还没有导入过。',

@@ -16,7 +16,7 @@ import { type ComposeOption, type ECElementEvent, init, use } from 'echarts/core
 import { SVGRenderer } from 'echarts/renderers'
 import { useEffect, useRef } from 'react'
 import { chartTheme } from './chart-theme.ts'
-import { useIsDark } from './preferences.ts'
+import { useIsDark, useLanguage } from './preferences.ts'
 
 // What the pages draw and nothing else. SVG: sharp at any zoom and on paper, and light for a few dozen shapes.
 use([BarChart, LineChart, SankeyChart, GridComponent, TooltipComponent, SVGRenderer])
@@ -37,13 +37,14 @@ interface ChartProps {
 export function Chart({ label, optionFor, heightPx, onPick }: ChartProps) {
   const place = useRef<HTMLDivElement>(null)
   const isDark = useIsDark()
+  const language = useLanguage()
   const pick = useRef(onPick)
   pick.current = onPick
 
   useEffect(() => {
     const element = place.current
     if (!element) return
-    const chart = init(element, chartTheme(isDark))
+    const chart = init(element, chartTheme(isDark, language))
     const draw = () => {
       chart.resize()
       // Not merged into what was there: nothing of an earlier span may be left. Calm: it does not fly in.
@@ -57,7 +58,7 @@ export function Chart({ label, optionFor, heightPx, onPick }: ChartProps) {
       watcher.disconnect()
       chart.dispose()
     }
-  }, [isDark, optionFor])
+  }, [isDark, language, optionFor])
 
   return <div ref={place} className="chart" role="img" aria-label={label} style={{ height: heightPx }} />
 }

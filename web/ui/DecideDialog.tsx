@@ -9,6 +9,8 @@ interface DecideDialogProps {
   /** What will happen, before it does. */
   words: readonly string[]
   okText: string
+  /** On the button that decides nothing, where "cancel" could mean either. */
+  closeText?: string
   isHarm?: boolean
   isOkDisabled?: boolean
   decision: { isPending: boolean; error: Error | null }
@@ -20,13 +22,13 @@ interface DecideDialogProps {
 /** A decision: said in words, made by a click, refused in words. */
 export function DecideDialog(props: DecideDialogProps) {
   const { t } = useTranslation()
-  const { title, words, okText, isHarm, isOkDisabled, decision, onOk, onClose, children } = props
+  const { title, words, okText, closeText, isHarm, isOkDisabled, decision, onOk, onClose, children } = props
   return (
     <Modal
       open
       title={title}
       okText={okText}
-      cancelText={t('account.cancel')}
+      cancelText={closeText ?? t('account.cancel')}
       okButtonProps={{ danger: isHarm === true, disabled: isOkDisabled === true }}
       confirmLoading={decision.isPending}
       onOk={onOk}

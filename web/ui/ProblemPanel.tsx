@@ -1,46 +1,16 @@
 import { Button } from 'antd'
+import type { TFunction } from 'i18next'
 import { useTranslation } from 'react-i18next'
 import { isProblem } from '../api/errors.ts'
+import { refusalsZhCN } from '../i18n/refusals-zh-CN.ts'
+
+type RefusalCode =
+  Extract<keyof typeof refusalsZhCN, `${string}_remedy`> extends `refusal.${infer Code}_remedy` ? Code : never
 
 /** Refusals that people meet here in their own language; any other shows the server's English sentence. */
-const REFUSALS = [
-  'wrong_email_or_password',
-  'too_many_attempts',
-  'email_taken',
-  'weak_password',
-  'bad_email',
-  'link_needed',
-  'no_such_person',
-  'no_such_claim',
-  'no_such_segment',
-  'segment_name_taken',
-  'segment_in_use',
-  'personal_clause',
-  'bad_definition',
-  'wrong_key',
-  'invitation_used_or_expired',
-  'account_closed',
-  'not_allowed',
-  'which_source',
-  'unreadable_table',
-  'other_currency',
-  'wrong_columns',
-  'file_too_large',
-  'too_many_uploads',
-  'upload_busy',
-  'no_such_upload',
-  'disk_full',
-  'already_undone',
-  'last_owner',
-  'role_not_yours',
-  'staff_id_needed',
-  'end_needed',
-  'end_is_past',
-  'bad_name',
-  'unknown_zone',
-  'unknown_currency',
-  'scope_not_yours',
-] as const
+function isKnown(code: string): code is RefusalCode {
+  return Object.hasOwn(refusalsZhCN, `refusal.${code}_remedy`)
+}
 
 interface Words {
   message: string
@@ -51,6 +21,16 @@ interface Words {
 /** What happened and what to try, in words, for anything that was thrown. */
 export function useProblemWords(error: unknown): Words {
   const { t } = useTranslation()
+  return problemWords(t, error)
+}
+
+/** The same as one text, for a toast. */
+export function problemText(t: TFunction, error: unknown): string {
+  const { message, remedy } = problemWords(t, error)
+  return `${message} ${remedy}`.trim()
+}
+
+function problemWords(t: TFunction, error: unknown): Words {
   if (!isProblem(error)) {
     return { message: t('problem.generic'), remedy: t('problem.server_remedy'), code: '' }
   }
@@ -60,8 +40,8 @@ export function useProblemWords(error: unknown): Words {
   if (error.code === 'timeout') {
     return { message: t('problem.timeout'), remedy: t('problem.timeout_remedy'), code: error.code }
   }
-  const known = REFUSALS.find((code) => code === error.code)
-  if (known) return { message: t(`refusal.${known}`), remedy: t(`refusal.${known}_remedy`), code: known }
+  const { code } = error
+  if (isKnown(code)) return { message: t(`refusal.${code}`), remedy: t(`refusal.${code}_remedy`), code }
   if (error.status >= 500) {
     return {
       message: error.message || t('problem.server'),

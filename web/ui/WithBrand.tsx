@@ -3,14 +3,14 @@ import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type BrandInfo, brandQuery } from '../api/queries.ts'
 import { BrandFormatProvider } from './brand-format.tsx'
-import { ProblemPanel } from './ProblemPanel.tsx'
-import { SkeletonRows } from './Skeleton.tsx'
+import { Loaded } from './Loaded.tsx'
 import { ViewTags } from './ViewTags.tsx'
 
 /** A page of the brand: its title at once, the rest when zone and currency are known. */
 export function WithBrand({ title, children }: { title: string; children: (brand: BrandInfo) => ReactNode }) {
   const { t } = useTranslation()
-  const { data: brand, error, isFetching, refetch } = useQuery(brandQuery)
+  const query = useQuery(brandQuery)
+  const { data: brand, error } = query
   if (brand) {
     return (
       <BrandFormatProvider brand={brand} asOf={brand.now}>
@@ -21,19 +21,9 @@ export function WithBrand({ title, children }: { title: string; children: (brand
   return (
     <article aria-busy={!error}>
       <h1>{title}</h1>
-      {error ? (
-        <ProblemPanel
-          title={t('problem.page')}
-          error={error}
-          kept={t('problem.kept')}
-          onRetry={() => void refetch()}
-          retrying={isFetching}
-        />
-      ) : (
-        <div role="status" aria-label={t('app.loading')}>
-          <SkeletonRows lines={[34, 52, 44, 40, 61, 57]} />
-        </div>
-      )}
+      <Loaded query={query} problem={t('problem.page')} lines={[34, 52, 44, 40, 61, 57]}>
+        {() => null}
+      </Loaded>
     </article>
   )
 }

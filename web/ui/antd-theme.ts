@@ -1,5 +1,5 @@
 import { type ThemeConfig, theme } from 'antd'
-import { dark, fontFamily, light, lineHeight, monoFamily, size } from './tokens.ts'
+import { dark, light, lineHeight, monoFamily, size } from './tokens.ts'
 
 /**
  * antd dressed in our tokens. Components we do not use are not tuned.
@@ -32,7 +32,7 @@ export function antdTheme(isDark: boolean, isStill: boolean): ThemeConfig {
       colorBorder: palette.lineStrong,
       colorBorderSecondary: palette.line,
       colorSplit: palette.line,
-      fontFamily,
+      fontFamily: 'var(--font)',
       fontFamilyCode: monoFamily,
       fontSize: size.base,
       fontSizeSM: size.small,
@@ -46,7 +46,15 @@ export function antdTheme(isDark: boolean, isStill: boolean): ThemeConfig {
       motionDurationMid: '0.12s',
     },
     components: {
-      Button: { primaryShadow: 'none', defaultShadow: 'none', fontWeight: 500 },
+      Button: {
+        primaryShadow: 'none',
+        defaultShadow: 'none',
+        fontWeight: 500,
+        // Without a frame the colour alone says that something can be done here.
+        textTextColor: palette.accent,
+        textTextHoverColor: palette.accentHover,
+        textTextActiveColor: palette.accentHover,
+      },
     },
   }
 }

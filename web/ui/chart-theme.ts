@@ -1,4 +1,5 @@
-import { dark, fontFamily, light, type Palette, size } from './tokens.ts'
+import type { Language } from './format.ts'
+import { dark, fontFamilies, light, type Palette, size } from './tokens.ts'
 
 /** The palette of the theme on the screen: depth, value and ground have the same colours in charts as in the page. */
 export function chartPalette(isDark: boolean): Palette {
@@ -6,7 +7,7 @@ export function chartPalette(isDark: boolean): Palette {
 }
 
 /** ECharts dressed in our tokens. */
-export function chartTheme(isDark: boolean): object {
+export function chartTheme(isDark: boolean, language: Language): object {
   const palette = chartPalette(isDark)
   const axis = {
     axisLine: { lineStyle: { color: palette.lineStrong } },
@@ -18,7 +19,7 @@ export function chartTheme(isDark: boolean): object {
     // Depth is the only scale that has colours of its own; a series that is none names its colour.
     color: [palette.accent, palette.inkFaint, palette.value],
     backgroundColor: 'transparent',
-    textStyle: { color: palette.ink, fontFamily, fontSize: size.small },
+    textStyle: { color: palette.ink, fontFamily: fontFamilies[language], fontSize: size.small },
     categoryAxis: axis,
     valueAxis: axis,
     tooltip: {

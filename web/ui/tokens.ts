@@ -79,9 +79,17 @@ export const size = { small: 12, base: 14, large: 16, title: 20, display: 28 } a
 
 export const lineHeight = 1.57
 
-/** Chinese faces first: a Latin face in front would take the digits and punctuation of Chinese text. */
-export const fontFamily =
-  '"PingFang SC","Noto Sans SC","Noto Sans CJK SC","Microsoft YaHei",system-ui,-apple-system,"Segoe UI",sans-serif'
+const chineseFaces = '"PingFang SC","Noto Sans SC","Noto Sans CJK SC","Microsoft YaHei"'
+const latinFaces = 'system-ui,-apple-system,"Segoe UI"'
+
+/**
+ * The faces of a text's own language first: a Latin one in front would take the digits and punctuation of Chinese text, and a
+ * Chinese one gives the quotation marks and apostrophes of English text a whole character's room.
+ */
+export const fontFamilies = {
+  'zh-CN': `${chineseFaces},${latinFaces},sans-serif`,
+  en: `${latinFaces},${chineseFaces},sans-serif`,
+} as const
 
 export const monoFamily = 'ui-monospace,"SF Mono","Cascadia Mono",Menlo,Consolas,monospace'
 
@@ -102,10 +110,11 @@ function kebab(name: string): string {
 /** CSS for both themes: the system's choice holds until `data-theme` on the root element says otherwise. */
 export function tokensCss(): string {
   const sizes = Object.entries(size).map(([name, px]) => `--text-${name}:${px}px`)
-  const shared = [...sizes, `--font:${fontFamily}`, `--mono:${monoFamily}`].join(';')
+  const shared = [...sizes, `--font:${fontFamilies['zh-CN']}`, `--mono:${monoFamily}`].join(';')
   const darkRules = `color-scheme:dark;${variables(dark)}`
   return [
     `:root{${shared};color-scheme:light;${variables(light)}}`,
+    `:root:lang(en){--font:${fontFamilies.en}}`,
     `@media (prefers-color-scheme:dark){:root:not([data-theme=light]){${darkRules}}}`,
     `:root[data-theme=dark]{${darkRules}}`,
     // Paper is white whatever the screen is; as specific as the rules above, so that standing last it wins.

@@ -457,3 +457,36 @@ test('a full disk and a folder that cannot be written are refused, with what to 
   refused(await run(database, { ...at, runs: join(at.folder, 'a-file') }), 'folder_not_writable')
   refused(await run(database, { ...at, rejects: join(at.folder, 'a-file', 'in-it') }), 'folder_not_writable')
 })
+
+test('cancelled wherever it stands, an import leaves nothing in the brand and nothing on disk', async (t) => {
+  const { database } = await testDatabase(t)
+  const at = await place(t)
+  const points = [
+    ['reading', BATCH_ROWS],
+    ['reading', ROWS],
+    ['applying', 0],
+    ['applying', 1],
+  ] as const
+  for (const [phase, rows] of points) {
+    const cancelling = new AbortController()
+    const onProgress = (said: ImportProgress) => {
+      if (said.phase === phase && said.rows >= rows) cancelling.abort()
+    }
+    const refused = await run(database, at, { cancelling: cancelling.signal, onProgress })
+    assert.ok(isRefusal(refused), `${phase} ${rows}`)
+    assert.equal(refused.code, 'import_cancelled')
+    assert.deepEqual(await readdir(at.rejects), [], `${phase} ${rows}`)
+    assert.deepEqual(
+      (await readdir(at.runs)).filter((name) => name !== 'lock'),
+      [],
+      `${phase} ${rows}`,
+    )
+    const { rows: stored } = await database.pool.query('select from intake.inbox union all select from intake.imports')
+    assert.equal(stored.length, 0, `${phase} ${rows}`)
+  }
+  // A signal that is not used changes nothing, and nobody is asked to end what comes after it.
+  const cancelling = new AbortController()
+  const report = accepted(await run(database, at, { cancelling: cancelling.signal }))
+  cancelling.abort()
+  assert.deepEqual([report.resumed_at_row, report.rows_in], [null, ROWS])
+})

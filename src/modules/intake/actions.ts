@@ -36,6 +36,7 @@ export {
   selectPersonRows,
 } from './erasure-queries.ts'
 export { type FactKinds, factKind, storeFacts } from './facts.ts'
+export { CANCELLED } from './import-files.ts'
 export { guessFile, loadMapping } from './mapping-files.ts'
 export {
   claimMoves,
@@ -96,6 +97,8 @@ export interface ImportCommand {
   readonly by?: Actor
   /** Rows between two checkpoints; 50,000 when absent. */
   readonly checkpointRows?: number
+  /** Aborted before its facts are stored: it ends with the refusal `import_cancelled`, and nothing of it is kept. */
+  readonly cancelling?: AbortSignal
   /** Called now and then with what is done. */
   readonly onProgress?: (progress: ImportProgress) => void
 }

@@ -2,7 +2,7 @@ import { basename, join } from 'node:path'
 import type { PoolClient } from 'pg'
 import manifest from '../../../package.json' with { type: 'json' }
 import type { Clock } from '../../platform/clock.ts'
-import type { Database, Sql } from '../../platform/db.ts'
+import { Cancelled, type Database, type Sql } from '../../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { TableError, type TableFile, type TableRecord } from '../../platform/table.ts'
 import { openTable } from '../../platform/table-file.ts'
@@ -100,16 +100,22 @@ async function importRun<Row extends object, Options extends AnyOptions>(
   } catch (error) {
     await rejects.abandon()
     // A file that was refused would be refused again, what was read may name who was erased since, and nobody goes on with a
-    // dry run.
-    const isLost = [RefusedImport, TableError, ErasedMeanwhile].some((kind) => error instanceof kind)
+    // dry run. Who cancels an import has mostly chosen the wrong file or the wrong columns: nothing to go on with either.
+    const isLost = [RefusedImport, TableError, ErasedMeanwhile, Cancelled].some((kind) => error instanceof kind)
     if (command.dryRun || isLost) {
       await rejects.discard()
       await run.remove()
     }
     if (error instanceof RefusedImport) return error.refusal
+    if (error instanceof Cancelled) {
+      return refuse('conflict', CANCELLED, 'The import was cancelled; nothing was stored.', 'Import the file again.')
+    }
     throw error
   }
 }
+
+/** The code of an import that was cancelled. */
+export const CANCELLED = 'import_cancelled'
 
 interface ReadRows {
   readonly rows: number
@@ -142,6 +148,7 @@ async function readRows<Row extends object>(
   let skipped = position ? rows : 0
   try {
     for await (const batch of file.batches) {
+      if (command.cancelling?.aborted) throw new Cancelled()
       const left = skipped < rows ? batch.slice(rows - skipped) : batch
       skipped += batch.length
       spooled += await spool(left, reader, run, rejects, command.dryRun ? sample : undefined)
@@ -270,7 +277,7 @@ async function applyRows<Row extends object, Options extends AnyOptions>(
       }
       if (command.dryRun) throw new DryRun(report)
       return report
-    })
+    }, command.cancelling)
   } catch (error) {
     if (error instanceof DryRun) return error.report
     throw error

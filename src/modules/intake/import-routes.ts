@@ -293,6 +293,31 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
     },
   )
 
+  routes.post(
+    '/api/v1/uploads/:upload_id/cancel',
+    {
+      config: manage,
+      schema: {
+        operationId: 'cancelUpload',
+        description:
+          'Ends what is being done with the file: nothing of it is stored, and the file stays. `task` says when it is over. What is stored already is taken back by undo.',
+        params: uploadParams,
+        response: { 200: upload },
+      },
+    },
+    async (request, reply) => {
+      const record = await ownUpload(request, request.params.upload_id)
+      if (isRefusal(record)) return reply.answer(record)
+      const { upload_id } = record
+      const refusal = await work.cancel(upload_id)
+      if (refusal) return reply.answer(refusal)
+      const entry = { actor: actorOf(request), operation: 'import_cancel', subjects: { upload_id } }
+      await recordAudit((await brandOf()).database.db, entry, clock.now())
+      const now = await uploads.read(upload_id)
+      return reply.answer(isRefusal(now) ? now : await toWire(now))
+    },
+  )
+
   routes.get(
     '/api/v1/uploads/:upload_id/rejects',
     {

@@ -3,15 +3,15 @@ import { basename, join } from 'node:path'
 import type { Actor } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
-import { isRefusal, type Refusal } from '../../platform/refusal.ts'
-import { type ImportCommand, type ImportProgress, previewUndo, type Uploads } from './actions.ts'
+import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
+import { CANCELLED, type ImportCommand, type ImportProgress, previewUndo, type Uploads } from './actions.ts'
 import type { ImportReport, ImportTask, ImportWish, TaskProgress, UndoReport, UploadRecord } from './schema.ts'
 import { uploadBusy } from './uploads.ts'
 
 /** A file for the import, with what decides into which brand it goes. */
 export type ImportOrder = Pick<
   ImportCommand,
-  'path' | 'fileName' | 'mapping' | 'options' | 'source' | 'dryRun' | 'by'
+  'path' | 'fileName' | 'mapping' | 'options' | 'source' | 'dryRun' | 'by' | 'cancelling'
 > & {
   readonly isGuessed: boolean
   readonly isIntoDemo: boolean
@@ -39,6 +39,11 @@ export interface ImportWork {
     wish: ImportWish,
     by: UploadRecord['by'],
   ): Promise<UploadRecord | Refusal>
+  /**
+   * Ends what is being done with a file: nothing of it is stored, and the file stays. It is over a moment later.
+   * @returns not_importing, or import_stored: its facts are in, and only who is who is being settled yet.
+   */
+  cancel(uploadId: string): Promise<Refusal | undefined>
   /** Throws a file away, with what its last dry run left. */
   remove(record: UploadRecord): Promise<Refusal | undefined>
   /** How far the task of a file is; undefined when none is under way. */
@@ -60,9 +65,16 @@ class Stopped extends Error {}
 
 const WAITING: TaskProgress = { phase: 'waiting', rows: 0, share: null, remaining_seconds: null, resumed_at_row: null }
 
+/** What is being done with a file, or waits for its turn. */
+interface Underway {
+  progress: TaskProgress
+  hasBegun: boolean
+  readonly cancelling: AbortController
+}
+
 export function createImportWork(parts: ImportWorkParts): ImportWork {
   const { uploads, clock, log, importInto, undo, rejectsFolder } = parts
-  const progress = new Map<string, TaskProgress>()
+  const underway = new Map<string, Underway>()
   const undoing = new WeakMap<Database, Map<number, { isUndoing: boolean; problem: Problem | null }>>()
   const stopping = new AbortController()
   // One at a time: two would wait for each other's locks, and share the machine with everybody who looks at a page.
@@ -75,12 +87,12 @@ export function createImportWork(parts: ImportWorkParts): ImportWork {
     })
   }
 
-  async function run(uploadId: string): Promise<void> {
+  async function run(uploadId: string, own: Underway): Promise<void> {
     const record = await uploads.read(uploadId)
     if (isRefusal(record) || !record.task) return
     const { task, by, asker } = record
     await uploads.change(uploadId, { task: { ...task, state: 'running' } })
-    const ended = await attempt(record, task, asker ?? by).catch((error: unknown): TaskEnd | undefined => {
+    const ended = await attempt(record, task, asker ?? by, own).catch((error: unknown): TaskEnd | undefined => {
       if (error instanceof Stopped || stopping.signal.aborted) return undefined
       log(`The import of an uploaded file failed: ${sentenceOf(error)}`)
       const remedy = 'Try again; the log of the server has the reason.'
@@ -93,7 +105,7 @@ export function createImportWork(parts: ImportWorkParts): ImportWork {
     await uploads.forgetIfDue(uploadId)
   }
 
-  async function attempt(record: UploadRecord, task: ImportTask, by: Actor): Promise<TaskEnd> {
+  async function attempt(record: UploadRecord, task: ImportTask, by: Actor, own: Underway): Promise<TaskEnd> {
     const path = await uploads.contentOf(record, task.sheet)
     if (isRefusal(path)) return { state: 'refused', problem: problemOf(path) }
     const fileName = record.file_name + (task.sheet === undefined ? '' : `#${task.sheet}`)
@@ -107,8 +119,10 @@ export function createImportWork(parts: ImportWorkParts): ImportWork {
       isIntoDemo: task.into_demo,
       dryRun: task.kind === 'dry_run',
       by,
-      onProgress: watched(record.upload_id),
+      cancelling: own.cancelling.signal,
+      onProgress: watched(own),
     })
+    if (isRefusal(done) && done.code === CANCELLED) return { state: 'cancelled' }
     // Where a file lies on the server is nobody's business, and says nothing to who uploaded it.
     if (isRefusal(done)) return { state: 'refused', problem: problemOf(done, [path, fileName]) }
     const { rejects_file: rejects, sample: _, ...report } = done.report
@@ -116,7 +130,7 @@ export function createImportWork(parts: ImportWorkParts): ImportWork {
   }
 
   /** @throws Stopped when the server is stopping. */
-  function watched(uploadId: string): ImportOrder['onProgress'] {
+  function watched(own: Underway): ImportOrder['onProgress'] {
     let phase: TaskProgress['phase'] = 'waiting'
     let [begunAt, begunShare] = [0, 0]
     let resumedAtRow: number | null = null
@@ -125,18 +139,19 @@ export function createImportWork(parts: ImportWorkParts): ImportWork {
       if (stopping.signal.aborted && said.phase !== 'settling') throw new Stopped()
       if (said.phase === 'resuming') resumedAtRow = said.rows + 1
       if (said.phase === 'resuming' || said.phase === 'restarting') return
+      if (own.cancelling.signal.aborted && said.phase !== 'settling') return
       const { rows, share } = shareOf(said)
       const next = said.phase === 'applying' && share === 1 ? 'storing' : said.phase
       const now = clock.now().getTime()
       if (next !== phase) [phase, begunAt, begunShare] = [next, now, share ?? 0]
       const shown = next === 'reading' || next === 'applying' ? share : null
-      progress.set(uploadId, {
+      own.progress = {
         phase,
         rows,
         share: shown,
         remaining_seconds: remainingSeconds(now - begunAt, begunShare, shown),
         resumed_at_row: resumedAtRow,
-      })
+      }
     }
   }
 
@@ -145,13 +160,22 @@ export function createImportWork(parts: ImportWorkParts): ImportWork {
     if (task?.kind === 'dry_run' && rejects !== null) await rm(join(rejectsFolder, basename(rejects)), { force: true })
   }
 
-  function queue(uploadId: string): void {
-    progress.set(uploadId, WAITING)
+  function reserve(uploadId: string): Underway {
+    const own = { progress: WAITING, hasBegun: false, cancelling: new AbortController() }
+    underway.set(uploadId, own)
+    return own
+  }
+
+  function queue(uploadId: string, own: Underway): void {
     afterAllElse(async () => {
+      // Cancelled while it waited; by now the file may wait for another turn.
+      if (own.cancelling.signal.aborted) return
+      own.hasBegun = true
+      own.progress = { ...WAITING, phase: 'reading' }
       try {
-        await run(uploadId)
+        await run(uploadId, own)
       } finally {
-        progress.delete(uploadId)
+        underway.delete(uploadId)
       }
     })
   }
@@ -162,9 +186,9 @@ export function createImportWork(parts: ImportWorkParts): ImportWork {
       if (isRefusal(record)) return record
       const path = await uploads.contentOf(record)
       if (isRefusal(path)) return path
-      if (progress.has(uploadId)) return uploadBusy()
+      if (underway.has(uploadId)) return uploadBusy()
       // From here on a second request finds it busy.
-      progress.set(uploadId, WAITING)
+      const own = reserve(uploadId)
       const task: ImportTask = {
         ...wish,
         kind,
@@ -179,20 +203,39 @@ export function createImportWork(parts: ImportWorkParts): ImportWork {
       try {
         await dropTried(record)
         const changed = await uploads.change(uploadId, { task, asker: by, rejects: null })
-        queue(uploadId)
+        queue(uploadId, own)
         return changed ?? record
       } catch (error) {
-        progress.delete(uploadId)
+        underway.delete(uploadId)
         throw error
       }
     },
+    cancel: async (uploadId) => {
+      const record = await uploads.read(uploadId)
+      const { task = null } = isRefusal(record) ? {} : record
+      const own = underway.get(uploadId)
+      if (!own || (task?.state !== 'waiting' && task?.state !== 'running')) {
+        return refuse('conflict', 'not_importing', 'Nothing is being done with this file.', 'Look at its result.')
+      }
+      if (own.progress.phase === 'settling') {
+        const remedy = 'Take the import back in the list of imports.'
+        return refuse('conflict', 'import_stored', 'The file is stored already.', remedy)
+      }
+      own.cancelling.abort()
+      own.progress = { ...own.progress, phase: 'cancelling', share: null, remaining_seconds: null }
+      if (own.hasBegun) return undefined
+      await uploads.change(uploadId, { task: { ...task, state: 'cancelled', ended_at: clock.now().toISOString() } })
+      underway.delete(uploadId)
+      await uploads.forgetIfDue(uploadId)
+      return undefined
+    },
     remove: async (record) => {
-      if (progress.has(record.upload_id)) return uploadBusy()
+      if (underway.has(record.upload_id)) return uploadBusy()
       await dropTried(record)
       await uploads.remove(record.upload_id)
       return undefined
     },
-    progressOf: (uploadId) => progress.get(uploadId),
+    progressOf: (uploadId) => underway.get(uploadId)?.progress,
     beginUndo: async (database, importId, by) => {
       const expected = await previewUndo(database.db, importId)
       if (isRefusal(expected)) return expected
@@ -219,7 +262,9 @@ export function createImportWork(parts: ImportWorkParts): ImportWork {
       const due = (await uploads.list()).flatMap(({ upload_id, task }) =>
         task?.state === 'waiting' || task?.state === 'running' ? [{ uploadId: upload_id, askedAt: task.asked_at }] : [],
       )
-      for (const { uploadId } of due.sort((a, b) => a.askedAt.localeCompare(b.askedAt))) queue(uploadId)
+      for (const { uploadId } of due.sort((a, b) => a.askedAt.localeCompare(b.askedAt))) {
+        queue(uploadId, reserve(uploadId))
+      }
     },
     stop: async () => {
       stopping.abort()

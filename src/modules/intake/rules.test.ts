@@ -97,6 +97,16 @@ suite('a mapping is guessed', () => {
     assert.equal(guessed.mapping.kind, 'orders')
   })
 
+  test('a customer column that is half known is asked about, and neither acted on nor left out', async (t) => {
+    const rows = ['1,c,2026-03-05,5.00', '2,d,2026-03-06,6.00']
+    const guessed = await guessText(t, ['order_id,Customer label,paid_at,amount', ...rows])
+    assert.ok(guessed && guessed.confidence < SURE)
+    assert.equal(columnsOf(guessed).customer_id, 'Customer label')
+    const known = await guessText(t, ['order_id,Customer No,paid_at,amount', ...rows])
+    assert.ok(known && known.confidence >= SURE)
+    assert.equal(columnsOf(known).customer_id, 'Customer No')
+  })
+
   test('no amount is taken beside a price', async (t) => {
     const guessed = await guessText(t, [
       'Order No,Customer,Date,SKU,Qty,Price,Profit',

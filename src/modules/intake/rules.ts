@@ -334,6 +334,8 @@ function overall(found: readonly ColumnGuess[], kind: GuessKind, mapping: Pick<M
   const needed = found.filter((one) => kind.missingFields(places(found.filter((other) => other !== one))).length > 0)
   const sure = needed.length > 0 ? Math.min(...needed.map(({ confidence }) => confidence)) : 1
   const most = Math.max(0, ...found.map(({ confidence }) => confidence))
-  const isAnonymous = 'customer_id' in kind.fields && !found.some(({ field }) => field === 'customer_id')
+  // A column that is only half known is left out of what is acted on unseen.
+  const isKnown = ({ field, confidence }: ColumnGuess) => field === 'customer_id' && confidence >= SURE
+  const isAnonymous = 'customer_id' in kind.fields && !found.some(isKnown)
   return Math.min(sure, most, isAnonymous ? WITHOUT_CUSTOMER : 1)
 }

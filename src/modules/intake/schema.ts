@@ -230,8 +230,8 @@ const problem = z.object({ code: z.string(), message: z.string(), remedy: z.stri
 /** What is being done, or was done last, with an uploaded file. */
 const importTask = importWish.extend({
   kind: z.enum(['dry_run', 'import']),
-  /** failed: by no fault of the file; the server's log says more. */
-  state: z.enum(['waiting', 'running', 'done', 'refused', 'failed']),
+  /** failed: by no fault of the file; the server's log says more. cancelled: somebody did not want it any more. */
+  state: z.enum(['waiting', 'running', 'done', 'refused', 'failed', 'cancelled']),
   asked_by: z.string(),
   asked_at: z.iso.datetime(),
   ended_at: z.iso.datetime().nullable(),
@@ -244,7 +244,7 @@ export type ImportTask = z.infer<typeof importTask>
 
 /** How far a task is. */
 const taskProgress = z.object({
-  phase: z.enum(['waiting', 'reading', 'applying', 'storing', 'settling']),
+  phase: z.enum(['waiting', 'reading', 'applying', 'storing', 'settling', 'cancelling']),
   rows: z.number().int(),
   /** Of the phase, 0 to 1; null where nobody can tell. */
   share: z.number().nullable(),

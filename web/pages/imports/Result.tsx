@@ -47,6 +47,14 @@ export function Ended({ upload, begin }: { upload: Upload; begin: Begin }) {
   const { t } = useTranslation()
   const { task } = upload
   if (!task) return null
+  if (task.state === 'cancelled') {
+    return (
+      <section className="result" aria-labelledby="cancelled-title">
+        <h2 id="cancelled-title">{t('result.cancelled_title')}</h2>
+        <p>{t('result.cancelled_text')}</p>
+      </section>
+    )
+  }
   if (task.problem) {
     const { code, message, remedy } = task.problem
     return (

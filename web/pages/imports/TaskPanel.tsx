@@ -1,8 +1,13 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Button } from 'antd'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { Upload } from '../../api/import-queries.ts'
+import { api } from '../../api/client.ts'
+import { answered } from '../../api/errors.ts'
+import { type Upload, uploadQuery, uploadsQuery } from '../../api/import-queries.ts'
 import { resumeSending, type Sending } from '../../api/sending.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
+import { DecideDialog } from '../../ui/DecideDialog.tsx'
 import { FormProblem } from '../../ui/ProblemPanel.tsx'
 import { sizeText } from './labels.ts'
 
@@ -36,6 +41,7 @@ const MINUTE = 60
 export function TaskPanel({ upload }: { upload: Upload }) {
   const { t } = useTranslation()
   const { count, share } = useBrandFormat()
+  const [isCancelling, setCancelling] = useState(false)
   const { task, file_name: file } = upload
   const progress = task?.progress
   const phase = progress?.phase ?? 'waiting'
@@ -65,6 +71,43 @@ export function TaskPanel({ upload }: { upload: Upload }) {
         <p>{t('task.resumed', { row: count(progress.resumed_at_row) })}</p>
       )}
       <p className="soft">{t('task.leave')}</p>
+      {/* What is stored is taken back in the history, and what is being cancelled ends by itself. */}
+      {phase !== 'settling' && phase !== 'cancelling' && (
+        <p className="task-actions">
+          <Button onClick={() => setCancelling(true)}>{t('task.cancel')}</Button>
+        </p>
+      )}
+      {isCancelling && <CancelDialog upload={upload} onClose={() => setCancelling(false)} />}
     </section>
+  )
+}
+
+function CancelDialog({ upload, onClose }: { upload: Upload; onClose: () => void }) {
+  const { t } = useTranslation()
+  const client = useQueryClient()
+  const { upload_id, file_name: file, task } = upload
+  const cancel = useMutation({
+    mutationFn: () => answered(api.POST('/api/v1/uploads/{upload_id}/cancel', { params: { path: { upload_id } } })),
+    onSuccess: async (changed) => {
+      client.setQueryData(uploadQuery(upload_id).queryKey, changed)
+      onClose()
+      await client.invalidateQueries({ queryKey: uploadsQuery.queryKey })
+    },
+  })
+  return (
+    <DecideDialog
+      title={t(task?.kind === 'dry_run' ? 'task.cancel_try_title' : 'task.cancel_title', { file })}
+      words={[
+        ...(task?.kind === 'dry_run' ? [] : [t('task.cancel_nothing_stored')]),
+        t('task.cancel_file_stays'),
+        t('task.cancel_anew'),
+      ]}
+      okText={t('task.cancel')}
+      closeText={t('task.go_on')}
+      isHarm
+      decision={cancel}
+      onOk={() => cancel.mutate()}
+      onClose={onClose}
+    />
   )
 }

@@ -13,6 +13,8 @@ export function stateOf({ task, bytes, bytes_received, has_content }: Upload) {
       return 'task.state_refused'
     case 'failed':
       return 'task.state_failed'
+    case 'cancelled':
+      return 'task.state_cancelled'
     case 'done':
       return task.kind === 'dry_run' ? 'task.state_tried' : 'task.state_done'
   }

@@ -6,8 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { mergeReviewQuery, type MergeReview as Review } from '../../api/queries.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { DecideDialog } from '../../ui/DecideDialog.tsx'
-import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
-import { SkeletonRows } from '../../ui/Skeleton.tsx'
+import { Loaded } from '../../ui/Loaded.tsx'
 import { PageHeader, WithBrand } from '../../ui/WithBrand.tsx'
 import { useWithdraw } from './decisions.ts'
 import { PeopleTabs } from './PeopleTabs.tsx'
@@ -33,40 +32,27 @@ export function MergeReview() {
 function ReviewBody() {
   const { t } = useTranslation()
   const { count } = useBrandFormat()
-  const { data, error, isFetching, refetch } = useQuery(mergeReviewQuery)
-  if (!data) {
-    return error ? (
-      <ProblemPanel
-        title={t('problem.review')}
-        error={error}
-        kept={t('problem.kept')}
-        onRetry={() => void refetch()}
-        retrying={isFetching}
-      />
-    ) : (
-      <div role="status" aria-label={t('app.loading')}>
-        <SkeletonRows lines={[62, 70, 66]} />
-      </div>
-    )
-  }
+  const query = useQuery(mergeReviewQuery)
   return (
-    <>
-      <section aria-labelledby="review-title">
-        <h2 id="review-title">
-          {t('review.title')}{' '}
-          <span className="aside">
-            {t('review.count', { values: count(data.values.length), count: data.values.length })}
-          </span>
-        </h2>
-        <p className="soft">{t('review.lead')}</p>
-        {data.values.length === 0 ? (
-          <p className="nobody">{t('review.none')}</p>
-        ) : (
-          data.values.map((value, place) => <SharedValue key={value.identity_id} value={value} isFirst={place === 0} />)
-        )}
-      </section>
-      <Decisions decisions={data.decisions} />
-    </>
+    <Loaded query={query} problem={t('problem.review')} lines={[62, 70, 66]}>
+      {({ values, decisions }) => (
+        <>
+          <section aria-labelledby="review-title">
+            <h2 id="review-title">
+              {t('review.title')}{' '}
+              <span className="aside">{t('review.count', { values: count(values.length), count: values.length })}</span>
+            </h2>
+            <p className="soft">{t('review.lead')}</p>
+            {values.length === 0 ? (
+              <p className="nobody">{t('review.none')}</p>
+            ) : (
+              values.map((value, place) => <SharedValue key={value.identity_id} value={value} isFirst={place === 0} />)
+            )}
+          </section>
+          <Decisions decisions={decisions} />
+        </>
+      )}
+    </Loaded>
   )
 }
 

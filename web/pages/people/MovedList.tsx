@@ -5,9 +5,9 @@ import { type MovedFilter, type MovedPerson, movedQuery, type Span } from '../..
 import { defined, type Opened } from '../../paths.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { DepthMark } from '../../ui/Depth.tsx'
-import { Figure } from '../../ui/Figure.tsx'
 import { When } from '../../ui/When.tsx'
 import { PagedList } from './PagedList.tsx'
+import { PeoplePages } from './PeoplePages.tsx'
 
 interface MovedListProps {
   title: string
@@ -31,37 +31,28 @@ export function MovedList({ title, span, search, openedBy }: MovedListProps) {
       total={query.data?.pages.at(-1)?.total ?? 0}
       shown={pages.reduce((sum, people) => sum + people.length, 0)}
     >
-      <table className="people people-moved" aria-label={title}>
-        <thead>
-          <tr>
-            <th scope="col">{t('people.key')}</th>
+      <PeoplePages
+        label={title}
+        className="people-moved"
+        pages={pages}
+        openedBy={(person) => openedBy(person.person_id)}
+        head={
+          <>
             <th scope="col">{t('person.change')}</th>
             <th scope="col">{t('moved.at')}</th>
             <th scope="col">{t('person.cause')}</th>
-          </tr>
-        </thead>
-        {pages.map((people) => (
-          <tbody key={people[0]?.person_id ?? 'none'}>
-            {people.map((person) => (
-              <MovedRow key={person.person_id} person={person} opened={openedBy(person.person_id)} />
-            ))}
-          </tbody>
-        ))}
-      </table>
+          </>
+        }
+        cells={(person) => <MovedCells person={person} />}
+      />
     </PagedList>
   )
 }
 
-function MovedRow({ person, opened }: { person: MovedPerson; opened: Opened }) {
+function MovedCells({ person }: { person: MovedPerson }) {
   const { t } = useTranslation()
   return (
-    <tr>
-      <th scope="row" className="people-key" title={person.key}>
-        <Figure opened={opened} className="people-link">
-          {person.name ?? person.key}
-        </Figure>
-        <span className="people-source">{person.name === null ? person.source : person.key}</span>
-      </th>
+    <>
       <td className="people-change">
         {person.from_depth === person.to_depth ? (
           <span className="faint">{t('moved.stayed')}</span>
@@ -80,7 +71,7 @@ function MovedRow({ person, opened }: { person: MovedPerson; opened: Opened }) {
           </>
         )}
       </td>
-    </tr>
+    </>
   )
 }
 

@@ -1,19 +1,16 @@
-import './people-table.css'
 import { useTranslation } from 'react-i18next'
 import type { ListedPerson } from '../../api/queries.ts'
 import type { Opened } from '../../paths.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { DepthName, depthNameKey } from '../../ui/Depth.tsx'
-import { Figure } from '../../ui/Figure.tsx'
 import { When } from '../../ui/When.tsx'
+import { PeoplePages } from './PeoplePages.tsx'
 
 interface PeopleTableProps {
   label: string
-  /** In pages: rows of a page that is out of sight are not laid out, so a long list stays light. */
   pages: readonly (readonly ListedPerson[])[]
   /** Off where every row has the same depth: a column that says one thing takes the room of the names. */
   showsDepth?: boolean
-  /** What a row opens: the person, beside the list it is in. */
   openedBy: (person: ListedPerson) => Opened
 }
 
@@ -25,48 +22,31 @@ export function PeopleTable({ label, pages, showsDepth = true, openedBy }: Peopl
   const { t } = useTranslation()
   const { currency } = useBrandFormat()
   return (
-    <table className={showsDepth ? 'people' : 'people people-one-depth'} aria-label={label}>
-      <thead>
-        <tr>
-          <th scope="col">{t('people.key')}</th>
+    <PeoplePages
+      label={label}
+      className={showsDepth ? undefined : 'people-one-depth'}
+      pages={pages}
+      openedBy={openedBy}
+      head={
+        <>
           {showsDepth && <th scope="col">{t('people.depth')}</th>}
           <th scope="col">{t('lapses.at')}</th>
           <th scope="col">{t('people.last')}</th>
           <th scope="col" className="number">
             {t('people.paid', { currency })}
           </th>
-        </tr>
-      </thead>
-      {pages.map((people) => (
-        <tbody key={people[0]?.person_id ?? 'none'}>
-          {people.map((person) => (
-            <PersonRow key={person.person_id} person={person} showsDepth={showsDepth} opened={openedBy(person)} />
-          ))}
-        </tbody>
-      ))}
-    </table>
+        </>
+      }
+      cells={(person) => <PersonCells person={person} showsDepth={showsDepth} />}
+    />
   )
 }
 
-interface PersonRowProps {
-  person: ListedPerson
-  showsDepth: boolean
-  opened: Opened
-}
-
-function PersonRow({ person, showsDepth, opened }: PersonRowProps) {
+function PersonCells({ person, showsDepth }: { person: ListedPerson; showsDepth: boolean }) {
   const { t } = useTranslation()
   const { amount, currency } = useBrandFormat()
   return (
-    <tr>
-      <th scope="row" className="people-key" title={person.key}>
-        <Figure opened={opened} className="people-link">
-          {person.name ?? person.key}
-        </Figure>
-        <span className="people-source" title={t('people.source', { source: person.source })}>
-          {person.name === null ? person.source : person.key}
-        </span>
-      </th>
+    <>
       {showsDepth && (
         <td className="people-depth">
           <DepthName depth={person.depth} />
@@ -103,6 +83,6 @@ function PersonRow({ person, showsDepth, opened }: PersonRowProps) {
         {amount(person.net_paid_minor)}
         <span className="narrow-unit"> {currency}</span>
       </td>
-    </tr>
+    </>
   )
 }

@@ -9,7 +9,7 @@ import { erasureQuery, exportQuery, type Person } from '../../api/queries.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { download } from '../../ui/csv.ts'
 import { DecideDialog } from '../../ui/DecideDialog.tsx'
-import { FormProblem } from '../../ui/ProblemPanel.tsx'
+import { FormProblem, problemText } from '../../ui/ProblemPanel.tsx'
 import { SkeletonRows } from '../../ui/Skeleton.tsx'
 import { useMay } from '../../ui/session.ts'
 
@@ -25,7 +25,7 @@ export function PersonData({ person }: { person: Person }) {
     mutationFn: () => client.fetchQuery({ ...exportQuery(person.person_id), staleTime: 0 }),
     onSuccess: (all) =>
       download(`person-${person.person_id}.json`, `${JSON.stringify(all, undefined, 2)}\n`, 'application/json'),
-    onError: () => void message.error(t('export.failed')),
+    onError: (error) => void message.error(problemText(t, error)),
   })
   if (!mayExport && !mayErase) return null
   return (

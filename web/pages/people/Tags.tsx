@@ -8,8 +8,7 @@ import { useTranslation } from 'react-i18next'
 import { type Tag, type TagList, tagsQuery } from '../../api/queries.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { DecideDialog } from '../../ui/DecideDialog.tsx'
-import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
-import { SkeletonRows } from '../../ui/Skeleton.tsx'
+import { Loaded } from '../../ui/Loaded.tsx'
 import { useMay } from '../../ui/session.ts'
 import { PageHeader, WithBrand } from '../../ui/WithBrand.tsx'
 import { PeopleTabs } from './PeopleTabs.tsx'
@@ -40,28 +39,22 @@ type Opened =
 
 function TagsBody() {
   const { t } = useTranslation()
+  const query = useQuery(tagsQuery)
+  return (
+    <Loaded query={query} problem={t('problem.tags')} lines={[42, 60, 54, 48]} waiting={t('tags.loading')}>
+      {(list) => <Groups list={list} />}
+    </Loaded>
+  )
+}
+
+function Groups({ list: { tags, groups } }: { list: TagList }) {
+  const { t } = useTranslation()
   const { count } = useBrandFormat()
   const mayManage = useMay('tags:manage')
   const [opened, setOpened] = useState<Opened>()
-  const { data, error, isFetching, refetch } = useQuery(tagsQuery)
-  if (!data) {
-    return error ? (
-      <ProblemPanel
-        title={t('problem.tags')}
-        error={error}
-        kept={t('problem.kept')}
-        onRetry={() => void refetch()}
-        retrying={isFetching}
-      />
-    ) : (
-      <div role="status" aria-label={t('tags.loading')}>
-        <SkeletonRows lines={[42, 60, 54, 48]} />
-      </div>
-    )
-  }
   const close = () => setOpened(undefined)
-  const live = data.tags.filter(({ archived_at }) => archived_at === null)
-  const archived = data.tags.filter(({ archived_at }) => archived_at !== null)
+  const live = tags.filter(({ archived_at }) => archived_at === null)
+  const archived = tags.filter(({ archived_at }) => archived_at !== null)
   const ungrouped = live.filter(({ group_id }) => group_id === null)
   const actions = mayManage ? setOpened : undefined
   return (
@@ -75,8 +68,8 @@ function TagsBody() {
           <Button onClick={() => setOpened({ what: 'group', group: undefined })}>{t('tags.new_group')}</Button>
         </p>
       )}
-      {data.tags.length === 0 && data.groups.length === 0 && <p className="nobody">{t('tags.empty')}</p>}
-      {data.groups.map((group) => (
+      {tags.length === 0 && groups.length === 0 && <p className="nobody">{t('tags.empty')}</p>}
+      {groups.map((group, place) => (
         <section key={group.group_id} className="tag-group" aria-labelledby={`tag-group-${group.group_id}`}>
           <h2 id={`tag-group-${group.group_id}`}>
             {group.name}
@@ -86,13 +79,14 @@ function TagsBody() {
             label={group.name}
             tags={live.filter(({ group_id }) => group_id === group.group_id)}
             onOpen={actions}
+            isFirst={place === 0}
           />
         </section>
       ))}
       {ungrouped.length > 0 && (
         <section className="tag-group" aria-labelledby="tag-group-none">
           <h2 id="tag-group-none">{t('tags.ungrouped')}</h2>
-          <TagTable label={t('tags.ungrouped')} tags={ungrouped} onOpen={actions} />
+          <TagTable label={t('tags.ungrouped')} tags={ungrouped} onOpen={actions} isFirst={groups.length === 0} />
         </section>
       )}
       {archived.length > 0 && (
@@ -101,7 +95,7 @@ function TagsBody() {
           <TagTable label={t('tags.archive', { tags: count(archived.length) })} tags={archived} onOpen={actions} />
         </details>
       )}
-      {opened?.what === 'tag' && <TagDialog tag={opened.tag} groups={data.groups} onClose={close} />}
+      {opened?.what === 'tag' && <TagDialog tag={opened.tag} groups={groups} onClose={close} />}
       {opened?.what === 'group' && <GroupDialog group={opened.group} onClose={close} />}
       {opened?.what === 'remove' && <RemoveDialog tag={opened.tag} onClose={close} />}
     </>
@@ -140,10 +134,13 @@ function TagTable({
   label,
   tags,
   onOpen,
+  isFirst = false,
 }: {
   label: string
   tags: readonly Tag[]
   onOpen: ((opened: Opened) => void) | undefined
+  /** Below it the columns are the same, and need no heading to be seen. */
+  isFirst?: boolean
 }) {
   const { t } = useTranslation()
   const { count } = useBrandFormat()
@@ -151,7 +148,7 @@ function TagTable({
   if (tags.length === 0) return <p className="soft">{t('tags.group_empty')}</p>
   return (
     <table className="plain tags-table tag-list" aria-label={label}>
-      <thead>
+      <thead className={isFirst ? undefined : 'visually-hidden'}>
         <tr>
           <th scope="col">{t('tags.tag')}</th>
           <th scope="col" className="number">

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
 import { answered } from '../../api/errors.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
+import { problemText } from '../../ui/ProblemPanel.tsx'
 
 /** What a form says of a tag. */
 export interface TagFields {
@@ -36,8 +37,8 @@ function useChange<Given, Done>(
       await client.invalidateQueries()
     },
     // A dialog says why in its own words; what has none says so here.
-    onError: () => {
-      if (!onDone) void message.error(t('tags.failed'))
+    onError: (error) => {
+      if (!onDone) void message.error(problemText(t, error))
     },
   })
 }

@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
 import { answered } from '../../api/errors.ts'
 import { defined } from '../../paths.ts'
-import { useProblemWords } from '../../ui/ProblemPanel.tsx'
+import { problemText } from '../../ui/ProblemPanel.tsx'
 
 /** Long enough to see that it was the wrong one. */
 const UNDO_SECONDS = 10
@@ -28,7 +28,7 @@ export function useTagEdits(personId: number) {
       void message.success(t(left_alone > 0 ? 'tags.undo_left' : 'tags.undone'))
       await client.invalidateQueries()
     },
-    onError: (error) => void message.error(<Refused error={error} />),
+    onError: (error) => void message.error(problemText(t, error)),
   })
   return useMutation({
     mutationFn: ({ verb, tagId, strength }: Edit) =>
@@ -68,15 +68,6 @@ export function useTagEdits(personId: number) {
       })
       await client.invalidateQueries()
     },
-    onError: (error) => void message.error(<Refused error={error} />),
+    onError: (error) => void message.error(problemText(t, error)),
   })
-}
-
-export function Refused({ error }: { error: Error }) {
-  const words = useProblemWords(error)
-  return (
-    <>
-      {words.message} {words.remedy}
-    </>
-  )
 }

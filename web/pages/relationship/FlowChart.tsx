@@ -5,13 +5,22 @@ import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { Chart, type ChartOption } from '../../ui/Chart.tsx'
 import { chartPalette } from '../../ui/chart-theme.ts'
 import { depthNameKey } from '../../ui/Depth.tsx'
-import { useIsDark } from '../../ui/preferences.ts'
-import { size } from '../../ui/tokens.ts'
+import { useIsDark, useLanguage } from '../../ui/preferences.ts'
+import { fontFamilies, size } from '../../ui/tokens.ts'
 
 const HEIGHT_PX = 380
-/** Room for the words beside the two columns. */
-const LABEL_PX = { wide: 148, narrow: 92 } as const
 const NARROW_PX = 560
+/** Between the words and the columns beside which they stand. */
+const GAP_PX = 10
+
+/** How wide a text is drawn: the words of another language, or figures of another size, need other room. */
+function textWidthPx(text: string, fontPx: number, fontFamily: string): number {
+  pen ??= document.createElement('canvas').getContext('2d') ?? undefined
+  if (!pen) return text.length * fontPx
+  pen.font = `${fontPx}px ${fontFamily}`
+  return pen.measureText(text).width
+}
+let pen: CanvasRenderingContext2D | undefined
 
 interface FlowChartProps {
   report: MigrationReport
@@ -23,14 +32,22 @@ export function FlowChart({ report, onPick }: FlowChartProps) {
   const { t } = useTranslation()
   const { count } = useBrandFormat()
   const isDark = useIsDark()
+  const language = useLanguage()
 
   const optionFor = useCallback(
     (width: number): ChartOption => {
       const palette = chartPalette(isDark)
       const isNarrow = width < NARROW_PX
-      const label = isNarrow ? LABEL_PX.narrow : LABEL_PX.wide
       const name = (depth: number) => `${depth} ${t(depthNameKey(depth))}`
       const ends = report.depths.toSorted((a, b) => b.depth - a.depth)
+      const fontPx = isNarrow ? size.small : size.base
+      const texts = ends.flatMap(({ depth, people_from, people_to }) =>
+        [people_from, people_to].flatMap((people) =>
+          isNarrow ? [name(depth), count(people)] : [`${name(depth)}  ${count(people)}`],
+        ),
+      )
+      const label =
+        GAP_PX + Math.ceil(Math.max(...texts.map((text) => textWidthPx(text, fontPx, fontFamilies[language]))))
       const node = (side: 'from' | 'to', depth: number, people: number) => ({
         name: `${side} ${depth}`,
         depth: side === 'from' ? 0 : 1,
@@ -72,7 +89,7 @@ export function FlowChart({ report, onPick }: FlowChartProps) {
             lineStyle: { color: 'gradient', opacity: isDark ? 0.5 : 0.42, curveness: 0.5 },
             label: {
               color: palette.ink,
-              fontSize: isNarrow ? size.small : size.base,
+              fontSize: fontPx,
               rich: { number: { color: palette.inkSoft, fontSize: size.base } },
             },
             data: [
@@ -90,7 +107,7 @@ export function FlowChart({ report, onPick }: FlowChartProps) {
         ],
       }
     },
-    [report, isDark, t, count],
+    [report, isDark, language, t, count],
   )
 
   return (

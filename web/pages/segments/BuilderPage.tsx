@@ -1,7 +1,7 @@
 import '../people/person-page.css'
 import './segments.css'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Link, useNavigate } from '@tanstack/react-router'
+import { Link, useLocation, useNavigate } from '@tanstack/react-router'
 import { App, Button } from 'antd'
 import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -17,7 +17,7 @@ import { DefinitionJson } from './DefinitionJson.tsx'
 import { asGroup, clausesIn, type Definition, findingsIn, viewOf } from './definition.ts'
 import { GroupEditor } from './GroupEditor.tsx'
 import { LiveCount, useLiveCount } from './LiveCount.tsx'
-import type { BuilderSearch } from './search.ts'
+import { type BuilderSearch, isTooLong } from './search.ts'
 import { useSegmentNames, useWords } from './words.ts'
 
 const NOTHING: Definition = { all: [] }
@@ -138,22 +138,24 @@ interface BuilderProps {
 /** The address follows what is typed by so much. */
 const ADDRESS_MS = 250
 
-/** What is being written, kept in the address as well: a link to it can be sent, and a reload loses nothing. */
+/**
+ * What is being written, kept in the address as well: a link to it can be sent, and a reload loses nothing. What is too long for an
+ * address is kept beside it in the tab's history, where a reload finds it and a link does not.
+ */
 function useWritten(search: BuilderSearch, initial: Definition) {
   const navigate = useNavigate()
-  const [written, setWritten] = useState({
-    definition: asGroup(search.definition ?? initial),
-    name: search.name ?? '',
-  })
-  const inAddress = useRef(JSON.stringify(search.definition ?? initial))
+  const draft = useLocation({ select: ({ state }) => state.draft })
+  const given = search.definition ?? draft ?? initial
+  const [written, setWritten] = useState({ definition: asGroup(given), name: search.name ?? '' })
+  const inAddress = useRef(JSON.stringify(given))
 
   useEffect(() => {
-    const said = JSON.stringify(search.definition ?? initial)
+    const said = JSON.stringify(given)
     // A link, or back: not what was written from here.
     if (said === inAddress.current) return
     inAddress.current = said
-    setWritten({ definition: asGroup(search.definition ?? initial), name: search.name ?? '' })
-  }, [search, initial])
+    setWritten({ definition: asGroup(given), name: search.name ?? '' })
+  }, [given, search.name])
 
   const first = useRef(true)
   useEffect(() => {
@@ -162,13 +164,15 @@ function useWritten(search: BuilderSearch, initial: Definition) {
       return
     }
     const timer = setTimeout(() => {
-      inAddress.current = JSON.stringify(written.definition)
+      const { definition, name } = written
+      inAddress.current = JSON.stringify(definition)
       void navigate({
         to: '.',
         search: (now: Record<string, unknown>) => {
-          const { name: _name, ...rest } = now
-          return { ...rest, definition: written.definition, ...(written.name === '' ? {} : { name: written.name }) }
+          const { name: _name, definition: _definition, ...rest } = now
+          return { ...rest, ...(isTooLong(definition) ? {} : { definition }), ...(name === '' ? {} : { name }) }
         },
+        ...(isTooLong(definition) ? { state: { draft: definition } } : {}),
         replace: true,
         resetScroll: false,
       })
@@ -213,6 +217,7 @@ function Builder({ search, initial, segments, hasName = false, saveText, save, o
         const { json: _json, ...rest } = now
         return isShown ? { ...rest, json: true } : rest
       },
+      state: true,
       replace: true,
       resetScroll: false,
     })
@@ -252,6 +257,7 @@ function Builder({ search, initial, segments, hasName = false, saveText, save, o
           />
         )}
         {search.json && <DefinitionJson definition={definition} onChange={change} />}
+        {isTooLong(definition) && <p className="note">{t('builder.too_long')}</p>}
       </div>
       <aside className="builder-aside" aria-label={t('count.title')}>
         <LiveCount counted={counted} isEmpty={isEmpty} />

@@ -1,6 +1,20 @@
 import { defined } from '../../paths.ts'
 import { type Definition, isDefinition } from './definition.ts'
 
+declare module '@tanstack/react-router' {
+  interface HistoryState {
+    /** What is being written, where it is too long for the address. */
+    draft?: Definition
+  }
+}
+
+/** Of one header line; servers and proxies take 8 to 16 kB of headers in all, and a reload sends the address in one. */
+const ADDRESS_CHARACTERS_MAX = 6000
+
+export function isTooLong(definition: Definition): boolean {
+  return encodeURIComponent(JSON.stringify(definition)).length > ADDRESS_CHARACTERS_MAX
+}
+
 /** What is being written stands in the address, so that a link to it can be sent. */
 export interface BuilderSearch {
   definition?: Definition

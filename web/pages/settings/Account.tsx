@@ -9,8 +9,9 @@ import { COMMANDS } from '../../paths.ts'
 import { EmailField, NameField, NewPasswordField } from '../../ui/account-fields.tsx'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { Command } from '../../ui/Command.tsx'
-import { FormProblem } from '../../ui/ProblemPanel.tsx'
-import { Loaded, SettingsPage } from './SettingsPage.tsx'
+import { Loaded } from '../../ui/Loaded.tsx'
+import { FormProblem, problemText } from '../../ui/ProblemPanel.tsx'
+import { SettingsPage } from './SettingsPage.tsx'
 
 type Me = NonNullable<Session['user']>
 
@@ -126,7 +127,7 @@ function Sessions() {
   return (
     <section aria-labelledby="sessions-title">
       <h2 id="sessions-title">{t('me.sessions_title')}</h2>
-      <Loaded query={query}>
+      <Loaded query={query} problem={t('settings.problem')}>
         {({ sessions }) => (
           <ul className="sessions">
             {sessions.map((session) => (
@@ -151,7 +152,7 @@ function SessionRow({ session }: { session: OwnSession }) {
       void message.success(t('me.session_ended'))
       await client.invalidateQueries({ queryKey: ownSessionsQuery.queryKey })
     },
-    onError: ({ message: text }) => void message.error(text),
+    onError: (error) => void message.error(problemText(t, error)),
   })
   const at = when(created_at)
   return (

@@ -1,16 +1,15 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { App, Button, Form, Input, Modal } from 'antd'
+import { Form, Input } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
 import { answered } from '../../api/errors.ts'
 import { type ApiKey, apiKeysQuery } from '../../api/settings-queries.ts'
-import { useBrandFormat } from '../../ui/brand-format.tsx'
-import { DecideDialog } from '../../ui/DecideDialog.tsx'
+import { Loaded } from '../../ui/Loaded.tsx'
 import { FormProblem } from '../../ui/ProblemPanel.tsx'
 import { useMay } from '../../ui/session.ts'
 import { When } from '../../ui/When.tsx'
-import { Loaded, SettingsPage } from './SettingsPage.tsx'
+import { CreateDialog, RevocablesPage, RevokeCell, RevokeDialog } from './Revocable.tsx'
 import { ShownOnce } from './ShownOnce.tsx'
 
 /** Keys of programs: made, shown once, revoked. */
@@ -19,29 +18,24 @@ export function ApiKeys() {
   const query = useQuery(apiKeysQuery)
   const [isCreating, setCreating] = useState(false)
   return (
-    <SettingsPage>
-      <section aria-labelledby="keys-title">
-        <div className="settings-head">
-          <h2 id="keys-title">{t('keys.title')}</h2>
-          <Button type="primary" onClick={() => setCreating(true)}>
-            {t('keys.create')}
-          </Button>
-        </div>
-        <p className="soft">{t('keys.lead')}</p>
-        <Loaded query={query}>
-          {({ api_keys: keys }) =>
-            keys.length === 0 ? <p className="settings-none">{t('keys.none')}</p> : <KeyTable keys={keys} />
-          }
-        </Loaded>
-      </section>
-      {isCreating && <CreateDialog onClose={() => setCreating(false)} />}
-    </SettingsPage>
+    <RevocablesPage
+      title={t('keys.title')}
+      lead={t('keys.lead')}
+      createText={t('keys.create')}
+      onCreate={() => setCreating(true)}
+      dialog={isCreating && <NewKey onClose={() => setCreating(false)} />}
+    >
+      <Loaded query={query} problem={t('settings.problem')}>
+        {({ api_keys: keys }) =>
+          keys.length === 0 ? <p className="settings-none">{t('keys.none')}</p> : <KeyTable keys={keys} />
+        }
+      </Loaded>
+    </RevocablesPage>
   )
 }
 
 function KeyTable({ keys }: { keys: readonly ApiKey[] }) {
   const { t } = useTranslation()
-  const { when } = useBrandFormat()
   const [revoked, setRevoked] = useState<ApiKey>()
   return (
     <>
@@ -72,53 +66,27 @@ function KeyTable({ keys }: { keys: readonly ApiKey[] }) {
                 <span className="narrow-label">{t('keys.last_used')}</span>
                 {key.last_used_at ? <When at={key.last_used_at} /> : <span className="faint">{t('keys.never')}</span>}
               </td>
-              <td className="user-actions">
-                {key.revoked_at ? (
-                  <span className="soft">{t('keys.revoked', { at: when(key.revoked_at) })}</span>
-                ) : (
-                  <Button
-                    size="small"
-                    type="text"
-                    danger
-                    aria-label={t('keys.revoke_of', { name: key.name })}
-                    onClick={() => setRevoked(key)}
-                  >
-                    {t('keys.revoke')}
-                  </Button>
-                )}
-              </td>
+              <RevokeCell
+                revokedAt={key.revoked_at}
+                label={t('keys.revoke_of', { name: key.name })}
+                onRevoke={() => setRevoked(key)}
+              />
             </tr>
           ))}
         </tbody>
       </table>
-      {revoked && <RevokeDialog apiKey={revoked} onClose={() => setRevoked(undefined)} />}
+      {revoked && (
+        <RevokeDialog
+          title={t('keys.revoke_title', { name: revoked.name })}
+          text={t('keys.revoke_text')}
+          revoke={() =>
+            answered(api.DELETE('/api/v1/api-keys/{key_id}', { params: { path: { key_id: revoked.key_id } } }))
+          }
+          queryKey={apiKeysQuery.queryKey}
+          onClose={() => setRevoked(undefined)}
+        />
+      )}
     </>
-  )
-}
-
-function RevokeDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void }) {
-  const { t } = useTranslation()
-  const client = useQueryClient()
-  const { message } = App.useApp()
-  const { key_id, name } = apiKey
-  const revoke = useMutation({
-    mutationFn: () => answered(api.DELETE('/api/v1/api-keys/{key_id}', { params: { path: { key_id } } })),
-    onSuccess: async () => {
-      onClose()
-      void message.success(t('users.saved'))
-      await client.invalidateQueries({ queryKey: apiKeysQuery.queryKey })
-    },
-  })
-  return (
-    <DecideDialog
-      title={t('keys.revoke_title', { name })}
-      words={[t('keys.revoke_text')]}
-      okText={t('keys.revoke')}
-      isHarm
-      decision={revoke}
-      onOk={() => revoke.mutate()}
-      onClose={onClose}
-    />
   )
 }
 
@@ -163,7 +131,7 @@ function ScopeChecks({ mayReadPeople, value = [], onChange }: ScopeChecksProps) 
   )
 }
 
-function CreateDialog({ onClose }: { onClose: () => void }) {
+function NewKey({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation()
   const client = useQueryClient()
   // A key may never do more than who makes it.
@@ -184,18 +152,7 @@ function CreateDialog({ onClose }: { onClose: () => void }) {
     )
   }
   return (
-    <Modal
-      open
-      title={t('keys.create')}
-      onCancel={onClose}
-      onOk={form.submit}
-      okText={t('keys.create')}
-      cancelText={t('account.cancel')}
-      confirmLoading={create.isPending}
-      mask={{ blur: false }}
-      destroyOnHidden
-      width={440}
-    >
+    <CreateDialog title={t('keys.create')} isPending={create.isPending} onOk={form.submit} onClose={onClose}>
       <Form<Wanted>
         form={form}
         layout="vertical"
@@ -221,6 +178,6 @@ function CreateDialog({ onClose }: { onClose: () => void }) {
         </Form.Item>
         {create.error && <FormProblem error={create.error} />}
       </Form>
-    </Modal>
+    </CreateDialog>
   )
 }

@@ -6,9 +6,10 @@ import { useTranslation } from 'react-i18next'
 import { type AuditEntry, auditQuery } from '../../api/settings-queries.ts'
 import { settingsZhCN } from '../../i18n/settings-zh-CN.ts'
 import { type AuditSearch, defined } from '../../paths.ts'
+import { Loaded } from '../../ui/Loaded.tsx'
 import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
 import { When } from '../../ui/When.tsx'
-import { Loaded, SettingsPage } from './SettingsPage.tsx'
+import { SettingsPage } from './SettingsPage.tsx'
 
 type Key = keyof typeof settingsZhCN
 
@@ -27,6 +28,12 @@ function operationName(t: TFunction, operation: string): string {
 function subjectName(t: TFunction, subject: string): string {
   const key = `subject.${subject}`
   return isKey(key) ? t(key as 'subject.import_id') : subject
+}
+
+/** A setting is called as its page calls it. */
+function fieldName(t: TFunction, operation: string, field: string): string {
+  const key = `${operation === 'settings_change' ? 'brand' : 'changed'}.${field}`
+  return isKey(key) ? t(key as 'changed.name') : field
 }
 
 /** Who did what, the latest first. The filter stands in the address. */
@@ -72,7 +79,7 @@ export function AuditLog({ search }: { search: AuditSearch }) {
             </Link>
           )}
         </div>
-        <Loaded query={query}>
+        <Loaded query={query} problem={t('settings.problem')}>
           {({ pages }) => {
             const entries = pages.flatMap((page) => page.entries)
             return entries.length === 0 ? (
@@ -144,7 +151,11 @@ function AuditTable({ entries, search }: { entries: readonly AuditEntry[]; searc
                 </span>
               ))}
               {fields.length > 0 && (
-                <span className="user-more">{t('audit.fields', { fields: fields.join(', ') })}</span>
+                <span className="user-more">
+                  {t('audit.fields', {
+                    fields: fields.map((field) => fieldName(t, operation, field)).join(t('sentence.list')),
+                  })}
+                </span>
               )}
             </td>
           </tr>

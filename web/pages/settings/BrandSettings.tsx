@@ -5,16 +5,18 @@ import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
 import { answered } from '../../api/errors.ts'
 import { type Settings, type SettingsChange, settingsQuery } from '../../api/settings-queries.ts'
+import { Loaded } from '../../ui/Loaded.tsx'
 import { FormProblem } from '../../ui/ProblemPanel.tsx'
 import { useMay } from '../../ui/session.ts'
-import { Loaded, SettingsPage } from './SettingsPage.tsx'
+import { SettingsPage } from './SettingsPage.tsx'
 
 /** The rules of the whole brand, each with what it decides, and what a change sets off before it is saved. */
 export function BrandSettings() {
+  const { t } = useTranslation()
   const query = useQuery(settingsQuery)
   return (
     <SettingsPage>
-      <Loaded query={query}>
+      <Loaded query={query} problem={t('settings.problem')}>
         {(settings) => (
           // What was saved elsewhere is another form.
           <SettingsForm key={JSON.stringify({ ...settings, is_rebuilding: false })} settings={settings} />
@@ -33,12 +35,33 @@ const FIELDS = [
   'spread_window',
   'recency_unit',
   'phone_claim_days',
+  'margin_rate',
+  'discount_rate_per_year',
+  'referral_share',
+  'attribution_days',
 ] as const
 type Field = (typeof FIELDS)[number]
 type Typed = Record<Field, string>
 
 /** The server's own limits; it refuses with a sentence should they ever differ. */
-const DAYS = { period_days: { min: 1, max: 3660 }, phone_claim_days: { min: 1, max: 36_600 } } as const
+const DAYS = {
+  period_days: { min: 1, max: 3660 },
+  phone_claim_days: { min: 1, max: 36_600 },
+  attribution_days: { min: 0, max: 3650 },
+} as const
+
+/** Written in percent, kept as a share of four decimals. Without a margin rate value is shown as revenue. */
+const SHARES = {
+  margin_rate: { min: 0.01, isOptional: true },
+  discount_rate_per_year: { min: 0, isOptional: false },
+  referral_share: { min: 0, isOptional: false },
+} as const
+
+/** What customers are worth follows with the next run of values. */
+const VALUED = ['margin_rate', 'discount_rate_per_year', 'referral_share', 'attribution_days'] as const
+
+const percentOf = (share: number | null) => (share === null ? '' : String(Math.round(share * 10_000) / 100))
+const shareOf = (percent: string) => Math.round(Number(percent) * 100) / 10_000
 
 function typedOf(settings: Settings): Typed {
   return {
@@ -50,6 +73,10 @@ function typedOf(settings: Settings): Typed {
     spread_window: settings.spread_window,
     recency_unit: settings.recency_unit,
     phone_claim_days: String(settings.phone_claim_days),
+    margin_rate: percentOf(settings.margin_rate),
+    discount_rate_per_year: percentOf(settings.discount_rate_per_year),
+    referral_share: percentOf(settings.referral_share),
+    attribution_days: String(settings.attribution_days),
   }
 }
 
@@ -63,6 +90,10 @@ function changeOf(typed: Typed, changed: readonly Field[]): SettingsChange {
     spread_window: typed.spread_window as Settings['spread_window'],
     recency_unit: typed.recency_unit as Settings['recency_unit'],
     phone_claim_days: Number(typed.phone_claim_days),
+    margin_rate: typed.margin_rate.trim() === '' ? null : shareOf(typed.margin_rate),
+    discount_rate_per_year: shareOf(typed.discount_rate_per_year),
+    referral_share: shareOf(typed.referral_share),
+    attribution_days: Number(typed.attribution_days),
   }
   return Object.fromEntries(changed.map((field) => [field, whole[field]]))
 }
@@ -86,11 +117,25 @@ function SettingsForm({ settings }: { settings: Settings }) {
     zone: typed.zone.trim() === '' ? t('brand.zone_missing') : undefined,
     period_days: daysProblem('period_days'),
     phone_claim_days: daysProblem('phone_claim_days'),
+    attribution_days: daysProblem('attribution_days'),
+    margin_rate: shareProblem('margin_rate'),
+    discount_rate_per_year: shareProblem('discount_rate_per_year'),
+    referral_share: shareProblem('referral_share'),
+  }
+  function shareProblem(field: keyof typeof SHARES): string | undefined {
+    const text = typed[field].trim()
+    const { min, isOptional } = SHARES[field]
+    if (text === '') return isOptional ? undefined : t('brand.percent_range', { min })
+    return /^\d{1,3}(\.\d{1,2})?$/.test(text) && Number(text) >= min && Number(text) <= 100
+      ? undefined
+      : t('brand.percent_range', { min })
   }
   function daysProblem(field: keyof typeof DAYS): string | undefined {
     const days = Number(typed[field])
     const { min, max } = DAYS[field]
-    return Number.isInteger(days) && days >= min && days <= max ? undefined : t('brand.number_range', { min, max })
+    return typed[field].trim() !== '' && Number.isInteger(days) && days >= min && days <= max
+      ? undefined
+      : t('brand.number_range', { min, max })
   }
   const isWrong = Object.values(problems).some((problem) => problem !== undefined)
   const set = (field: Field) => (value: string) => setTyped({ ...typed, [field]: value })
@@ -127,7 +172,7 @@ function SettingsForm({ settings }: { settings: Settings }) {
         )}
       </Row>
       <Row label={t('brand.period_days')} hint={t('brand.period_days_hint')} problem={problems.period_days}>
-        {(ids) => <DaysInput {...ids} {...shared} value={typed.period_days} onSay={set('period_days')} />}
+        {(ids) => <NumberInput {...ids} {...shared} value={typed.period_days} onSay={set('period_days')} />}
       </Row>
       <Row label={t('brand.occasion_unit')} hint={t('brand.occasion_unit_hint')}>
         {(ids) => (
@@ -166,8 +211,14 @@ function SettingsForm({ settings }: { settings: Settings }) {
         hint={t('brand.phone_claim_days_hint')}
         problem={problems.phone_claim_days}
       >
-        {(ids) => <DaysInput {...ids} {...shared} value={typed.phone_claim_days} onSay={set('phone_claim_days')} />}
+        {(ids) => <NumberInput {...ids} {...shared} value={typed.phone_claim_days} onSay={set('phone_claim_days')} />}
       </Row>
+      <h2 className="settings-part">{t('brand.value_title')}</h2>
+      {VALUED.map((field) => (
+        <Row key={field} label={t(`brand.${field}`)} hint={t(`brand.${field}_hint`)} problem={problems[field]}>
+          {(ids) => <NumberInput {...ids} {...shared} value={typed[field]} onSay={set(field)} />}
+        </Row>
+      ))}
       {changed.length > 0 && <Effect settings={settings} changed={changed} />}
       {save.error && <FormProblem error={save.error} />}
       {mayChange && (
@@ -187,12 +238,14 @@ function Effect({ settings, changed }: { settings: Settings; changed: readonly F
   const { t } = useTranslation()
   const named = (fields: readonly Field[]) => fields.map((field) => t(`brand.${field}`)).join('、')
   const rebuilding = changed.filter((field) => settings.rebuilding_settings.includes(field))
-  const immediate = changed.filter((field) => !rebuilding.includes(field))
+  const valued = VALUED.filter((field) => changed.includes(field))
+  const immediate = changed.filter((field) => !rebuilding.includes(field) && !valued.some((one) => one === field))
   return (
     <section className="settings-notice" aria-label={t('brand.effect_title')}>
       <h2>{t('brand.effect_title')}</h2>
       <ul className="settings-effects">
         {rebuilding.length > 0 && <li>{t('brand.effect_rebuild', { fields: named(rebuilding) })}</li>}
+        {valued.length > 0 && <li>{t('brand.effect_valued', { fields: named(valued) })}</li>}
         {immediate.length > 0 && <li>{t('brand.effect_now', { fields: named(immediate) })}</li>}
         {changed.includes('zone') && <li>{t('brand.effect_zone')}</li>}
         {changed.includes('currency') && <li>{t('brand.effect_currency')}</li>}
@@ -259,12 +312,12 @@ function ZoneInput({ value, isDisabled, onSay, ...ids }: InputProps) {
   )
 }
 
-function DaysInput({ value, isDisabled, onSay, ...ids }: InputProps) {
+function NumberInput({ value, isDisabled, onSay, ...ids }: InputProps) {
   return (
     <input
       {...ids}
       type="text"
-      inputMode="numeric"
+      inputMode="decimal"
       autoComplete="off"
       value={value}
       disabled={isDisabled}

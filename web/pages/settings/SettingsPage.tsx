@@ -1,10 +1,7 @@
 import './settings.css'
-import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { PageTabs } from '../../ui/PageTabs.tsx'
-import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
-import { SkeletonRows } from '../../ui/Skeleton.tsx'
 import { useMay } from '../../ui/session.ts'
 import { PageHeader, WithBrand } from '../../ui/WithBrand.tsx'
 
@@ -45,30 +42,5 @@ function SettingsTabs() {
         { to: '/settings/account', name: t('settings.tab_account') },
       ]}
     />
-  )
-}
-
-interface LoadedProps<Answer> {
-  query: UseQueryResult<Answer>
-  children: (answer: Answer) => ReactNode
-}
-
-/** What a tab shows once it has its answer, and before, and instead. */
-export function Loaded<Answer>({ query, children }: LoadedProps<Answer>) {
-  const { t } = useTranslation()
-  const { data, error, isFetching, refetch } = query
-  if (data !== undefined) return children(data)
-  return error ? (
-    <ProblemPanel
-      title={t('settings.problem')}
-      error={error}
-      kept={t('problem.kept')}
-      onRetry={() => void refetch()}
-      retrying={isFetching}
-    />
-  ) : (
-    <div role="status" aria-label={t('app.loading')}>
-      <SkeletonRows lines={[44, 52, 38, 47]} />
-    </div>
   )
 }

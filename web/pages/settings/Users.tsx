@@ -8,7 +8,9 @@ import { sessionQuery } from '../../api/queries.ts'
 import { type Invitation, invitationsQuery, type User, usersQuery } from '../../api/settings-queries.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { DecideDialog } from '../../ui/DecideDialog.tsx'
-import { Loaded, SettingsPage } from './SettingsPage.tsx'
+import { Loaded } from '../../ui/Loaded.tsx'
+import { problemText } from '../../ui/ProblemPanel.tsx'
+import { SettingsPage } from './SettingsPage.tsx'
 import { ShownOnce } from './ShownOnce.tsx'
 import { GrantDialog, InviteDialog } from './UserDialogs.tsx'
 
@@ -27,9 +29,13 @@ export function Users() {
             {t('users.invite')}
           </Button>
         </div>
-        <Loaded query={users}>{({ users: listed }) => <UserTable users={listed} />}</Loaded>
+        <Loaded query={users} problem={t('settings.problem')}>
+          {({ users: listed }) => <UserTable users={listed} />}
+        </Loaded>
       </section>
-      <Loaded query={invitations}>{({ invitations: listed }) => <OpenInvitations invitations={listed} />}</Loaded>
+      <Loaded query={invitations} problem={t('settings.problem')}>
+        {({ invitations: listed }) => <OpenInvitations invitations={listed} />}
+      </Loaded>
       {isInviting && <InviteDialog onClose={() => setInviting(false)} />}
     </SettingsPage>
   )
@@ -81,6 +87,11 @@ function UserTable({ users }: { users: readonly User[] }) {
   )
 }
 
+/** The first owner came by a link, and has a placeholder until they give an address of their own. */
+function hasEmail({ email }: User): boolean {
+  return !email.endsWith('.invalid')
+}
+
 function UserRow({ user, onOpen }: { user: User; onOpen: (opened: Opened) => void }) {
   const { t } = useTranslation()
   const { day, when } = useBrandFormat()
@@ -91,7 +102,7 @@ function UserRow({ user, onOpen }: { user: User; onOpen: (opened: Opened) => voi
     <tr className={user.disabled_at ? 'user-closed' : undefined}>
       <th scope="row" className="user-name">
         {user.name} {isOwn && <span className="tag">{t('users.you')}</span>}
-        <span className="user-email">{user.email}</span>
+        <span className="user-email">{hasEmail(user) ? user.email : t('users.email_none')}</span>
       </th>
       <td>
         {t(`role.${user.role}`)}
@@ -117,7 +128,7 @@ function UserActions({ user, onOpen }: { user: User; onOpen: (opened: Opened) =>
     mutationFn: () =>
       answered(api.POST('/api/v1/users/{user_id}/link', { params: { path: { user_id: user.user_id } } })),
     onSuccess: (made) => onOpen({ what: 'link', user, link: made }),
-    onError: ({ message: text }) => void message.error(text),
+    onError: (error) => void message.error(problemText(t, error)),
   })
   if (user.disabled_at) {
     return (
@@ -126,7 +137,7 @@ function UserActions({ user, onOpen }: { user: User; onOpen: (opened: Opened) =>
         type="text"
         loading={change.isPending}
         onClick={() =>
-          change.mutate({ user, is_disabled: false }, { onError: ({ message: text }) => void message.error(text) })
+          change.mutate({ user, is_disabled: false }, { onError: (error) => void message.error(problemText(t, error)) })
         }
       >
         {t('users.enable')}
@@ -251,7 +262,7 @@ function InvitationRow({ invitation }: { invitation: Invitation }) {
       void message.success(t('invitations.revoked'))
       await client.invalidateQueries({ queryKey: invitationsQuery.queryKey })
     },
-    onError: ({ message: text }) => void message.error(text),
+    onError: (error) => void message.error(problemText(t, error)),
   })
   return (
     <tr>

@@ -1,15 +1,14 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { App, Button, Form, Input, Modal } from 'antd'
+import { Form, Input } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
 import { answered } from '../../api/errors.ts'
 import { type Webhook, webhooksQuery } from '../../api/settings-queries.ts'
-import { useBrandFormat } from '../../ui/brand-format.tsx'
-import { DecideDialog } from '../../ui/DecideDialog.tsx'
+import { Loaded } from '../../ui/Loaded.tsx'
 import { FormProblem } from '../../ui/ProblemPanel.tsx'
 import { When } from '../../ui/When.tsx'
-import { Loaded, SettingsPage } from './SettingsPage.tsx'
+import { CreateDialog, RevocablesPage, RevokeCell, RevokeDialog } from './Revocable.tsx'
 import { ShownOnce } from './ShownOnce.tsx'
 
 /** Sources that push: made, their secret shown once, revoked. */
@@ -18,33 +17,28 @@ export function Webhooks() {
   const query = useQuery(webhooksQuery)
   const [isCreating, setCreating] = useState(false)
   return (
-    <SettingsPage>
-      <section aria-labelledby="webhooks-title">
-        <div className="settings-head">
-          <h2 id="webhooks-title">{t('webhooks.title')}</h2>
-          <Button type="primary" onClick={() => setCreating(true)}>
-            {t('webhooks.create')}
-          </Button>
-        </div>
-        <p className="soft">{t('webhooks.lead')}</p>
-        <Loaded query={query}>
-          {({ webhook_sources: sources }) =>
-            sources.length === 0 ? (
-              <p className="settings-none">{t('webhooks.none')}</p>
-            ) : (
-              <WebhookTable webhooks={sources} />
-            )
-          }
-        </Loaded>
-      </section>
-      {isCreating && <CreateDialog onClose={() => setCreating(false)} />}
-    </SettingsPage>
+    <RevocablesPage
+      title={t('webhooks.title')}
+      lead={t('webhooks.lead')}
+      createText={t('webhooks.create')}
+      onCreate={() => setCreating(true)}
+      dialog={isCreating && <NewWebhook onClose={() => setCreating(false)} />}
+    >
+      <Loaded query={query} problem={t('settings.problem')}>
+        {({ webhook_sources: sources }) =>
+          sources.length === 0 ? (
+            <p className="settings-none">{t('webhooks.none')}</p>
+          ) : (
+            <WebhookTable webhooks={sources} />
+          )
+        }
+      </Loaded>
+    </RevocablesPage>
   )
 }
 
 function WebhookTable({ webhooks }: { webhooks: readonly Webhook[] }) {
   const { t } = useTranslation()
-  const { when } = useBrandFormat()
   const [revoked, setRevoked] = useState<Webhook>()
   return (
     <>
@@ -68,58 +62,35 @@ function WebhookTable({ webhooks }: { webhooks: readonly Webhook[] }) {
                 <span className="narrow-label">{t('keys.created')}</span>
                 <When at={webhook.created_at} />
               </td>
-              <td className="user-actions">
-                {webhook.revoked_at ? (
-                  <span className="soft">{t('keys.revoked', { at: when(webhook.revoked_at) })}</span>
-                ) : (
-                  <Button
-                    size="small"
-                    type="text"
-                    danger
-                    aria-label={t('webhooks.revoke_of', { source: webhook.source })}
-                    onClick={() => setRevoked(webhook)}
-                  >
-                    {t('keys.revoke')}
-                  </Button>
-                )}
-              </td>
+              <RevokeCell
+                revokedAt={webhook.revoked_at}
+                label={t('webhooks.revoke_of', { source: webhook.source })}
+                onRevoke={() => setRevoked(webhook)}
+              />
             </tr>
           ))}
         </tbody>
       </table>
-      {revoked && <RevokeDialog webhook={revoked} onClose={() => setRevoked(undefined)} />}
+      {revoked && (
+        <RevokeDialog
+          title={t('webhooks.revoke_title', { source: revoked.source })}
+          text={t('webhooks.revoke_text')}
+          revoke={() =>
+            answered(
+              api.DELETE('/api/v1/webhook-sources/{webhook_id}', {
+                params: { path: { webhook_id: revoked.webhook_id } },
+              }),
+            )
+          }
+          queryKey={webhooksQuery.queryKey}
+          onClose={() => setRevoked(undefined)}
+        />
+      )}
     </>
   )
 }
 
-function RevokeDialog({ webhook, onClose }: { webhook: Webhook; onClose: () => void }) {
-  const { t } = useTranslation()
-  const client = useQueryClient()
-  const { message } = App.useApp()
-  const { webhook_id, source } = webhook
-  const revoke = useMutation({
-    mutationFn: () =>
-      answered(api.DELETE('/api/v1/webhook-sources/{webhook_id}', { params: { path: { webhook_id } } })),
-    onSuccess: async () => {
-      onClose()
-      void message.success(t('users.saved'))
-      await client.invalidateQueries({ queryKey: webhooksQuery.queryKey })
-    },
-  })
-  return (
-    <DecideDialog
-      title={t('webhooks.revoke_title', { source })}
-      words={[t('webhooks.revoke_text')]}
-      okText={t('keys.revoke')}
-      isHarm
-      decision={revoke}
-      onOk={() => revoke.mutate()}
-      onClose={onClose}
-    />
-  )
-}
-
-function CreateDialog({ onClose }: { onClose: () => void }) {
+function NewWebhook({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation()
   const client = useQueryClient()
   const [form] = Form.useForm<{ source: string }>()
@@ -142,18 +113,7 @@ function CreateDialog({ onClose }: { onClose: () => void }) {
     )
   }
   return (
-    <Modal
-      open
-      title={t('webhooks.create')}
-      onCancel={onClose}
-      onOk={form.submit}
-      okText={t('webhooks.create')}
-      cancelText={t('account.cancel')}
-      confirmLoading={create.isPending}
-      mask={{ blur: false }}
-      destroyOnHidden
-      width={440}
-    >
+    <CreateDialog title={t('webhooks.create')} isPending={create.isPending} onOk={form.submit} onClose={onClose}>
       <Form<{ source: string }>
         form={form}
         layout="vertical"
@@ -171,6 +131,6 @@ function CreateDialog({ onClose }: { onClose: () => void }) {
         </Form.Item>
         {create.error && <FormProblem error={create.error} />}
       </Form>
-    </Modal>
+    </CreateDialog>
   )
 }
