@@ -148,6 +148,11 @@ function TagTable({
   if (tags.length === 0) return <p className="soft">{t('tags.group_empty')}</p>
   return (
     <table className="plain tags-table tag-list" aria-label={label}>
+      <colgroup>
+        <col />
+        <col className="tag-people" />
+        {onOpen && <col className="tag-actions" />}
+      </colgroup>
       <thead className={isFirst ? undefined : 'visually-hidden'}>
         <tr>
           <th scope="col">{t('tags.tag')}</th>
