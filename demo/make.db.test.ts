@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { reportDepth, reportMigration } from '../src/modules/relationship/actions.ts'
@@ -9,6 +8,7 @@ import { readValueMatrix, valueEverybody } from '../src/modules/value/actions.ts
 import type { Database } from '../src/platform/db.ts'
 import { isRefusal } from '../src/platform/refusal.ts'
 import { testDatabase } from '../test/database.ts'
+import { scratchFolder } from '../test/scratch.ts'
 import { calendarOf, DAY_MS } from './calendar.ts'
 import { FILE_NAMES, writeClub } from './files.ts'
 import { importClub } from './make.ts'
@@ -17,7 +17,7 @@ const NOW = new Date('2026-11-22T06:00:00Z')
 const before = (days: number) => new Date(NOW.getTime() - days * DAY_MS)
 
 async function folderFor(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-demo-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-demo-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   return folder
 }

@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { auditOf, brandByName, keysOfInstallation, WEBHOOK_KEY_FILE } from '../src/bin/access.ts'
@@ -16,6 +15,7 @@ import { isRefusal } from '../src/platform/refusal.ts'
 import { openVault } from '../src/platform/secrets.ts'
 import { testDatabase } from './database.ts'
 import { type TestHttp, type TestHttpOptions, testHttp } from './http.ts'
+import { scratchFolder } from './scratch.ts'
 
 export interface TestConsole {
   readonly http: TestHttp
@@ -42,7 +42,7 @@ export async function testConsole(
   { more, ...options }: ConsoleOptions = {},
 ): Promise<TestConsole> {
   const { database } = await testDatabase(t)
-  const home = await mkdtemp(join(tmpdir(), 'perennial-console-'))
+  const home = await mkdtemp(join(scratchFolder(), 'perennial-console-'))
   t.after(() => rm(home, { recursive: true, force: true }))
   const brand = { key: 'main', name: 'Main', isDemo: false, databaseName: 'main', isCurrent: true }
   const brandOf = async () => ({ brand, database })

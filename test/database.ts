@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,6 +8,7 @@ import { type Installation, openInstallation } from '../src/platform/installatio
 import type { MigrationSet } from '../src/platform/migrate.ts'
 import { isRefusal } from '../src/platform/refusal.ts'
 import { openTombstones } from '../src/platform/tombstones.ts'
+import { scratchFolder } from './scratch.ts'
 import { SERVER_ENV, startTestServer, TEMPLATES, type TestServer, withClient } from './server.ts'
 
 const CLOSE_TIMEOUT_MS = 1000
@@ -33,7 +33,7 @@ export async function testDatabase(
   await withClient(serverUrl, (client) => client.query(clone))
   const url = new URL(serverUrl)
   url.pathname = `/${name}`
-  const home = await mkdtemp(join(tmpdir(), 'perennial-test-home-'))
+  const home = await mkdtemp(join(scratchFolder(), 'perennial-test-home-'))
   const database = openDatabase(url.toString(), openTombstones(home, name))
   t.after(async () => {
     // A test may have closed the pool itself, e.g. to prove what happens without one.
@@ -64,7 +64,7 @@ export async function testInstallation(t: TestContext): Promise<TestInstallation
   await withClient(serverUrl, (client) => client.query(`create database ${name}`))
   const url = new URL(serverUrl)
   url.pathname = `/${name}`
-  const home = await mkdtemp(join(tmpdir(), 'perennial-test-home-'))
+  const home = await mkdtemp(join(scratchFolder(), 'perennial-test-home-'))
   const config = { ...readConfig({}), home, databaseUrl: url.toString() }
   const opened: Installation[] = []
   t.after(async () => {

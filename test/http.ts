@@ -1,6 +1,5 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { request as httpRequest } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Uploads } from '../src/modules/intake/actions.ts'
@@ -10,6 +9,7 @@ import { systemClock } from '../src/platform/clock.ts'
 import type { Database } from '../src/platform/db.ts'
 import { createHttp, type Http, type HttpParts } from '../src/platform/http.ts'
 import { testDatabase } from './database.ts'
+import { scratchFolder } from './scratch.ts'
 
 export interface TestHttp {
   readonly auth: Auth
@@ -61,7 +61,7 @@ export interface TestHttpOptions
 /** The real server on a free port, on a database of installation of its own; gone when the test ends. */
 export async function testHttp(t: TestContext, options: TestHttpOptions = {}): Promise<TestHttp> {
   const { database } = await testDatabase(t, 'installation')
-  const home = await mkdtemp(join(tmpdir(), 'perennial-http-'))
+  const home = await mkdtemp(join(scratchFolder(), 'perennial-http-'))
   t.after(() => rm(home, { recursive: true, force: true }))
   const log: string[] = []
   const config = { home, publicUrl: options.publicUrl }

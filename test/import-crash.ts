@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
@@ -12,6 +11,7 @@ import { systemClock } from '../src/platform/clock.ts'
 import type { Database } from '../src/platform/db.ts'
 import { isRefusal } from '../src/platform/refusal.ts'
 import { testDatabase } from './database.ts'
+import { scratchFolder } from './scratch.ts'
 
 const LINES_PER_ORDER = 3
 const WAIT_MS_MAX = 30_000
@@ -47,7 +47,7 @@ function bigFile(rowCount: number): string {
  * rows are applied, at a random instant. After each the database has none of it, and in the end an import is whole.
  */
 export async function crashRounds(t: TestContext, rounds: number, rowCount: number): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-crash-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-crash-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const path = join(folder, 'big.csv')
   await writeFile(path, bigFile(rowCount))
@@ -107,13 +107,15 @@ async function killedImport(
   })
   const exited = once(child, 'exit')
   let last = 'nothing'
+  let isDue = false
   for await (const said of createInterface({ input: child.stdout })) {
     last = said
     const [phase, rows] = said.split(' ')
     if (phase === 'reading' && afterRows !== undefined && Number(rows) >= afterRows) child.kill('SIGKILL')
-    if (phase === 'applying' && afterRows === undefined) {
-      await sleep(Math.random() * applyingMs)
-      child.kill('SIGKILL')
+    // Once: it says twenty times how far it is.
+    if (phase === 'applying' && afterRows === undefined && !isDue) {
+      isDue = true
+      void sleep(Math.random() * applyingMs).then(() => child.kill('SIGKILL'))
     }
   }
   await exited

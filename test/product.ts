@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import type { SuiteContext, TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { scratchFolder } from './scratch.ts'
 import { root } from './server.ts'
 
 /** All its stories, and made in a few seconds. */
@@ -100,7 +101,7 @@ export interface Killable {
  * no test has no context: it calls `remove`, and what it leaves undone is done when its process is gone.
  */
 export async function makeHome(t?: TestContext | SuiteContext): Promise<Home> {
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-product-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-product-'))
   // As root PostgreSQL runs under another account, which has to pass through this folder (mkdtemp makes it 0700).
   await chmod(folder, 0o755)
   const cleaner = startCleaner(folder)

@@ -1,18 +1,24 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import pg from 'pg'
 import { openDatabase } from '../src/platform/db.ts'
 import { type Cluster, openCluster } from '../src/platform/embedded-postgres.ts'
 import { type MigrationSet, migrate } from '../src/platform/migrate.ts'
 import { isRefusal } from '../src/platform/refusal.ts'
+import { scratchFolder } from './scratch.ts'
 
 export const root = resolve(import.meta.dirname, '..')
 
 /** Env variable by which the runner tells its test processes where the server is: url of a maintenance database. */
 export const SERVER_ENV = 'PERENNIAL_TEST_SERVER'
+
+/**
+ * Env variable by which the runner says how many of its random histories a property meets: `chosen`, on the second server, those
+ * of its usual seed alone, or a number of times as many as in `npm test`.
+ */
+export const HISTORIES_ENV = 'PERENNIAL_TEST_HISTORIES'
 
 export const TEMPLATES: Record<MigrationSet, string> = {
   brand: 'perennial_template_brand',
@@ -34,7 +40,7 @@ export interface TestServer {
  * @throws Error when the server cannot be started or the migrations fail; nothing is left behind.
  */
 export async function startTestServer(options: { pgBin?: string } = {}): Promise<TestServer> {
-  const home = await mkdtemp(join(tmpdir(), 'perennial-test-'))
+  const home = await mkdtemp(join(scratchFolder(), 'perennial-test-'))
   // As root the server runs under another account, which has to pass through this folder (mkdtemp makes it 0700).
   await chmod(home, 0o755)
   const unwatch = watch(home)
@@ -82,6 +88,8 @@ const FAST_SETTINGS = {
   synchronous_commit: 'off',
   full_page_writes: 'off',
   max_connections: '100',
+  // In memory a log of 4 GB would be taken from the tests, and a checkpoint costs nothing.
+  max_wal_size: '256MB',
 }
 
 async function makeTemplate(cluster: Cluster, set: MigrationSet): Promise<void> {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,6 +9,7 @@ import pg from 'pg'
 import { importClub } from '../../demo/make.ts'
 import { type Contents, readContents } from '../../test/contents.ts'
 import { type TestInstallation, testInstallation } from '../../test/database.ts'
+import { scratchFolder } from '../../test/scratch.ts'
 import { root } from '../../test/server.ts'
 import { readBrief } from '../modules/analytics/actions.ts'
 import { erasePerson, findPerson } from '../modules/customers/actions.ts'
@@ -63,7 +63,7 @@ function accepted<T>(answer: T): Exclude<T, { refused: true }> {
 }
 
 async function folderOf(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-backup-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-backup-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   return folder
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { testDatabase } from '../../test/database.ts'
+import { scratchFolder } from '../../test/scratch.ts'
 import { importOrders } from '../modules/commerce/actions.ts'
 import { erasePerson, findPerson, importPeople, namesAny } from '../modules/customers/actions.ts'
 import { eraseRejects, storeFacts } from '../modules/intake/actions.ts'
@@ -78,7 +78,7 @@ const OTHERS = [
 
 async function start(t: TestContext) {
   const { database } = await testDatabase(t)
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-erasure-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-erasure-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   return { database, folder, post: poster(database) }
 }

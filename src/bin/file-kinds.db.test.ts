@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { stringify } from 'yaml'
 import { testDatabase } from '../../test/database.ts'
+import { scratchFolder } from '../../test/scratch.ts'
 import { storeFacts } from '../modules/intake/actions.ts'
 import type { Mapping } from '../modules/intake/schema.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -18,7 +18,7 @@ const clock: Clock = { now: () => new Date('2026-06-01T00:00:00Z') }
 
 async function start(t: TestContext) {
   const { database } = await testDatabase(t)
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-kinds-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-kinds-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   let files = 0
   const feed = async (mapping: string | object, lines: readonly string[], options: Record<string, string> = {}) => {
@@ -339,7 +339,7 @@ test('any interactions: by file in any pieces and by API they are the same facts
 
 test('a guessed file goes to the source of its kind only when it is of a series that is there', async (t) => {
   const { database } = await testDatabase(t)
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-series-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-series-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const give = async (name: string, lines: readonly string[], more: { source?: string; isGuessed?: boolean }) => {
     const path = join(folder, name)

@@ -1,3 +1,4 @@
+import { LINK_MINUTES } from '../platform/accounts.ts'
 import { systemClock } from '../platform/clock.ts'
 import { isRefusal, refuse } from '../platform/refusal.ts'
 import { findUserByEmail } from '../platform/users.ts'
@@ -28,7 +29,6 @@ export const signIn: Command = {
       }
       // Imported here: it is 0.4 s of start-up that no other command needs.
       const { createAuth } = await import('../platform/auth.ts')
-      const { LINK_MINUTES } = await import('../platform/auth-options.ts')
       const auth = await createAuth(installation, { baseUrl: address, clock: systemClock })
       const email = text(values.email)
       const user =

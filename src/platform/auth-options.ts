@@ -2,11 +2,17 @@ import { randomBytes } from 'node:crypto'
 import type { BetterAuthOptions } from 'better-auth'
 import { APIError } from 'better-auth/api'
 import { magicLink } from 'better-auth/plugins'
-import { hashPassword, isOpen, PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN, verifyPassword } from './accounts.ts'
+import {
+  hashPassword,
+  isOpen,
+  LINK_MINUTES,
+  PASSWORD_CHARACTERS_MAX,
+  PASSWORD_CHARACTERS_MIN,
+  verifyPassword,
+} from './accounts.ts'
 import type { Clock } from './clock.ts'
 import type { Database } from './db.ts'
 
-export const LINK_MINUTES = 60
 const SESSION_DAYS = 30
 const SIGN_IN_ATTEMPTS_PER_MINUTE = 5
 /** The reserved domain .invalid: until the owner gives an address, nothing can be sent to this one. */

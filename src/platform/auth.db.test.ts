@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { getMigrations } from 'better-auth/db/migration'
 import { testDatabase } from '../../test/database.ts'
 import { cookieOf, type TestHttp, testHttp } from '../../test/http.ts'
+import { scratchFolder } from '../../test/scratch.ts'
 import { createAuth } from './auth.ts'
 import { betterAuthOptions } from './auth-options.ts'
 import { systemClock } from './clock.ts'
@@ -336,7 +336,7 @@ test('a PUBLIC_URL that is no address is refused in words', async (t) => {
 })
 
 async function temporaryFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-auth-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-auth-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   return folder
 }

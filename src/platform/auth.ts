@@ -3,6 +3,7 @@ import { betterAuth } from 'better-auth'
 import {
   type Account,
   HAS_PASSWORD,
+  LINK_MINUTES,
   notSignedIn,
   type Session,
   type SignedIn,
@@ -14,12 +15,11 @@ import {
   ADDRESS_HEADER,
   betterAuthOptions,
   FIRST_OWNER_EMAIL,
-  LINK_MINUTES,
   LOCAL_ORIGIN,
   OWNER_EMAIL,
 } from './auth-options.ts'
 import type { Clock } from './clock.ts'
-import { type Config, ConfigError } from './config.ts'
+import { type Config, readPublicOrigin } from './config.ts'
 import type { Database } from './db.ts'
 import { type Refusal, refuse } from './refusal.ts'
 import { readOrMakeSecret } from './secrets.ts'
@@ -150,17 +150,6 @@ export async function createAuth(home: AuthHome, settings: AuthSettings): Promis
       return refusal ?? (await signedIn({ ...found.session, openedByLink: false })) ?? notSignedIn()
     },
   }
-}
-
-/**
- * The origin of PUBLIC_URL, undefined when it is not set.
- * @throws ConfigError with a sentence that says what the variable takes.
- */
-export function readPublicOrigin(config: Pick<Config, 'publicUrl'>): string | undefined {
-  if (!config.publicUrl) return undefined
-  const url = URL.parse(config.publicUrl)
-  if (url && /^https?:$/.test(url.protocol)) return url.origin
-  throw new ConfigError(`PUBLIC_URL is "${config.publicUrl}"; it takes an address such as https://crm.example.com.`)
 }
 
 /** better-auth speaks in statuses and redirects; here they become cookies or a refusal. */

@@ -50,3 +50,14 @@ function readPort(text: string | undefined): number {
   }
   return port
 }
+
+/**
+ * The origin of PUBLIC_URL, undefined when it is not set.
+ * @throws ConfigError with a sentence that says what the variable takes.
+ */
+export function readPublicOrigin(config: Pick<Config, 'publicUrl'>): string | undefined {
+  if (!config.publicUrl) return undefined
+  const url = URL.parse(config.publicUrl)
+  if (url && /^https?:$/.test(url.protocol)) return url.origin
+  throw new ConfigError(`PUBLIC_URL is "${config.publicUrl}"; it takes an address such as https://crm.example.com.`)
+}

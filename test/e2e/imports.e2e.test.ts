@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { startProduct } from '../product.ts'
+import { scratchFolder } from '../scratch.ts'
 import { launchBrowser } from './browser.ts'
 import { inspect, signedInPage } from './console.ts'
 
@@ -26,7 +26,7 @@ let browser: Browser
 let folder: string
 before(async () => {
   browser = await launchBrowser()
-  folder = await mkdtemp(join(tmpdir(), 'perennial-imports-'))
+  folder = await mkdtemp(join(scratchFolder(), 'perennial-imports-'))
 })
 after(async () => {
   await browser?.close()

@@ -64,11 +64,16 @@ async function listWhole(database: Database, now: Date, filter: PeopleFilter) {
   return pages
 }
 
+/** A list is asked for at every third instant, each at another: two hundred questions about an instant are most of the time. */
+const SHARES = 3
+let instantsSeen = 0
+
 async function assertSame(database: Database, now: Date, place: string): Promise<void> {
   const as_of = now.toISOString()
   const present = await readBrief(database.db, BRAND, now, undefined)
   assert.deepEqual(present, await readBrief(database.db, BRAND, now, now), `${place}: the brief`)
-  for (const given of FILTERS) {
+  instantsSeen += 1
+  for (const given of FILTERS.filter((_, index) => (index + instantsSeen) % SHARES === 0)) {
     const filter = peopleFilter.parse({ ...given, limit: 2 })
     const kept = await listWhole(database, now, filter)
     assert.deepEqual(kept, await listWhole(database, now, { ...filter, as_of }), `${place}: ${JSON.stringify(given)}`)

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { parse } from 'csv-parse/sync'
 import { testDatabase } from '../../../test/database.ts'
 import { crashRounds } from '../../../test/import-crash.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { isRefusal, type Refusal } from '../../platform/refusal.ts'
@@ -30,7 +30,7 @@ interface Bench {
 
 async function bench(t: TestContext): Promise<Bench> {
   const { database } = await testDatabase(t)
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-import-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-import-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   return {
     database,

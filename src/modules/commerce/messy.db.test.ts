@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { sql } from 'kysely'
 import { needData } from '../../../test/data.ts'
 import { testDatabase } from '../../../test/database.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { openTable } from '../../platform/table-file.ts'
@@ -28,7 +28,7 @@ columns:
 
 async function start(t: TestContext) {
   const { database } = await testDatabase(t)
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-messy-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-messy-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const feed = async (path: string, mapping: string, options: Record<string, string> = {}) => {
     const command = {

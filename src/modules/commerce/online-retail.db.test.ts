@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { createReadStream } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { createGunzip } from 'node:zlib'
 import { needData } from '../../../test/data.ts'
 import { testDatabase } from '../../../test/database.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { isRefusal } from '../../platform/refusal.ts'
@@ -58,7 +58,7 @@ async function importInto(t: TestContext, path: string, options: Options): Promi
 }
 
 async function temporaryFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-retail-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-retail-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   return folder
 }

@@ -30,7 +30,7 @@ import { refreshStanding } from '../relationship/actions.ts'
 
 // What refunds leave of orders, held to the naive loops of test/oracle.ts on random histories.
 
-const RUNS = 60
+const RUNS = 40
 
 async function assertRevenue(database: Database, books: Books): Promise<void> {
   const [revenue] = await rowsOf<{ paid: number; refunded: number }>(

@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync } from 'node:fs'
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
@@ -11,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { testDatabase } from '../../../test/database.ts'
 import { othersGone, state } from '../../../test/import-crash.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { type Clock, systemClock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { isRefusal, type Refusal } from '../../platform/refusal.ts'
@@ -48,7 +48,7 @@ interface Place {
 }
 
 async function place(t: TestContext, content: string | Buffer = messyFile(), fileName = 'orders.csv'): Promise<Place> {
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-resume-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-resume-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const path = join(folder, fileName)
   await writeFile(path, content)

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { testDatabase } from '../../../test/database.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { root } from '../../../test/server.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { isRefusal } from '../../platform/refusal.ts'
@@ -17,7 +17,7 @@ const exported = (name: string) => join(root, 'test', 'exports', name)
 
 async function start(t: TestContext) {
   const { database } = await testDatabase(t)
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-shops-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-shops-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const take = async (path: string, mapping: string | Mapping, options: Record<string, string> = {}) => {
     const report = await importOrders(database, clock, {

@@ -24,7 +24,7 @@ import { ORDER_FACTS } from './actions.ts'
 
 // Versions in any order of arrival, repeats, and imports that are undone, held to the naive replay of test/oracle.ts.
 
-const RUNS = 60
+const RUNS = 30
 const RULES: Rules = {
   zone: 'Asia/Shanghai',
   periodDays: 30,

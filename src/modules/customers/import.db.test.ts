@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { sql } from 'kysely'
 import { testDatabase } from '../../../test/database.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { atTerminal } from '../../platform/audit.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
@@ -23,7 +23,7 @@ import {
 
 async function start(t: TestContext) {
   const { database } = await testDatabase(t)
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-people-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-people-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   let files = 0
   const feed = async (kind: 'people' | 'orders', lines: readonly string[], options: Record<string, string> = {}) => {

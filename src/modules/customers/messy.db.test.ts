@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { sql } from 'kysely'
 import { needData } from '../../../test/data.ts'
 import { testDatabase } from '../../../test/database.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { openTable } from '../../platform/table-file.ts'
@@ -59,7 +59,7 @@ test('two lists and the sales of one messy shop are the same people', async (t) 
   const listed: { id: string; expect: Record<string, number> }[] = JSON.parse(await readFile(expectedPath, 'utf8'))
   const expected = listed.find(({ id }) => id === 'crm')?.expect ?? {}
   const { database } = await testDatabase(t)
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-messy-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-messy-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const feed = async (path: string, mapping: string, importer: typeof importPeople) => {
     const mappingPath = join(folder, 'mapping.yaml')

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { sql } from 'kysely'
 import { testDatabase } from '../../../test/database.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { catchUp } from '../../bin/catch-up.ts'
 import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -24,7 +24,7 @@ const PHONE = '+8613800001111'
 
 async function start(t: TestContext) {
   const { database } = await testDatabase(t)
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-phones-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-phones-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   let files = 0
   const feed = async (now: string, kind: 'people' | 'orders', lines: readonly string[]) => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { testDatabase } from '../../../test/database.ts'
 import { testHttp } from '../../../test/http.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { catchUp } from '../../bin/catch-up.ts'
 import { eraseEverywhere } from '../../bin/erasure.ts'
 import { registerExportRoutes } from '../../bin/export.ts'
@@ -22,7 +22,7 @@ const own = (value: string, namespace = 'shop') => ({ kind: 'own_id', namespace,
 
 async function start(t: TestContext) {
   const { database } = await testDatabase(t)
-  const home = await mkdtemp(join(tmpdir(), 'perennial-decisions-'))
+  const home = await mkdtemp(join(scratchFolder(), 'perennial-decisions-'))
   t.after(() => rm(home, { recursive: true, force: true }))
   const http = await testHttp(t, {
     routes: (app) => {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { testDatabase } from '../../../test/database.ts'
 import { NO_DECISIONS, testHttp } from '../../../test/http.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { workbook } from '../../../test/table-files.ts'
 import { brandByName, keysOfInstallation, WEBHOOK_KEY_FILE } from '../../bin/access.ts'
 import { registerRoutes } from '../../bin/routes.ts'
@@ -27,7 +27,7 @@ const ROW = 'o1,a,2026-05-01 10:00:00,x,Tea,1,10.00,CNY'
 
 async function start(t: TestContext) {
   const { database } = await testDatabase(t)
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-bad-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-bad-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const feed = async (
     content: string | Buffer,

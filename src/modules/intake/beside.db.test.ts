@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { testDatabase } from '../../../test/database.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { ERASERS } from '../../bin/erasers.ts'
 import { FACT_KINDS } from '../../bin/routes.ts'
 import { atTerminal } from '../../platform/audit.ts'
@@ -252,7 +252,7 @@ for (const [what, fact] of NAMING_LIN) {
 
 test('undoing an import waits for a correction that is coming in, and leaves it in force', async (t) => {
   const { database } = await testDatabase(t)
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-beside-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-beside-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const path = join(folder, 'orders.csv')
   await writeFile(path, 'order_id,customer_id,paid_at,item,amount\nA-1,lin,2026-05-03 12:00:00,tea,10.00\n')

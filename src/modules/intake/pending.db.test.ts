@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { testDatabase } from '../../../test/database.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { FACT_KINDS } from '../../bin/routes.ts'
 import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -228,7 +228,7 @@ test('a connection by shop account begins with the first order, also with one th
   await send(database, order('A-1', 'lin', '01'), order('A-2', 'wu', '02'))
   const identities = ['lin', 'wu'].map((value) => ({ kind: 'own_id', value }))
   await send(database, { kind: 'person', source: 'shop', external_id: 'p-1', identities })
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-pending-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-pending-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const path = join(folder, 'orders.csv')
   await writeFile(path, 'order_id,customer_id,paid_at,item,amount\nA-3,wu,2026-05-03 12:00:00,tea,10.00\n')

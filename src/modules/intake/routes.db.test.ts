@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { testDatabase } from '../../../test/database.ts'
 import { NO_DECISIONS, type TestHttpOptions, testHttp } from '../../../test/http.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { brandByName, keysOfInstallation, WEBHOOK_KEY_FILE } from '../../bin/access.ts'
 import { registerRoutes } from '../../bin/routes.ts'
 import { createSettling } from '../../bin/settling.ts'
@@ -33,7 +33,7 @@ async function testApi(t: TestContext, options: TestHttpOptions = {}) {
   // Before the database, so that it also ends before it.
   t.after(() => settling.stop())
   const { database } = await testDatabase(t)
-  const home = await mkdtemp(join(tmpdir(), 'perennial-api-'))
+  const home = await mkdtemp(join(scratchFolder(), 'perennial-api-'))
   t.after(() => rm(home, { recursive: true, force: true }))
   const installation = { brands: async () => [DESK], openBrand: async () => database }
   const vault = openVault(home, WEBHOOK_KEY_FILE)

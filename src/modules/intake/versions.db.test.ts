@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { testDatabase } from '../../../test/database.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { FACT_KINDS } from '../../bin/routes.ts'
 import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -23,7 +23,7 @@ async function start(t: TestContext) {
     return results.map(({ status, error }) => error?.code ?? status)
   }
   const read = async (text: string) => (await database.pool.query(text)).rows
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-versions-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-versions-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const people = async (rows: string) => {
     const path = join(folder, 'people.csv')

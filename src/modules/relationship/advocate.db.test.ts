@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { testDatabase } from '../../../test/database.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { catchUp } from '../../bin/catch-up.ts'
 import { FACT_KINDS } from '../../bin/routes.ts'
 import { isRefusal } from '../../platform/refusal.ts'
@@ -18,7 +18,7 @@ const clockAt = (instant: string) => ({ now: () => new Date(instant) })
 
 async function start(t: TestContext) {
   const { database } = await testDatabase(t)
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-advocate-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-advocate-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const buy = async (at: string, ...rows: readonly string[]) => {
     const path = join(folder, 'orders.csv')

@@ -26,7 +26,7 @@ import { FAN_TIERS, nextStepAt } from './schema.ts'
 
 // Depth, its dates, its evidence and its history, held to the naive loops of test/depth-oracle.ts on random histories.
 
-const RUNS = 40
+const RUNS = 24
 const DAY_MS = 86_400_000
 
 interface StandingRow {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { sql } from 'kysely'
 import { testDatabase } from '../../../test/database.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { importOrders } from '../commerce/actions.ts'
@@ -15,7 +15,7 @@ const LAPSE = '2026-01-05T10:00:00.000Z'
 
 test('a lapse is served at its instant, stored when it is worked off, and logged as the work of time', async (t) => {
   const { database } = await testDatabase(t)
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-lapse-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-lapse-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const path = join(folder, 'orders.csv')
   await writeFile(

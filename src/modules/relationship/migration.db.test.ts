@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
@@ -19,6 +18,7 @@ import {
 } from '../../../test/histories.ts'
 import { testHttp } from '../../../test/http.ts'
 import { send, tales } from '../../../test/personal-histories.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { isRefusal, type Refusal } from '../../platform/refusal.ts'
@@ -28,7 +28,7 @@ import { listFlow, reportNetDeepening } from './migration.ts'
 import { registerRelationshipRoutes } from './routes.ts'
 import { type FlowPage, flowPage, migrationReport } from './schema.ts'
 
-const RUNS = 20
+const RUNS = 16
 /** One whose histories have moves of most kinds; another can be too tame. */
 const SEED = 215
 const DAY_MS = 86_400_000
@@ -117,9 +117,11 @@ test('migration between any two instants is what the loops count, and its lists 
   const { database } = await testDatabase(t)
   const folder = await storyFolder(t)
   let moved = 0
+  let stories = 0
   const kinds = new Set<string>()
   const property = async ({ tale: { story, told: said, history }, looks }: Told) => {
     const clock = tickingClock()
+    stories += 1
     await beginStory(database, story.rules)
     await send(database, clock, said.early)
     for (const index of story.files.keys()) await feed(database, clock, folder, story, index)
@@ -204,17 +206,18 @@ test('migration between any two instants is what the loops count, and its lists 
         [...byKind.values()].sort((x, y) => (x.kind < y.kind ? -1 : 1)),
         place,
       )
-      // Every other figure of the report opens its people too. Two of six looks: each is two dozen questions.
-      if (index % 3 === 0) {
-        const counted = async (flow: Omit<Parameters<typeof everyone>[2], 'limit'>) =>
-          (await everyone(database, span, { ...flow, limit })).map(
+      // Every other figure of the report opens its people too. One look of a story, another in the next: it is two dozen questions,
+      // each of which PostgreSQL plans for 50 ms.
+      if (index === stories % looks.length) {
+        const counted = async (flow: Omit<Parameters<typeof everyone>[2], 'limit'>, pageLimit = 100) =>
+          (await everyone(database, span, { ...flow, limit: pageLimit })).map(
             ({ key, from_depth, to_depth }) => `${key} ${from_depth} ${to_depth}`,
           )
         const told = (people: typeof expected.people) =>
           people.map((person) => `${person.customer} ${person.from} ${person.to}`).sort()
         const isUp = (person: { from: number; to: number }) => person.to > person.from
         const isMoved = (person: { from: number; to: number }) => person.to !== person.from
-        assert.deepEqual((await counted({ moved: 'all' })).sort(), told(expected.people), place)
+        assert.deepEqual((await counted({ moved: 'all' }, 1)).sort(), told(expected.people), place)
         assert.deepEqual((await counted({ moved: 'any' })).sort(), told(expected.people.filter(isMoved)), place)
         assert.deepEqual((await counted({ moved: 'up' })).sort(), told(expected.people.filter(isUp)), place)
         for (const { depth, people_from, people_to } of report.depths) {
@@ -292,7 +295,7 @@ test('migration between any two instants is what the loops count, and its lists 
   }
   await check(t, told, RUNS, property, SEED)
   // Else the stories have become so tame that nothing is shown.
-  assert.ok(moved > 50, `${moved} people moved`)
+  assert.ok(moved > 40, `${moved} people moved`)
   for (const kind of ['order', 'refund', 'time', 'connection']) {
     assert.ok(kinds.has(kind), `a move by ${kind}, not only by ${[...kinds]}`)
   }
@@ -315,7 +318,7 @@ const clock: Clock = { now: () => new Date('2025-06-01T00:00:00Z') }
 
 async function exampleBrand(t: TestContext): Promise<Database> {
   const { database } = await testDatabase(t)
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-migration-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-migration-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const path = join(folder, 'orders.csv')
   await writeFile(path, EXAMPLE)

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { createReadStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
@@ -9,6 +8,7 @@ import { createGunzip } from 'node:zlib'
 import { needData } from '../../../test/data.ts'
 import { testDatabase } from '../../../test/database.ts'
 import { type Books, keepBooks, occasionsAt, type Rules, type SalesDocument } from '../../../test/oracle.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { importOrders } from '../commerce/actions.ts'
@@ -62,7 +62,7 @@ function depthAt(books: Books, customer: string, at: number): number {
 test('Online Retail: who moved between two days is what loops over the raw rows count', async (t) => {
   const path = needData(t, FILE)
   if (!path) return
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-retail-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-retail-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const { database } = await testDatabase(t)
   const report = await importOrders(database, systemClock, {

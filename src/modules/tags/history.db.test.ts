@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { testDatabase } from '../../../test/database.ts'
+import { scratchFolder } from '../../../test/scratch.ts'
 import { importAny } from '../../bin/file-kinds.ts'
 import { FACT_KINDS } from '../../bin/routes.ts'
 import { atTerminal } from '../../platform/audit.ts'
@@ -493,7 +493,7 @@ async function open(t: TestContext, folder: string): Promise<Play> {
 }
 
 test('whatever is given, taken, told, merged and undone, everybody has at every instant the tags that the definitions say', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-tags-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-tags-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   await fc.assert(
     fc.asyncProperty(fc.array(act, { minLength: 4, maxLength: 24 }), async (acts) => {
@@ -554,7 +554,7 @@ const CORRECTED: readonly Line[] = [
 ]
 
 test('what was taken by hand of what a source told stays taken through corrections that say the same', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'perennial-tags-'))
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-tags-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   await fc.assert(
     fc.asyncProperty(fc.array(told, { minLength: 6, maxLength: 16 }), async (acts) => {
