@@ -1,7 +1,7 @@
 // `node with-node.mjs bench/backup.ts [--people 10000,100000]`: time, size and memory of a backup, and of its restore into an empty
 // installation, for brands filled by fill.ts. Writes bench/last-backup.json; exits 1 when the memory of Node is over its limit.
 
-import { rm, writeFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { catchUp } from '../src/bin/catch-up.ts'
 import { rebuild } from '../src/modules/relationship/actions.ts'
@@ -10,11 +10,12 @@ import type { Clock } from '../src/platform/clock.ts'
 import type { Installation } from '../src/platform/installation.ts'
 import { isRefusal, type Refusal } from '../src/platform/refusal.ts'
 import { restoreBackup } from '../src/platform/restore.ts'
-import { withHome, withInstallation } from './cluster.ts'
+import { withHome } from './cluster.ts'
 import { fillOrders, fillPeople } from './fill.ts'
 import { type MemoryPeaks, withMemory } from './memory.ts'
 import { BENCH_NOW } from './orders.ts'
-import { type Line, machineFacts, printReport } from './report.ts'
+import type { Line } from './report.ts'
+import { benchSizes } from './sizes.ts'
 
 const ORDERS_PER_PERSON = 10
 /** Parts of 8 MB are what both hold at a time, however many people there are. */
@@ -22,28 +23,15 @@ const NODE_MB_MAX = 300
 const YEAR_MS = 365 * 86_400_000
 const clock: Clock = { now: () => BENCH_NOW }
 
-const sizes = readSizes(process.argv.slice(2))
-const lines: Line[] = []
-
-await withInstallation(async (installation) => {
-  const machine = await machineFacts(installation.control)
-  for (const people of sizes) await benchSize(installation, people)
-  printReport(machine, lines)
-  const path = join(import.meta.dirname, 'last-backup.json')
-  await writeFile(path, `${JSON.stringify({ machine, lines }, undefined, 2)}\n`)
+const lines = await benchSizes({
+  usage: 'node with-node.mjs bench/backup.ts [--people N,N…]',
+  sizes: '10000,100000',
+  name: 'backup',
+  measure: benchSize,
 })
 process.exitCode = lines.some(({ value, limit }) => limit !== undefined && value > limit) ? 1 : 0
 
-function readSizes(args: readonly string[]): number[] {
-  const [flag, list = '10000,100000', ...rest] = args
-  const read = list.split(',').map(Number)
-  const isRight = (flag === undefined || flag === '--people') && rest.length === 0
-  if (isRight && read.every((size) => Number.isInteger(size) && size >= 1000)) return read.sort((a, b) => a - b)
-  console.error('usage: node with-node.mjs bench/backup.ts [--people N,N…], each at least 1000')
-  process.exit(2)
-}
-
-async function benchSize(installation: Installation, people: number): Promise<void> {
+async function benchSize(installation: Installation, people: number, lines: Line[]): Promise<void> {
   const key = `people_${people}`
   const brand = accepted(await installation.createBrand({ key, name: key, isDemo: false }, BENCH_NOW))
   const database = await installation.openBrand(brand)

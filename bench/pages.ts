@@ -2,8 +2,6 @@
 // limit, on brands filled by fill.ts in an embedded PostgreSQL of this run's own with production settings. Writes
 // bench/last-pages.json; exits 1 when a question is over its limit.
 
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { catchUp } from '../src/bin/catch-up.ts'
 import { listPeople, readBrief, readPerson, readSegmentMatrix, readTimeline } from '../src/modules/analytics/actions.ts'
 import { type PeopleFilter, peopleFilter } from '../src/modules/analytics/schema.ts'
@@ -14,10 +12,10 @@ import type { Clock } from '../src/platform/clock.ts'
 import type { Database } from '../src/platform/db.ts'
 import type { Brand, Installation } from '../src/platform/installation.ts'
 import { isRefusal, type Refusal } from '../src/platform/refusal.ts'
-import { withInstallation } from './cluster.ts'
 import { fillOrders, fillPeople } from './fill.ts'
 import { BENCH_NOW } from './orders.ts'
-import { type Line, machineFacts, printReport } from './report.ts'
+import type { Line } from './report.ts'
+import { benchSizes } from './sizes.ts'
 
 const ORDERS_PER_PERSON = 10
 const RUNS = 20
@@ -29,28 +27,15 @@ const YEAR_MS = 365 * DAY_MS
 const NOW = new Date(BENCH_NOW.getTime() + DAY_MS + 60_000)
 const SETTLED: Clock = { now: () => new Date(NOW.getTime() - 60_000) }
 
-const sizes = readSizes(process.argv.slice(2))
-const lines: Line[] = []
-
-await withInstallation(async (installation) => {
-  const machine = await machineFacts(installation.control)
-  for (const people of sizes) await benchSize(installation, people)
-  printReport(machine, lines)
-  const path = join(import.meta.dirname, 'last-pages.json')
-  await writeFile(path, `${JSON.stringify({ machine, lines }, undefined, 2)}\n`)
+const lines = await benchSizes({
+  usage: 'node with-node.mjs bench/pages.ts [--people N,N…]',
+  sizes: '10000,100000',
+  name: 'pages',
+  measure: benchSize,
 })
 process.exitCode = lines.some(({ value, limit }) => limit !== undefined && value > limit) ? 1 : 0
 
-function readSizes(args: readonly string[]): number[] {
-  const [flag, list = '10000,100000', ...rest] = args
-  const read = list.split(',').map(Number)
-  const isRight = (flag === undefined || flag === '--people') && rest.length === 0
-  if (isRight && read.every((size) => Number.isInteger(size) && size >= 1000)) return read.sort((a, b) => a - b)
-  console.error('usage: node with-node.mjs bench/pages.ts [--people N,N…], each at least 1000')
-  process.exit(2)
-}
-
-async function benchSize(installation: Installation, people: number): Promise<void> {
+async function benchSize(installation: Installation, people: number, lines: Line[]): Promise<void> {
   const key = `people_${people}`
   const brand = accepted(await installation.createBrand({ key, name: key, isDemo: false }, BENCH_NOW))
   const database = await installation.openBrand(brand)

@@ -3,7 +3,7 @@
 // a count of rows is over its limit. docs/benchmarks.md says what each line means.
 
 import { execFile } from 'node:child_process'
-import { rm, writeFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { catchUp } from '../src/bin/catch-up.ts'
@@ -24,13 +24,13 @@ import type { Clock } from '../src/platform/clock.ts'
 import type { Database } from '../src/platform/db.ts'
 import type { Brand, Installation } from '../src/platform/installation.ts'
 import { isRefusal, type Refusal } from '../src/platform/refusal.ts'
-import { withInstallation } from './cluster.ts'
 import { fillOrders } from './fill.ts'
 import { type MemoryPeaks, withMemory } from './memory.ts'
 import { BENCH_NOW, type OrderFile, writeFurtherOrders } from './orders.ts'
 import { countDifferences, makePlain } from './plain.ts'
-import { type Line, machineFacts, printReport } from './report.ts'
+import type { Line } from './report.ts'
 import { countWritten, currentTransaction, pagesRead } from './rows.ts'
+import { benchSizes } from './sizes.ts'
 
 const ORDERS_PER_PERSON = 10
 const SEED = 20_260_101
@@ -56,29 +56,16 @@ const YEAR_MS = 365 * DAY_MS
 const rebuildRuns = (people: number) => (people > 200_000 ? 3 : 5)
 const clockAt = (at: Date): Clock => ({ now: () => at })
 
-const sizes = readSizes(process.argv.slice(2))
-const lines: Line[] = []
-
-await withInstallation(async (installation) => {
-  const machine = await machineFacts(installation.control)
-  await assertFloorIsHonest(installation)
-  for (const people of sizes) await benchSize(installation, people)
-  printReport(machine, lines)
-  const path = join(import.meta.dirname, 'last-run.json')
-  await writeFile(path, `${JSON.stringify({ machine, lines }, undefined, 2)}\n`)
+const lines = await benchSizes({
+  usage: 'npm run bench [-- --people N,N…]',
+  sizes: '10000,100000,1000000',
+  name: 'run',
+  before: assertFloorIsHonest,
+  measure: benchSize,
 })
 process.exitCode = lines.some(({ isPromise, value, limit }) => isPromise && limit !== undefined && value > limit)
   ? 1
   : 0
-
-function readSizes(args: readonly string[]): number[] {
-  const [flag, list = '10000,100000,1000000', ...rest] = args
-  const read = list.split(',').map(Number)
-  const isRight = (flag === undefined || flag === '--people') && rest.length === 0
-  if (isRight && read.every((size) => Number.isInteger(size) && size >= 1000)) return read.sort((a, b) => a - b)
-  console.error('usage: npm run bench [-- --people N,N…], each at least 1000')
-  process.exit(2)
-}
 
 /** The plain SQL gives the rows that a rebuild gives wherever its assumptions hold; otherwise it would be no floor. */
 async function assertFloorIsHonest(installation: Installation): Promise<void> {
@@ -92,7 +79,7 @@ async function assertFloorIsHonest(installation: Installation): Promise<void> {
   })
 }
 
-async function benchSize(installation: Installation, people: number): Promise<void> {
+async function benchSize(installation: Installation, people: number, lines: Line[]): Promise<void> {
   await withBrand(installation, `people_${people}`, async ({ brand, database }) => {
     const add = (line: Omit<Line, 'people'>) => {
       lines.push({ ...line, people })

@@ -196,7 +196,7 @@ const clause = fc.oneof(
   { weight: 2, arbitrary: consent },
   { weight: 2, arbitrary: tag },
   { weight: 2, arbitrary: value },
-  { weight: 2, arbitrary: rhythm },
+  { weight: 4, arbitrary: rhythm },
   { weight: 1, arbitrary: attribute },
 )
 
@@ -227,7 +227,7 @@ const worth: fc.Arbitrary<Worth> = fc.record({
   propagation: third,
   turns: fc.option(
     fc
-      .tuple(...[1, 1, 1].map(() => fc.constantFrom(1, 2, 8, 30, 31, 61, 366)))
+      .tuple(...[1, 1, 1].map(() => fc.constantFrom(1, 2, 3, 8, 9, 31, 32, 61, 62, 91, 366)))
       .map((turns) => turns.sort((a, b) => a - b)),
     { freq: 4 },
   ),

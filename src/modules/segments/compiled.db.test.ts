@@ -102,6 +102,12 @@ async function assertExplained(database: Database, { world }: Told, definition: 
     const place = `${customer} ${JSON.stringify(definition)} at ${new Date(now).toISOString()}: ${JSON.stringify(why)}`
     const holdsAt = (at: number) => holds(world, definition, customer, at, cuts)
     assert.equal(why.holds, holdsAt(now), place)
+    // Nor does it turn sooner: an hour after midnights and noons of the next days.
+    for (const hours of [5, 17, 29, 53, 8 * 24 + 5, 15 * 24 + 5]) {
+      const then = now + hours * 3_600_000
+      if (why.flips_at !== null && Date.parse(why.flips_at) <= then) break
+      assert.equal(holdsAt(then), why.holds, `${place}: turned within ${hours} hours`)
+    }
     if (why.flips_at === null) continue
     const flip = Date.parse(why.flips_at)
     assert.equal(holdsAt(flip), !why.holds, `${place}: turned`)

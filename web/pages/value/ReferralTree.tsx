@@ -5,8 +5,7 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { referralTreeQuery } from '../../api/value-queries.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
-import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
-import { SkeletonRows } from '../../ui/Skeleton.tsx'
+import { Loaded } from '../../ui/Loaded.tsx'
 import { childrenOf, type TreeNode } from './tree.ts'
 
 /** So many of one person's stand open; the others behind one more line. */
@@ -27,29 +26,17 @@ export function ReferralTree({ personId }: { personId: number }) {
 function Tree({ personId }: { personId: number }) {
   const { t } = useTranslation()
   const { count } = useBrandFormat()
-  const { data, error, isFetching, refetch } = useQuery(referralTreeQuery(personId))
-  if (!data) {
-    return error ? (
-      <ProblemPanel
-        title={t('value.problem')}
-        error={error}
-        kept={t('problem.kept')}
-        onRetry={() => void refetch()}
-        retrying={isFetching}
-      />
-    ) : (
-      <div role="status" aria-label={t('list.loading')}>
-        <SkeletonRows lines={[40, 34, 47]} />
-      </div>
-    )
-  }
   return (
-    <>
-      <p className="note">
-        {t(data.is_cut ? 'tree.cut' : 'tree.whole', { people: count(data.nodes.length), count: data.nodes.length })}
-      </p>
-      <Branch nodes={childrenOf(data)} />
-    </>
+    <Loaded query={useQuery(referralTreeQuery(personId))} problem={t('value.problem')} waiting={t('list.loading')}>
+      {(tree) => (
+        <>
+          <p className="note">
+            {t(tree.is_cut ? 'tree.cut' : 'tree.whole', { people: count(tree.nodes.length), count: tree.nodes.length })}
+          </p>
+          <Branch nodes={childrenOf(tree)} />
+        </>
+      )}
+    </Loaded>
   )
 }
 

@@ -6,8 +6,7 @@ import { type Equity, equityQuery } from '../../api/value-queries.ts'
 import { COMMANDS, type ValueSearch } from '../../paths.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { Command } from '../../ui/Command.tsx'
-import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
-import { SkeletonRows } from '../../ui/Skeleton.tsx'
+import { Loaded } from '../../ui/Loaded.tsx'
 import { PageHeader, WithBrand } from '../../ui/WithBrand.tsx'
 import { PeopleDrawer } from '../people/PeopleDrawer.tsx'
 import { RelationshipTabs } from '../relationship/RelationshipTabs.tsx'
@@ -39,34 +38,24 @@ export function Value({ search }: { search: ValueSearch }) {
 
 function Report({ isTable }: { isTable: boolean }) {
   const { t } = useTranslation()
-  const { data: equity, error, isFetching, refetch } = useQuery(equityQuery)
-  if (!equity) {
-    return error ? (
-      <ProblemPanel
-        title={t('value.problem')}
-        error={error}
-        kept={t('problem.kept')}
-        onRetry={() => void refetch()}
-        retrying={isFetching}
-      />
-    ) : (
-      <div role="status" aria-label={t('app.loading')}>
-        <SkeletonRows lines={[40, 34, 47]} />
-        <SkeletonRows lines={[90, 72, 84, 66, 78]} />
-      </div>
-    )
-  }
-  if (equity.valued_at === null) return <NotValued />
   return (
-    <>
-      <CustomerEquity equity={equity} />
-      <div className="value-pair">
-        <Calibration equity={equity} isTable={isTable} />
-        <Tenths equity={equity} />
-      </div>
-      <ValueMatrices />
-      <Limits equity={equity} />
-    </>
+    <Loaded query={useQuery(equityQuery)} problem={t('value.problem')} lines={[40, 34, 47, 90, 72, 84, 66, 78]}>
+      {(equity) =>
+        equity.valued_at === null ? (
+          <NotValued />
+        ) : (
+          <>
+            <CustomerEquity equity={equity} />
+            <div className="value-pair">
+              <Calibration equity={equity} isTable={isTable} />
+              <Tenths equity={equity} />
+            </div>
+            <ValueMatrices />
+            <Limits equity={equity} />
+          </>
+        )
+      }
+    </Loaded>
   )
 }
 
