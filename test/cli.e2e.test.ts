@@ -415,9 +415,12 @@ suite('the command line', () => {
     assert.deepEqual(names, Object.keys(ANSWERS))
 
     const guide = await readGuide('en')
-    await inPairs(names, async (name) => {
-      const help = await cli(name, '--help')
+    const helps = await home.manyInOne(names.map((name) => [name, '--help']))
+    assert.equal(helps.length, names.length)
+    names.forEach((name, index) => {
+      const help = helps[index] ?? { code: -1, stdout: '' }
       assert.equal(help.code, 0, name)
+      assert.match(help.stdout, new RegExp(`^Usage: ./perennial ${name} `))
       const flags = [...help.stdout.matchAll(/^ {2}--([\w-]+)/gm)].map(([, flag = '']) => flag)
       const common = ['help', 'json', 'brand', 'as-of']
       const said = guide.sections.get(name)?.text ?? ''
@@ -440,6 +443,7 @@ suite('the command line', () => {
       ['tag-undo', 'VIP'],
       ['api-key-create', 'till'],
       ['api-key-create', 'till', '--scope', 'everything'],
+      ['api-key-revoke', 'one'],
       ['webhook-revoke', 'my-shop'],
       ['user-invite', 'Mei', 'mei@example.com'],
       ['user-invite', 'Mei', 'mei@example.com', '--role', 'boss'],
@@ -454,11 +458,15 @@ suite('the command line', () => {
       ['depth', '--flow', '3:4'],
       ['depth', '--from', '2026-01-01', '--after', 'x'],
     ]
-    await inPairs(wrong, async (args) => {
-      const said = await cli(...args)
+    const refusals = await home.manyInOne(wrong)
+    assert.equal(refusals.length, wrong.length)
+    refusals.forEach((said, index) => {
+      const args = wrong[index] ?? []
       assert.equal(said.code, 2, args.join(' '))
       assert.equal(said.stdout === '', args.length > 0, 'an explanation is no answer')
     })
+    const alone = await cli('frobnicate')
+    assert.deepEqual([alone.code, alone.stdout, alone.stderr], [2, '', refusals[1]?.stderr])
     assert.equal(existsSync(file('postgres')), false)
   })
 

@@ -10,7 +10,7 @@ import { makeHome, type Server } from './product.ts'
 // A file that was brought by the console is imported by the server, and by the next one when that is killed.
 
 /** More than one checkpoint apart from its end. */
-const ROWS = 160_000
+const ROWS = 120_000
 const PART_BYTES = 4_000_000
 
 test('an import of the console goes on where it stopped when the server is killed and started again', async (t) => {

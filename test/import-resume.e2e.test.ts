@@ -9,7 +9,7 @@ import { makeHome } from './product.ts'
 import { root } from './server.ts'
 
 /** More than one checkpoint apart from its end. */
-const ROWS = 160_000
+const ROWS = 120_000
 
 test('a killed import goes on at the row where it stopped, and the command line says so', async (t) => {
   const home = await makeHome(t)

@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile as execFileWithCallback, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { chmod, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,11 +8,16 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import type { SuiteContext, TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { scratchFolder } from './scratch.ts'
 import { root } from './server.ts'
 
+const execFile = promisify(execFileWithCallback)
+
 /** All its stories, and made in a few seconds. */
 const DEMO_PEOPLE = 1000
+/** Env variable by which the runner names a data folder with the demo brand that is made and stopped, to be copied. */
+export const DEMO_ENV = 'PERENNIAL_TEST_DEMO'
 /** A first start makes a cluster and the demo brand, and may have to build the console. */
 const START_MS_MAX = 120_000
 /** The server gives requests and database 10 s each to finish. */
@@ -37,8 +43,8 @@ export interface Product {
 }
 
 export interface ProductOptions {
-  /** Begins with the demo brand in place of an empty one, a small one. */
-  readonly demo?: boolean
+  /** Begins with the demo brand in place of an empty one, a small one; `new` makes it, also where one could be copied. */
+  readonly demo?: boolean | 'new'
   /** An order file for the mapping `orders`, imported as a user would. */
   readonly ordersFile?: string
 }
@@ -49,6 +55,9 @@ export interface ProductOptions {
  */
 export async function startProduct(t: TestContext | SuiteContext, options: ProductOptions = {}): Promise<Product> {
   const home = await makeHome(t)
+  const made = process.env[DEMO_ENV]
+  // Not fs.cp: PostgreSQL's files belong to its account.
+  if (options.demo === true && made) await execFile('cp', ['-a', `${made}/.`, home.folder])
   const { url, signInUrl } = await home.start(options.demo ? ['--people', String(DEMO_PEOPLE)] : ['--empty'])
   if (!signInUrl) throw new Error('The server of a new data folder printed no sign-in link')
   const cli = (...args: string[]) => home.cli(args, { PORT: new URL(url).port })
@@ -57,6 +66,24 @@ export async function startProduct(t: TestContext | SuiteContext, options: Produ
     if (imported.code !== 0) throw new Error(`The import ended with ${imported.code}:\n${wordsOf(imported)}`)
   }
   return { url, signInUrl, home: home.folder, cli, stop: home.remove }
+}
+
+/**
+ * A data folder for DEMO_ENV: seven browser tests begin with a demo brand of their own, which takes 6 s of a processor to make.
+ * Undefined where PostgreSQL's part of it lies elsewhere and a copy would not be whole.
+ */
+export async function makeDemo(): Promise<Home | undefined> {
+  const home = await makeHome()
+  try {
+    const server = await home.start(['--people', String(DEMO_PEOPLE)])
+    await server.signal('SIGTERM')
+    if (existsSync(join(home.folder, 'postgres'))) return home
+  } catch (error) {
+    await home.remove()
+    throw error
+  }
+  await home.remove()
+  return undefined
 }
 
 export interface Home {
@@ -70,6 +97,11 @@ export interface Home {
   /** Starts the server to see it end. */
   startToEnd(args?: readonly string[], env?: Record<string, string>): Promise<Output>
   cli(args: readonly string[], env?: Record<string, string>): Promise<Output>
+  /**
+   * Many command lines in one process, which begins the program anew for each: for such as end before they open anything. Node
+   * and the program take 0.6 s of a processor to load.
+   */
+  manyInOne(lines: readonly (readonly string[])[]): Promise<Output[]>
   /** Begins a command that the test may kill. */
   begin(args: readonly string[], env?: Record<string, string>): Killable
   /** Ends every server of this folder, its PostgreSQL too, and removes it. */
@@ -147,6 +179,16 @@ export async function makeHome(t?: TestContext | SuiteContext): Promise<Home> {
         }),
         COMMAND_MS_MAX,
       ),
+    manyInOne: async (lines) => {
+      const args = ['--input-type=module', '--eval', MANY_IN_ONE, JSON.stringify(lines)]
+      const child = spawn(process.execPath, args, {
+        cwd: root,
+        env: environment(folder),
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      const { stdout } = await outputOf(child, COMMAND_MS_MAX)
+      return JSON.parse(stdout)
+    },
     begin: (args, env = {}) => {
       const child = launchGroup(['src/bin/cli.ts', ...args], env)
       return {
@@ -162,6 +204,23 @@ export async function makeHome(t?: TestContext | SuiteContext): Promise<Home> {
   if (t && 'after' in t) t.after(home.remove)
   return home
 }
+
+const MANY_IN_ONE = `
+  const write = process.stdout.write.bind(process.stdout)
+  const outputs = []
+  let output
+  for (const name of ['stdout', 'stderr']) process[name].write = (text) => (output[name] += text) !== ''
+  for (const [index, args] of JSON.parse(process.argv[1]).entries()) {
+    output = { code: 0, stdout: '', stderr: '' }
+    outputs.push(output)
+    process.argv = [process.execPath, 'src/bin/cli.ts', ...args]
+    process.exitCode = undefined
+    await import('${new URL('../src/bin/cli.ts', import.meta.url)}?' + index)
+    output.code = process.exitCode ?? 0
+  }
+  process.exitCode = 0
+  write(JSON.stringify(outputs))
+`
 
 /** What the developer has set for a server of their own is not for this one. */
 function environment(folder: string): NodeJS.ProcessEnv {

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { DEMO_ENV, makeDemo } from './product.ts'
 import { HISTORIES_ENV, root, SERVER_ENV, startTestServer, type TestServer } from './server.ts'
 
 const FOLDERS = '{src,demo,sandbox,test,tools,web}'
@@ -46,6 +47,9 @@ interface Counts {
 const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupted.abort())
 
+/** The longest come first, so that none of them is left over for one core at the end. */
+const isBegunFirst = (file: string) => file.endsWith('.e2e.test.ts')
+
 const args = process.argv.slice(2)
 const long = args.includes('--long')
 const filters = args.filter((argument) => argument !== '--long').map((filter) => filter.replace(/^\.\//, ''))
@@ -54,6 +58,7 @@ const files = globSync(`${FOLDERS}/**/*.test.ts`, { cwd: root, exclude: (name) =
   .filter((file) => long || !file.endsWith('.long.test.ts'))
   .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
   .sort()
+  .sort((one, other) => Number(isBegunFirst(other)) - Number(isBegunFirst(one)))
 
 const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
 /** What each file took, for whoever wants the suite to stay fast. */
@@ -79,7 +84,13 @@ process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0)
 
 async function runAll(): Promise<void> {
   process.env[HISTORIES_ENV] = String(long ? LONG_HISTORIES : 1)
-  await runOn('the packaged PostgreSQL', undefined, files)
+  const demo = files.some((file) => file.startsWith('test/e2e/')) ? await makeDemo() : undefined
+  if (demo) process.env[DEMO_ENV] = demo.folder
+  try {
+    await runOn('the packaged PostgreSQL', undefined, files)
+  } finally {
+    await demo?.remove()
+  }
   const on15 = files.filter((file) =>
     long ? file.endsWith('.db.test.ts') : SHORT_SET_ON_15.some((pattern) => pattern.test(file)),
   )

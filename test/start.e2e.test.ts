@@ -83,7 +83,7 @@ test('a server that was killed leaves PostgreSQL running, and the next start tak
 })
 
 test('the first real import makes its own brand, and the running console switches to it', async (t) => {
-  const product = await startProduct(t, { demo: true })
+  const product = await startProduct(t, { demo: 'new' })
   const cookie = await signIn(product.signInUrl)
   const demo = await readBrief(product.url, cookie)
   assert.deepEqual([demo.brand.key, demo.brand.is_demo], ['demo', true])
