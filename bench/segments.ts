@@ -168,8 +168,8 @@ async function sendFacts(database: Database, clock: Clock, people: number): Prom
 /** Rows of facts, standing, members and dues that `work` read, as PostgreSQL counts them. */
 async function rowsRead(database: Database, work: () => Promise<unknown>): Promise<number> {
   const count = async () => {
-    // A connection tells what it read when it has been idle for a second.
-    await sleep(2500)
+    // A connection that told lately what it read tells the rest when it has been idle for ten seconds.
+    await sleep(10_500)
     const { rows } = await database.pool.query<{ read: number }>(
       `select coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::bigint as read from pg_stat_user_tables
        where schemaname in ('customers', 'commerce', 'interactions', 'relationship') and relname <> 'rfm_cuts'

@@ -255,10 +255,12 @@ interface Asked {
   readonly view?: View
 }
 
-/** Where a definition is compiled for as of an instant: stored standing for the present, worked out anew for the past. */
-async function groundFor(db: Sql, node: ResolvedNode, at: Date, scope = queries.EVERYONE): Promise<Ground> {
+/** Where a definition is compiled for as of an instant: what is kept for the present, worked out anew for the past. */
+async function groundFor(db: Sql, node: ResolvedNode, { now, asOf }: Asked): Promise<Ground> {
+  const at = asOf ?? now
   const cuts = usesCuts(node) ? await cutsAt(db, at) : null
-  return { at, scope, settings: await readSettings(db), cuts, isExplaining: false }
+  const settings = await readSettings(db)
+  return { at, scope: queries.EVERYONE, settings, cuts, isExplaining: false, isKept: asOf === undefined }
 }
 
 function standingFor(ground: Ground, { now, asOf }: Asked): RawBuilder<unknown> {
@@ -275,8 +277,8 @@ export async function countSegment(
   const { now, asOf, view = FULL_VIEW } = asked
   const read = await readWhole(db, definition, view)
   if (isRefusal(read)) return read
-  const at = asOf ?? now
-  const ground = await groundFor(db, read.node, at)
+  const ground = await groundFor(db, read.node, asked)
+  const { at } = ground
   const drawn = asked.method === 'sample' && !asOf && view.scope === 'everyone' ? await sampleOf(db, now) : undefined
   if (drawn && drawn.people > PEOPLE_COUNTED_WHOLE_MAX) {
     const sampled = { ...ground, scope: queries.anyOf(drawn.sample) }
@@ -312,7 +314,7 @@ export async function peopleOfDefinition(
 ): Promise<RawBuilder<unknown> | Refusal> {
   const read = await readWhole(db, definition, asked.view ?? FULL_VIEW)
   if (isRefusal(read)) return read
-  const ground = await groundFor(db, read.node, asked.asOf ?? asked.now)
+  const ground = await groundFor(db, read.node, asked)
   return queries.holdingPeople(read.node, ground, standingFor(ground, asked))
 }
 
