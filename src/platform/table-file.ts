@@ -7,7 +7,7 @@ import { openJsonl } from './jsonl.ts'
 import { TABLE_LIMITS, TableError, type TableFile, type TableLimits, type TablePosition } from './table.ts'
 import { openXlsx } from './xlsx.ts'
 
-const CHUNK_BYTES = 1 << 18
+const CHUNK_BYTES = 1 << 16
 const SAVE_AS = 'Save it as CSV (UTF-8) or XLSX, then try again.'
 
 /** Files that are often taken for tables, by how they begin. */
