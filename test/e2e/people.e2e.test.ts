@@ -189,7 +189,9 @@ test('People of a brand', async (t) => {
     await page.getByText('陈一舟').first().waitFor()
     await page.getByText('+8613800001007').waitFor()
     await page.getByText('crm，自').first().waitFor()
-    assert.equal(await page.getByRole('table', { name: '深度变化' }).getByRole('row').count(), 1 + said.changes.length)
+    const changes = page.getByRole('table', { name: '深度变化' }).getByRole('row')
+    await changes.nth(said.changes.length).waitFor()
+    assert.equal(await changes.count(), 1 + said.changes.length)
 
     const section = page.getByRole('region', { name: /^发生过的事/ })
     const facts = timelinePage.parse(await api(`/api/v1/people/${personId}/timeline?limit=200`))
