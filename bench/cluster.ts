@@ -12,8 +12,11 @@ const root = resolve(import.meta.dirname, '..')
 /**
  * A fresh data folder, given to `work` and removed after it. The test suite's watchdog removes it, with the PostgreSQL in it, when
  * this process is killed.
+ *
+ * @param kept a folder that stays, for the next run to find what is in it.
  */
-export async function withHome<T>(work: (config: Config) => Promise<T>): Promise<T> {
+export async function withHome<T>(work: (config: Config) => Promise<T>, kept?: string): Promise<T> {
+  if (kept !== undefined) return work({ ...readConfig(), home: resolve(kept), databaseUrl: undefined })
   const home = await mkdtemp(join(tmpdir(), 'perennial-bench-'))
   // As root the server runs under another account, which has to pass through this folder (mkdtemp makes it 0700).
   await chmod(home, 0o755)
@@ -31,8 +34,8 @@ export async function withHome<T>(work: (config: Config) => Promise<T>): Promise
   }
 }
 
-/** An installation in a fresh data folder, with the settings it has in production. */
-export async function withInstallation<T>(work: (installation: Installation) => Promise<T>): Promise<T> {
+/** An installation in a fresh data folder, or in a kept one, with the settings it has in production. */
+export async function withInstallation<T>(work: (installation: Installation) => Promise<T>, kept?: string): Promise<T> {
   return withHome(async (config) => {
     const installation = await openInstallation(config, 'command')
     if (isRefusal(installation)) throw new Error(`${installation.message} ${installation.remedy}`)
@@ -41,5 +44,5 @@ export async function withInstallation<T>(work: (installation: Installation) => 
     } finally {
       await installation.close()
     }
-  })
+  }, kept)
 }

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import type { Installation } from '../src/platform/installation.ts'
 import { withInstallation } from './cluster.ts'
 import { type Line, machineFacts, printReport } from './report.ts'
@@ -16,33 +17,32 @@ export interface Bench {
 }
 
 /**
- * A bench over several sizes of brand, `--people N,N…`, the smallest first, in an installation of its own: prints a table, and keeps it
- * in a file.
+ * A bench over several sizes of brand, `--people N,N…`, the smallest first, in an installation of its own, or in one that `--home`
+ * keeps: prints a table, and keeps it in a file.
  *
  * @returns what was measured; the caller decides whether that is a failure.
  */
 export async function benchSizes({ usage, sizes, name, before, measure }: Bench): Promise<Line[]> {
-  const people = readSizes(process.argv.slice(2), sizes)
-  if (!people) {
-    console.error(`usage: ${usage}, each at least 1000`)
+  const asked = readArguments(process.argv.slice(2), sizes)
+  if (!asked) {
+    console.error(`usage: ${usage} [--home FOLDER], each at least 1000`)
     process.exit(2)
   }
   const lines: Line[] = []
   await withInstallation(async (installation) => {
     const machine = await machineFacts(installation.control)
     await before?.(installation)
-    for (const size of people) await measure(installation, size, lines)
+    for (const size of asked.people) await measure(installation, size, lines)
     printReport(machine, lines)
     const path = join(import.meta.dirname, `last-${name}.json`)
     await writeFile(path, `${JSON.stringify({ machine, lines }, undefined, 2)}\n`)
-  })
+  }, asked.home)
   return lines
 }
 
-function readSizes(args: readonly string[], sizes: string): number[] | undefined {
-  const [flag, list = sizes, ...rest] = args
-  const read = list.split(',').map(Number)
-  const isRight = (flag === undefined || flag === '--people') && rest.length === 0
-  const isPossible = read.every((size) => Number.isInteger(size) && size >= 1000)
-  return isRight && isPossible ? read.sort((a, b) => a - b) : undefined
+function readArguments(args: string[], sizes: string): { people: number[]; home: string | undefined } | undefined {
+  const { values } = parseArgs({ args, options: { people: { type: 'string' }, home: { type: 'string' } } })
+  const people = (values.people ?? sizes).split(',').map(Number)
+  const isPossible = people.every((size) => Number.isInteger(size) && size >= 1000)
+  return isPossible ? { people: people.sort((a, b) => a - b), home: values.home } : undefined
 }

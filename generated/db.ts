@@ -39,6 +39,11 @@ export interface BrandSettings {
   discount_rate_per_year: Generated<number>
   referral_share: ColumnType<string, string | number | undefined, string | number>
   attribution_days: Generated<number>
+  fan_tier_scores: Generated<number[]>
+  rfm_recency_days: number[] | null
+  rfm_frequency: number[] | null
+  rfm_monetary_minor: number[] | null
+  followed_at: Date | null
 }
 
 export interface CommerceOrderLines {
@@ -652,6 +657,7 @@ export interface RelationshipRfmCuts {
   mean_recency_days: number | null
   mean_frequency: number | null
   mean_monetary_minor: number | null
+  fixed: Generated<string[]>
 }
 
 export interface RelationshipStanding {

@@ -237,7 +237,7 @@ export interface paths {
                                 staff_id: string | null;
                                 ends_at: string | null;
                             };
-                            permissions?: ("account:own" | "brief:read" | "people:read" | "segments:read" | "segments:write" | "people:export" | "people:merge" | "people:erase" | "tags:write" | "tags:manage" | "imports:manage" | "users:manage" | "audit:read" | "settings:read" | "settings:change" | "api_keys:manage" | "webhooks:manage")[];
+                            permissions?: ("account:own" | "brief:read" | "people:read" | "segments:read" | "segments:write" | "people:export" | "people:merge" | "people:erase" | "tags:write" | "tags:manage" | "imports:manage" | "users:manage" | "audit:read" | "settings:read" | "settings:change" | "values:run" | "api_keys:manage" | "webhooks:manage")[];
                             gives?: ("owner" | "lead" | "adviser" | "analyst" | "integrator" | "outside_operator")[];
                             sees?: {
                                 /** @enum {string} */
@@ -249,6 +249,11 @@ export interface paths {
                                 name: string;
                                 is_demo: boolean;
                             };
+                            brands?: {
+                                key: string;
+                                name: string;
+                                is_demo: boolean;
+                            }[];
                         };
                     };
                 };
@@ -1159,6 +1164,22 @@ export interface paths {
         get: operations["customerEquity"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/value/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["beginValueRun"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2475,6 +2496,7 @@ export interface operations {
                                 };
                                 /** @default false */
                                 into_demo: boolean;
+                                into_brand?: string;
                                 /** @enum {string} */
                                 kind: "dry_run" | "import";
                                 /** @enum {string} */
@@ -2634,6 +2656,7 @@ export interface operations {
                             };
                             /** @default false */
                             into_demo: boolean;
+                            into_brand?: string;
                             /** @enum {string} */
                             kind: "dry_run" | "import";
                             /** @enum {string} */
@@ -2787,6 +2810,7 @@ export interface operations {
                             };
                             /** @default false */
                             into_demo: boolean;
+                            into_brand?: string;
                             /** @enum {string} */
                             kind: "dry_run" | "import";
                             /** @enum {string} */
@@ -3262,6 +3286,7 @@ export interface operations {
                             };
                             /** @default false */
                             into_demo: boolean;
+                            into_brand?: string;
                             /** @enum {string} */
                             kind: "dry_run" | "import";
                             /** @enum {string} */
@@ -3415,6 +3440,7 @@ export interface operations {
                             };
                             /** @default false */
                             into_demo: boolean;
+                            into_brand?: string;
                             /** @enum {string} */
                             kind: "dry_run" | "import";
                             /** @enum {string} */
@@ -5549,6 +5575,50 @@ export interface operations {
                             least_minor: number;
                             expected_minor: number;
                         }[];
+                        run: {
+                            running_since: string | null;
+                            failed_at: string | null;
+                        };
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    beginValueRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        running_since: string | null;
+                        failed_at: string | null;
                     };
                 };
             };
@@ -6628,7 +6698,12 @@ export interface operations {
                         discount_rate_per_year: number;
                         referral_share: number;
                         attribution_days: number;
+                        fan_tier_scores: number[];
+                        rfm_recency_days: number[] | null;
+                        rfm_frequency: number[] | null;
+                        rfm_monetary_minor: number[] | null;
                         is_rebuilding: boolean;
+                        followed_at: string | null;
                         rebuilding_settings: string[];
                     };
                 };
@@ -6677,6 +6752,10 @@ export interface operations {
                     discount_rate_per_year?: number;
                     referral_share?: number;
                     attribution_days?: number;
+                    fan_tier_scores?: number[];
+                    rfm_recency_days?: number[] | null;
+                    rfm_frequency?: number[] | null;
+                    rfm_monetary_minor?: number[] | null;
                 };
             };
         };
@@ -6703,7 +6782,12 @@ export interface operations {
                         discount_rate_per_year: number;
                         referral_share: number;
                         attribution_days: number;
+                        fan_tier_scores: number[];
+                        rfm_recency_days: number[] | null;
+                        rfm_frequency: number[] | null;
+                        rfm_monetary_minor: number[] | null;
                         is_rebuilding: boolean;
+                        followed_at: string | null;
                         rebuilding_settings: string[];
                     };
                 };

@@ -49,10 +49,16 @@ create table brand.settings (
   discount_rate_per_year double precision default 0.1 not null,
   referral_share numeric(5,4) default 0.2 not null,
   attribution_days integer default 30 not null,
+  fan_tier_scores double precision[] default '{5,20,60}'::double precision[] not null,
+  rfm_recency_days integer[],
+  rfm_frequency integer[],
+  rfm_monetary_minor bigint[],
+  followed_at timestamp with time zone,
   constraint settings_pkey PRIMARY KEY (only_row),
   constraint settings_attribution_days_check CHECK (((attribution_days >= 0) AND (attribution_days <= 3650))),
   constraint settings_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
   constraint settings_discount_rate_per_year_check CHECK (((discount_rate_per_year >= (0)::double precision) AND (discount_rate_per_year <= (1)::double precision))),
+  constraint settings_fan_tier_scores_check CHECK (((cardinality(fan_tier_scores) = 3) AND ((0)::double precision < fan_tier_scores[1]) AND (fan_tier_scores[1] < fan_tier_scores[2]) AND (fan_tier_scores[2] < fan_tier_scores[3]))),
   constraint settings_margin_rate_check CHECK (((margin_rate > (0)::double precision) AND (margin_rate <= (1)::double precision))),
   constraint settings_occasion_unit_check CHECK ((occasion_unit = ANY (ARRAY['day'::text, 'order'::text]))),
   constraint settings_only_row_check CHECK (only_row),
@@ -60,6 +66,9 @@ create table brand.settings (
   constraint settings_phone_claim_days_check CHECK (((phone_claim_days >= 1) AND (phone_claim_days <= 36600))),
   constraint settings_recency_unit_check CHECK ((recency_unit = ANY (ARRAY['day'::text, '24h'::text]))),
   constraint settings_referral_share_check CHECK (((referral_share >= (0)::numeric) AND (referral_share <= (1)::numeric))),
+  constraint settings_rfm_frequency_check CHECK (((cardinality(rfm_frequency) = 4) AND (1 <= rfm_frequency[1]) AND (rfm_frequency[1] < rfm_frequency[2]) AND (rfm_frequency[2] < rfm_frequency[3]) AND (rfm_frequency[3] < rfm_frequency[4]))),
+  constraint settings_rfm_monetary_minor_check CHECK (((cardinality(rfm_monetary_minor) = 4) AND (0 <= rfm_monetary_minor[1]) AND (rfm_monetary_minor[1] < rfm_monetary_minor[2]) AND (rfm_monetary_minor[2] < rfm_monetary_minor[3]) AND (rfm_monetary_minor[3] < rfm_monetary_minor[4]))),
+  constraint settings_rfm_recency_days_check CHECK (((cardinality(rfm_recency_days) = 4) AND (0 <= rfm_recency_days[1]) AND (rfm_recency_days[1] < rfm_recency_days[2]) AND (rfm_recency_days[2] < rfm_recency_days[3]) AND (rfm_recency_days[3] < rfm_recency_days[4]))),
   constraint settings_spread_window_check CHECK ((spread_window = ANY (ARRAY['period'::text, 'ever'::text])))
 );
 
@@ -1023,6 +1032,7 @@ create table relationship.rfm_cuts (
   mean_recency_days double precision,
   mean_frequency double precision,
   mean_monetary_minor double precision,
+  fixed text[] default '{}'::text[] not null,
   constraint rfm_cuts_pkey PRIMARY KEY (in_force_from)
 );
 

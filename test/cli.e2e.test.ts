@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { z } from 'zod'
 import { brief, peoplePage, person } from '../src/modules/analytics/schema.ts'
+import { settingsAnswer } from '../src/modules/brand/schema.ts'
 import { API_SCOPES, importReport, mapping } from '../src/modules/intake/schema.ts'
 import {
   depthReport,
@@ -341,6 +342,7 @@ const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   propagate: propagated,
   segment: segmentCount,
   'value-run': runReport,
+  settings: settingsAnswer,
   review: reviewed,
   merge: decided,
   split: decided,
@@ -612,6 +614,9 @@ suite('the command line', () => {
       ['depth'],
       ['rfm'],
       ['rfm', '--ties', 'first', '--recency', '24h', '--occasion', 'order'],
+      ['settings'],
+      ['settings', '--set', 'fan_tier_scores=4,20,60.5', '--set', 'rfm_frequency=1,2,3,5'],
+      ['settings', '--set', 'rfm_frequency=none'],
       ['doctor'],
     ]
     const answers = await inPairs(asked, async ([name, ...args]) => {
@@ -619,6 +624,21 @@ suite('the command line', () => {
       assert.equal(said.code, 0, `${name}: ${said.stderr}`)
       return answerOf(said, ANSWERS[name] ?? z.never())
     })
+    const [set, wrongList, unknown, unsaid] = await inPairs(
+      [['--json'], ['--set', 'fan_tier_scores=5,5,6', '--json'], ['--set', 'colour=red', '--json'], ['--set', 'zone']],
+      (args) => cli('settings', ...args),
+    )
+    const {
+      fan_tier_scores: scores,
+      rfm_frequency: frequency,
+      is_rebuilding,
+      followed_at,
+    } = answerOf(set, settingsAnswer)
+    assert.deepEqual([scores, frequency, is_rebuilding], [[4, 20, 60.5], null, false])
+    assert.ok(followed_at, 'everybody follows when the command ends')
+    assert.equal(answerOf(wrongList, refused).error.code, 'cuts_not_ascending')
+    assert.equal(answerOf(unknown, refused).error.code, 'invalid_setting')
+    assert.equal(unsaid?.code, 2)
     const [now, then] = answers.map((answer) => answer as z.infer<typeof brief>)
     // 2 × 68.00 + 45.50 + 68.00 + 3 × 45.50 + 128.00 − 45.50
     assert.deepEqual([now?.buyers, now?.orders, now?.net_revenue_minor], [2, 4, 46_850])

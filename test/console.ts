@@ -6,6 +6,7 @@ import { catchUp } from '../src/bin/catch-up.ts'
 import { eraseEverywhere } from '../src/bin/erasure.ts'
 import { type ImportDesk, openImportDesk } from '../src/bin/import-work.ts'
 import { FACT_KINDS, registerRoutes } from '../src/bin/routes.ts'
+import { createValuing } from '../src/bin/valuing.ts'
 import { storeFacts } from '../src/modules/intake/actions.ts'
 import { isOpenAccount } from '../src/platform/accounts.ts'
 import type { Clock } from '../src/platform/clock.ts'
@@ -61,6 +62,8 @@ export async function testConsole(
     return desk
   }
   const importing = open()
+  const valuing = createValuing(clock, (sentence) => http.log.push(sentence))
+  t.after(() => valuing.stop())
   const http: TestHttp = await testHttp(t, {
     ...options,
     brandOf,
@@ -77,6 +80,7 @@ export async function testConsole(
         erase: (from, command) => eraseEverywhere(from, clock, home, command),
         vault: openVault(home, WEBHOOK_KEY_FILE),
         ...importing.deps,
+        valueRuns: { state: valuing.state, begin: (valued) => valuing.begin(valued, () => {}) },
       })
     },
   })

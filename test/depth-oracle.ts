@@ -282,16 +282,18 @@ function decidingFacts(history: History, customer: string, now: number, depth: n
   ]
 }
 
-const TIERS = [5, 20, 60]
+const TIER_SCORES = [5, 20, 60]
 
 /** The score, the number of the fan tier from 0, and the first instant at which time alone takes it. */
 export function interactionByRules(
   history: History,
   customer: string,
   at: number,
+  { fanTierScores = TIER_SCORES }: Pick<Rules, 'fanTierScores'>,
 ): { score: number; tier: number; lapsesAt: number | null } {
-  const tier = TIERS.filter((threshold) => scores(history, customer, at, at, threshold)).length
-  const ends = tier === 0 ? [] : crossings(history, customer, at, TIERS[tier - 1] ?? 0).filter((end) => end > at)
+  const tier = fanTierScores.filter((threshold) => scores(history, customer, at, at, threshold)).length
+  const from = fanTierScores[tier - 1] ?? 0
+  const ends = tier === 0 ? [] : crossings(history, customer, at, from).filter((end) => end > at)
   return {
     score: decayed(scoringActs(history, customer, at), at),
     tier,

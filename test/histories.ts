@@ -118,6 +118,20 @@ export function documentOf(id: string, given: Content, instants: readonly number
   }
 }
 
+/** Where tiers begin: not drawn, because one more draw makes another history of each seed that was chosen. */
+const TIER_SCORES = [
+  [5, 20, 60],
+  [3, 10, 16],
+  [0.5, 2, 2.5],
+]
+
+/** Thresholds of RFM that a brand may have set, each or none. */
+export const ownCuts = fc.record({
+  r: fc.constantFrom(undefined, [0, 1, 2, 30], [9, 29, 30, 364]),
+  f: fc.constantFrom(undefined, [1, 2, 3, 4]),
+  m: fc.constantFrom(undefined, [0, 333, 1000, 5000]),
+})
+
 export interface StoryOptions {
   readonly connectedBy: readonly Story['connectedBy'][]
   /** A later file with the same id and another body. */
@@ -159,7 +173,7 @@ export function stories({ connectedBy, corrections }: StoryOptions): fc.Arbitrar
       })
       const repeated = again === null ? undefined : files[again]
       return {
-        rules: rules as Rules,
+        rules: { ...(rules as Rules), fanTierScores: TIER_SCORES[documents.length % TIER_SCORES.length] },
         connectedBy: connected,
         files: [...files, ...(repeated ? [repeated] : [])].filter((file) => file.length > 0),
       }
@@ -203,6 +217,22 @@ function csvOf(file: readonly SalesDocument[], rules: Rules): string {
   return `order_id,customer_id,paid_at,item,quantity,unit_price,refund_of,shared_by,sequence\n${rows.join('\n')}\n`
 }
 
+/** The settings that say the rules, in the order of their columns. */
+export function settingsOf(rules: Rules) {
+  const list = (cuts: readonly number[] | undefined) => (cuts ? [...cuts] : null)
+  return {
+    zone: rules.zone,
+    period_days: rules.periodDays,
+    occasion_unit: rules.occasionUnit,
+    member_by_purchase: rules.memberByPurchase,
+    spread_window: rules.spreadWindow ?? 'period',
+    fan_tier_scores: [...(rules.fanTierScores ?? [5, 20, 60])],
+    rfm_recency_days: list(rules.rfmCuts?.r),
+    rfm_frequency: list(rules.rfmCuts?.f),
+    rfm_monetary_minor: list(rules.rfmCuts?.m),
+  }
+}
+
 /**
  * An empty brand with the story's settings. A hundred times as fast as a fresh database, and five times as fast as truncate,
  * which makes a new file for each of 140 tables and indexes; a story has some dozen rows.
@@ -217,8 +247,9 @@ export async function beginStory(database: Database, rules: Rules): Promise<void
   await database.pool.query(`begin; set local session_replication_role = replica; ${deletes.join(' ')} commit`)
   await database.pool.query(
     `update brand.settings set zone = $1, period_days = $2, occasion_unit = $3, member_by_purchase = $4, spread_window = $5,
-       currency = null`,
-    [rules.zone, rules.periodDays, rules.occasionUnit, rules.memberByPurchase, rules.spreadWindow ?? 'period'],
+       fan_tier_scores = $6, rfm_recency_days = $7, rfm_frequency = $8, rfm_monetary_minor = $9, currency = null,
+       rebuild_due_at = null`,
+    Object.values(settingsOf(rules)),
   )
 }
 

@@ -37,6 +37,7 @@ export const NO_DECISIONS = {
   files: { kinds: absent, guess: absent, preview: absent },
   targetOf: absent,
   rejectsFolder: '',
+  valueRuns: { state: absent, begin: absent },
 }
 
 export interface SendOptions {
@@ -51,7 +52,10 @@ export interface SendOptions {
 
 export interface TestHttpOptions
   extends Partial<
-    Pick<HttpParts, 'audit' | 'clock' | 'health' | 'brandOf' | 'consoleFolder' | 'keys' | 'rates' | 'metrics'>
+    Pick<
+      HttpParts,
+      'audit' | 'clock' | 'health' | 'brandOf' | 'brands' | 'consoleFolder' | 'keys' | 'rates' | 'metrics'
+    >
   > {
   readonly publicUrl?: string
   /** More routes, as a module would register them. */
@@ -84,6 +88,7 @@ export async function testHttp(t: TestContext, options: TestHttpOptions = {}): P
     version: '0.0.0-test',
     consoleFolder: options.consoleFolder ?? (await makeConsole(home)),
     brandOf: options.brandOf ?? (async () => ({ brand, database })),
+    brands: options.brands ?? (async () => [brand]),
     keys: options.keys ?? { find: async () => undefined },
     ...(options.rates ? { rates: options.rates } : {}),
     ...(options.metrics ? { metrics: options.metrics } : {}),

@@ -36,6 +36,10 @@ export interface Rules {
   readonly memberByPurchase: boolean
   /** For how long a spread counts; absent: in the period. */
   readonly spreadWindow?: 'period' | 'ever' | undefined
+  /** Scores from which the second, third and highest fan tier hold; absent: 5, 20 and 60. */
+  readonly fanTierScores?: readonly number[] | undefined
+  /** Thresholds of the brand's own, four each; absent: at fifths of the buyers. */
+  readonly rfmCuts?: { readonly [of in 'r' | 'f' | 'm']?: readonly number[] | undefined } | undefined
   /** Equal rows of a document are one. */
   readonly mergeDuplicates: boolean
 }

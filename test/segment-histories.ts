@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { History } from './depth-oracle.ts'
-import { NOW } from './histories.ts'
+import { NOW, ownCuts } from './histories.ts'
 import { type Books, documentsInForce, keepBooks, type Rules, type SalesDocument } from './oracle.ts'
 import type { World, Worth } from './segment-oracle.ts'
 
@@ -245,6 +245,8 @@ export interface Tale {
   /** What a first run says, and a later one. */
   readonly values: readonly [World['values'], World['values']]
   readonly looks: readonly number[]
+  /** Thresholds that the brand sets in the end. */
+  readonly laterCuts: NonNullable<Rules['rfmCuts']>
 }
 
 export const tales: fc.Arbitrary<Tale> = fc
@@ -255,16 +257,22 @@ export const tales: fc.Arbitrary<Tale> = fc
     definitions: fc.array(definitions, { minLength: 3, maxLength: 5 }),
     looks: fc.array(fc.nat({ max: 10_000 }), { minLength: 3, maxLength: 3 }),
     runs: fc.tuple(values, values),
+    fanTierScores: fc.constantFrom([5, 20, 60], [3, 10, 16]),
+    rfmCuts: fc.option(ownCuts, { nil: undefined }),
+    laterCuts: ownCuts,
   })
-  .map(({ zone, periodDays, all, definitions: given, looks, runs }) => ({
+  .map(({ zone, periodDays, all, definitions: given, looks, runs, fanTierScores, rfmCuts, laterCuts }) => ({
     rules: {
       zone,
       periodDays,
       occasionUnit: 'day',
       memberByPurchase: true,
       spreadWindow: 'period',
+      fanTierScores,
+      rfmCuts,
       mergeDuplicates: false,
     },
+    laterCuts,
     first: all.filter(({ isSecond }) => !isSecond),
     second: all.filter(({ isSecond }) => isSecond),
     definitions: given,

@@ -67,7 +67,7 @@ export interface Worth {
   readonly turns: readonly number[] | null
 }
 
-/** Cuts at 20, 40, 60 and 80 % of the buyers, and their means. */
+/** Cuts at 20, 40, 60 and 80 % of the buyers, or those that the brand has set, and their means. */
 export interface Cuts {
   readonly r: readonly number[]
   readonly f: readonly number[]
@@ -99,7 +99,13 @@ export function cutsAt(world: World, at: number): Cuts | undefined {
   }
   const mean = (pick: (values: Values) => number) => buyers.reduce((sum, one) => sum + pick(one), 0) / buyers.length
   const [r, f, m] = [(one: Values) => one.r, (one: Values) => one.f, (one: Values) => one.m]
-  return { r: cut(r), f: cut(f), m: cut(m), means: { r: mean(r), f: mean(f), m: mean(m) } }
+  const own = world.rules.rfmCuts
+  return {
+    r: own?.r ?? cut(r),
+    f: own?.f ?? cut(f),
+    m: own?.m ?? cut(m),
+    means: { r: mean(r), f: mean(f), m: mean(m) },
+  }
 }
 
 interface Range {
@@ -301,7 +307,8 @@ function holdsFan(world: World, clause: FanClause, customer: string, now: number
   const reaches = (threshold: number) => scores(world.history, customer, now, now, threshold)
   const { at_least: least, below } = clause.score ?? {}
   return (
-    (!clause.tier || clause.tier.includes(TIERS[interactionByRules(world.history, customer, now).tier] ?? '')) &&
+    (!clause.tier ||
+      clause.tier.includes(TIERS[interactionByRules(world.history, customer, now, world.rules).tier] ?? '')) &&
     (least === undefined || reaches(least)) &&
     (below === undefined || !reaches(below))
   )

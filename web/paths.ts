@@ -297,5 +297,4 @@ export function safeReturn(raw: unknown): string {
 export const COMMANDS = {
   import: './perennial import orders.csv',
   signIn: './perennial sign-in',
-  valueRun: './perennial value-run',
 } as const

@@ -1,6 +1,15 @@
-import { createRootRoute, createRoute, createRouter, Link, lazyRouteComponent, Outlet } from '@tanstack/react-router'
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  Link,
+  lazyRouteComponent,
+  Outlet,
+  retainSearchParams,
+} from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { importsQuery, uploadsQuery } from './api/import-queries.ts'
+import { brandIn, PAGE_BRAND } from './api/page-brand.ts'
 import {
   brandQuery,
   briefQuery,
@@ -19,6 +28,7 @@ import { readBuilderSearch, readSegmentSearch } from './pages/segments/search.ts
 import { PageProblem } from './pages/shell/PageProblem.tsx'
 import { Shell } from './pages/shell/Shell.tsx'
 import {
+  defined,
   readAuditSearch,
   readOpened,
   readPeopleSearch,
@@ -41,7 +51,19 @@ async function prefetchFor(permission: Permission, prefetch: () => unknown): Pro
 
 /** The map of the console. A page that is not built is neither here nor in the rail. */
 
-const rootRoute = createRootRoute({ component: Outlet, notFoundComponent: NotFound })
+const rootRoute = createRootRoute({
+  // Which brand: in every address, whatever else it says; without it the current one.
+  validateSearch: (raw: Record<string, unknown>): { brand?: string } => defined({ brand: brandIn(raw) }),
+  search: { middlewares: [retainSearchParams(['brand'])] },
+  beforeLoad: ({ search, location }) => {
+    if (search.brand === PAGE_BRAND) return undefined
+    window.location.assign(location.href)
+    // The page that comes reads anew; nothing more of this one.
+    return new Promise<never>(() => {})
+  },
+  component: Outlet,
+  notFoundComponent: NotFound,
+})
 
 const shellRoute = createRoute({ getParentRoute: () => rootRoute, id: 'shell', component: Shell })
 

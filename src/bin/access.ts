@@ -2,23 +2,35 @@ import { recordAudit } from '../modules/audit/actions.ts'
 import { brandKeyOf, findApiKey } from '../modules/intake/actions.ts'
 import type { Audit } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { BrandOf, Keys, OpenBrand } from '../platform/http-gate.ts'
-import type { Installation } from '../platform/installation.ts'
+import { BRAND_HEADER, type BrandOf, type Keys, type OpenBrand } from '../platform/http-gate.ts'
+import type { Brand, Installation } from '../platform/installation.ts'
 import { refuse } from '../platform/refusal.ts'
+import { isPassing } from './import-into.ts'
 
 /** Name of the file with the key that seals the secrets of webhooks, in `<home>/secrets`. */
 export const WEBHOOK_KEY_FILE = 'webhook-key'
 
-export function brandOfInstallation(installation: Installation): BrandOf {
-  return async () => {
-    const brand = await installation.currentBrand()
-    if (!brand) throw refuse('missing', 'no_brand', 'There is no brand yet.', 'Restart the server: it makes one.')
-    return { brand, database: await installation.openBrand(brand) }
+export function brandOfInstallation(installation: Pick<Installation, 'brands' | 'openBrand'>): BrandOf {
+  return async (request) => {
+    const named = request?.headers[BRAND_HEADER]
+    const brands = await brandsOfInstallation(installation)()
+    const brand = brands.find((one) => (named === undefined ? one.isCurrent : one.key === named))
+    if (brand) return { brand, database: await installation.openBrand(brand) }
+    if (named === undefined) {
+      throw refuse('missing', 'no_brand', 'There is no brand yet.', 'Restart the server: it makes one.')
+    }
+    const remedy = `Name one of these: ${brands.map(({ key }) => key).join(', ')}.`
+    throw refuse('missing', 'unknown_brand', `There is no brand "${named}".`, remedy)
   }
 }
 
+/** The brands that people work with: an account is one of the installation, and its role holds in each of them. */
+export function brandsOfInstallation(installation: Pick<Installation, 'brands'>): () => Promise<Brand[]> {
+  return async () => (await installation.brands()).filter((brand) => !isPassing(brand))
+}
+
 /** What was done to accounts goes into the log of the current brand: its owner reads one log. */
-export function auditOf(brandOf: BrandOf, clock: Clock): Audit {
+export function auditOf(brandOf: () => Promise<Pick<OpenBrand, 'database'>>, clock: Clock): Audit {
   return async (entry) => {
     const { database } = await brandOf()
     await recordAudit(database.db, entry, clock.now())

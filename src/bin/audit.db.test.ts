@@ -344,6 +344,13 @@ const RECIPES: Record<string, { operation: string | null; fields?: string[]; cal
         return { path: `/api/v1/webhook-sources/${made.webhook_id}`, method: 'DELETE' }
       },
     },
+    'POST /api/v1/value/runs': {
+      operation: 'value_run',
+      call: async ({ desk }) => {
+        await desk.post({ ...order, customer_id: 'lin', paid_at: '2026-05-01T00:00:00Z' })
+        return { path: '/api/v1/value/runs', method: 'POST' }
+      },
+    },
     'PATCH /api/v1/settings': {
       operation: 'settings_change',
       fields: ['period_days'],

@@ -37,6 +37,7 @@ import { PEOPLE_COMMANDS } from './people.ts'
 import { propagateCommand } from './propagate.ts'
 import { rfmFile } from './rfm-file.ts'
 import { segmentCommand } from './segments.ts'
+import { settingsCommand } from './settings.ts'
 import { signIn } from './sign-in.ts'
 import { TAG_COMMANDS } from './tags.ts'
 import { USER_COMMANDS } from './users.ts'
@@ -256,6 +257,7 @@ export const COMMANDS: readonly Command[] = [
   propagateCommand,
   segmentCommand,
   valueRun,
+  settingsCommand,
   ...PEOPLE_COMMANDS,
   ...TAG_COMMANDS,
   ...ERASURE_COMMANDS,

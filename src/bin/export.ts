@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { readPerson } from '../modules/analytics/actions.ts'
@@ -76,7 +76,7 @@ async function scaleOf(db: Sql, personId: number): Promise<z.infer<typeof erasur
 export interface ExportDeps {
   readonly clock: Clock
   /** The brand that the console shows. */
-  readonly brandOf: () => Promise<{ database: Database }>
+  readonly brandOf: (request: FastifyRequest) => Promise<{ database: Database }>
 }
 
 export function registerExportRoutes(app: FastifyInstance, { clock, brandOf }: ExportDeps): void {
@@ -95,7 +95,7 @@ export function registerExportRoutes(app: FastifyInstance, { clock, brandOf }: E
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const { person_id: personId } = request.params
       const now = clock.now()
       const known = await readPerson(database.db, personId, now, undefined, viewOf(request, now))
@@ -117,7 +117,7 @@ export function registerExportRoutes(app: FastifyInstance, { clock, brandOf }: E
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const { person_id: personId } = request.params
       const now = clock.now()
       const known = await readPerson(database.db, personId, now, undefined, viewOf(request, now))

@@ -83,7 +83,7 @@ async function importTarget(installation: ImportHome, goal: ImportGoal): Promise
   if (known) return { brand: known, made: false, scratch: false }
   const { brandKey: key, isDryRun: scratch } = goal
   const wanted: NewBrand = scratch
-    ? { key: `dry_run_${process.pid}`, name: 'Dry run', isDemo: false }
+    ? { key: `${DRY_RUN_PREFIX}${process.pid}`, name: 'Dry run', isDemo: false }
     : key
       ? { key, name: key, isDemo: false }
       : OWN_BRAND
@@ -114,6 +114,13 @@ export async function knownTarget(
     `The brand "${own.key}" is the demo.`,
     'Use --into-demo to mix real orders into it on purpose.',
   )
+}
+
+const DRY_RUN_PREFIX = 'dry_run_'
+
+/** Whether a brand is there for a moment only, and nobody's. */
+export function isPassing({ key }: Pick<Brand, 'key'>): boolean {
+  return key === LOOKING_BRAND.key || key.startsWith(DRY_RUN_PREFIX)
 }
 
 /** Empty: what a file is looked at against while its brand is not there yet. */

@@ -39,8 +39,8 @@ export function openImportDesk(installation: ImportHome, clock: Clock, log: (sen
     clock,
     rejectsFolder,
     log,
-    importInto: async ({ isIntoDemo, dryRun, ...order }) => {
-      const goal = { isDryRun: dryRun, isIntoDemo }
+    importInto: async ({ isIntoDemo, brandKey, dryRun, ...order }) => {
+      const goal = { isDryRun: dryRun, isIntoDemo, brandKey }
       const done = await importInto(installation, goal, order, () => order.onProgress({ phase: 'settling' }))
       return isRefusal(done) ? done : { report: done.report, brand: done.scratch ? null : done.brand.key }
     },
@@ -56,8 +56,8 @@ export function openImportDesk(installation: ImportHome, clock: Clock, log: (sen
       work,
       files: importFiles(clock),
       rejectsFolder,
-      targetOf: async (isIntoDemo) => {
-        const known = await knownTarget(installation, { isIntoDemo })
+      targetOf: async (goal) => {
+        const known = await knownTarget(installation, goal)
         if (isRefusal(known)) return known
         const current = await installation.currentBrand()
         const demo_name = current?.isDemo ? current.name : null

@@ -19,6 +19,7 @@ export async function openApiDocument(): Promise<object> {
     version: manifest.version,
     consoleFolder: import.meta.dirname,
     brandOf: absent,
+    brands: absent,
     keys: { find: absent },
     clock: systemClock,
     control: new Proxy({} as Database, { get: () => absent }),
@@ -38,6 +39,7 @@ export async function openApiDocument(): Promise<object> {
     files: { kinds: absent, guess: absent, preview: absent },
     targetOf: absent,
     rejectsFolder: '',
+    valueRuns: { state: absent, begin: absent },
   })
   await app.ready()
   const document = app.swagger()

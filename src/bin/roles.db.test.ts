@@ -25,6 +25,7 @@ const TABLE: Record<string, string> = {
   'audit:read': '      x     x    -       -       -          -',
   'settings:read': '   x     x    x       x       x          x',
   'settings:change': ' x     x    -       -       -          -',
+  'values:run': ' x     x    -       -       -          -',
   'api_keys:manage': ' x     -    -       -       x          -',
   'webhooks:manage': ' x     -    -       -       x          -',
 }

@@ -18,7 +18,7 @@ import { registerRelationshipRoutes } from '../modules/relationship/routes.ts'
 import { registerSegmentsRoutes } from '../modules/segments/routes.ts'
 import { TAG_FACTS } from '../modules/tags/actions.ts'
 import { registerTagsRoutes, type TagsDeps } from '../modules/tags/routes.ts'
-import { registerValueRoutes } from '../modules/value/routes.ts'
+import { registerValueRoutes, type ValueDeps } from '../modules/value/routes.ts'
 import type { Http } from '../platform/http.ts'
 import { registerExportRoutes } from './export.ts'
 
@@ -35,7 +35,7 @@ export const FACT_KINDS: FactKinds = {
   tag: TAG_FACTS,
 }
 
-export type RouteDeps = AnalyticsDeps & BrandDeps & CustomersDeps & Omit<IntakeDeps, 'kinds'> & TagsDeps
+export type RouteDeps = AnalyticsDeps & BrandDeps & CustomersDeps & Omit<IntakeDeps, 'kinds'> & TagsDeps & ValueDeps
 
 /** Every module's routes: what the server serves and what the OpenAPI document describes. */
 export function registerRoutes(app: Http, deps: RouteDeps): void {

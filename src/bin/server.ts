@@ -18,7 +18,14 @@ import { createDurations, createMetrics } from '../platform/metrics.ts'
 import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
 import { openVault } from '../platform/secrets.ts'
 import { type Stopping, stopOnSignals } from '../platform/stopping.ts'
-import { auditOf, brandByName, brandOfInstallation, keysOfInstallation, WEBHOOK_KEY_FILE } from './access.ts'
+import {
+  auditOf,
+  brandByName,
+  brandOfInstallation,
+  brandsOfInstallation,
+  keysOfInstallation,
+  WEBHOOK_KEY_FILE,
+} from './access.ts'
 import { catchUp } from './catch-up.ts'
 import { eraseEverywhere } from './erasure.ts'
 import { openImportDesk } from './import-work.ts'
@@ -88,6 +95,7 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
     version,
     consoleFolder,
     brandOf,
+    brands: brandsOfInstallation(installation),
     keys,
     health,
     metrics,
@@ -102,6 +110,8 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
     vault: openVault(config.home, WEBHOOK_KEY_FILE),
     count: (kind, status) => countedFacts.inc({ kind, status }),
     ...importing.deps,
+    // Who is in segments by what they are worth follows.
+    valueRuns: { state: valuing.state, begin: (database) => valuing.begin(database, () => settling.settle(database)) },
   })
   await importing.resume()
 

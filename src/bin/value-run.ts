@@ -1,10 +1,9 @@
 import { readSettings } from '../modules/brand/actions.ts'
 import { DEFAULT_CURRENCY } from '../modules/brand/schema.ts'
-import { valueEverybody } from '../modules/value/actions.ts'
+import { nothingWatched, valueEverybody } from '../modules/value/actions.ts'
 import { FALLBACK_REASONS } from '../modules/value/schema.ts'
 import { systemClock } from '../platform/clock.ts'
 import { formatMinor } from '../platform/money.ts'
-import { refuse } from '../platform/refusal.ts'
 import { type Command, withBrand } from './command.ts'
 
 /** What the server does by itself each night. */
@@ -19,12 +18,7 @@ export const valueRun: Command = {
     withBrand(input, async (database) => {
       const report = await valueEverybody(database, systemClock.now())
       if (!report) {
-        return refuse(
-          'conflict',
-          'nothing_watched',
-          'Nobody has bought before today, so there is nothing to value people by.',
-          'Import orders, or come back tomorrow.',
-        )
+        return nothingWatched()
       }
       const { currency } = await readSettings(database.db)
       const money = (minor: number) => formatMinor(minor, currency ?? DEFAULT_CURRENCY)

@@ -121,3 +121,33 @@ test('a run that failed says why, and is tried again after an hour; what follows
   await database.pool.query('alter table value.fits drop constraint one_is_enough')
   assert.deepEqual([await valuing.run(database), await countFits(database)], [true, 2])
 })
+
+test('a run that somebody asks for is shown while it waits and runs, is asked for once, and follows what is under way', async (t) => {
+  const { database, clock, log, valuing } = await shop(t)
+  assert.deepEqual(valuing.state(database), { running_since: null, failed_at: null })
+  assert.equal(await valuing.run(database), true)
+  const release = await holdValues(database)
+  await send(database, clock, [order('4', 'b', 1, 50)])
+  valuing.note(database)
+  const following = valuing.run(database)
+  await waitForWaiting(database)
+  const { promise: over, resolve: ended } = Promise.withResolvers<void>()
+  clock.at += 1000
+  assert.equal(valuing.begin(database, ended), true)
+  assert.deepEqual(valuing.state(database), { running_since: '2026-06-01T04:00:01.000Z', failed_at: null })
+  assert.equal(valuing.begin(database, assert.fail), false, 'it waits already')
+  await release()
+  assert.equal(await following, true)
+  assert.equal(valuing.begin(database, assert.fail), false, 'it runs already')
+  await over
+  assert.deepEqual(valuing.state(database), { running_since: null, failed_at: null })
+  assert.deepEqual([await countFits(database), log], [2, []], 'once a day was done, and asked for once more')
+
+  await database.pool.query('alter table value.fits add constraint two_are_enough check (fit_id < 3)')
+  const failed = Promise.withResolvers<void>()
+  clock.at += 1000
+  assert.equal(valuing.begin(database, failed.resolve), true)
+  await failed.promise
+  assert.deepEqual(valuing.state(database), { running_since: null, failed_at: '2026-06-01T04:00:02.000Z' })
+  assert.match(log.join(), /two_are_enough/)
+})

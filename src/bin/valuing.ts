@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { isValueRunDue } from '../modules/value/actions.ts'
+import type { ValueRunState } from '../modules/value/schema.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/db.ts'
 import { isRefusal } from '../platform/refusal.ts'
@@ -14,6 +15,15 @@ export interface Valuing {
    * @returns whether something was done.
    */
   run(database: Database): Promise<boolean>
+  /**
+   * Has everybody of one database valued as soon as nothing else is under way, whatever is due.
+   *
+   * @param ended called when it is over, however it ended.
+   * @returns false where such a run is under way or waits already.
+   */
+  begin(database: Database, ended: () => void): boolean
+  /** Whether everybody is being valued, or waits for it, and whether the last try failed. */
+  state(database: Database): ValueRunState
   /** Starts nothing more, and ends what is under way: it is one transaction, and what was before it stays. */
   stop(): Promise<void>
 }
@@ -40,6 +50,9 @@ const RETRY_MS = 3600 * 1000
 export function createValuing(clock: Clock, log: (sentence: string) => void, thread: URL = THREAD): Valuing {
   const changed = new Set<Database>()
   const failedAt = new Map<Database, number>()
+  /** Databases whose everybody is being valued or waits for it, since when, in the order in which they were asked for. */
+  const runningSince = new Map<Database, Date>()
+  const asked = new Map<Database, () => void>()
   let worker: Worker | undefined
   let isBusy = false
   let isStopping = false
@@ -62,37 +75,71 @@ export function createValuing(clock: Clock, log: (sentence: string) => void, thr
     }
   }
 
+  async function valueEverybody(database: Database, now: Date): Promise<void> {
+    failedAt.set(database, now.getTime())
+    runningSince.set(database, runningSince.get(database) ?? now)
+    changed.delete(database)
+    try {
+      await inThread({ work: 'everybody', url: urlOf(database), now })
+      failedAt.delete(database)
+    } finally {
+      runningSince.delete(database)
+    }
+  }
+
   async function workOff(database: Database): Promise<boolean> {
     const now = clock.now()
-    const { connectionString: url } = database.pool.options
-    if (!url) throw new Error('its database has no address')
     const failed = failedAt.get(database)
     const mayRun = failed === undefined || now.getTime() - failed >= RETRY_MS
     if (mayRun && (await isValueRunDue(database, now))) {
-      failedAt.set(database, now.getTime())
-      changed.delete(database)
-      await inThread({ work: 'everybody', url, now })
-      failedAt.delete(database)
+      await valueEverybody(database, now)
       return true
     }
     if (!changed.delete(database)) return false
-    await inThread({ work: 'changes', url, now })
+    await inThread({ work: 'changes', url: urlOf(database), now })
     return true
+  }
+
+  /** One thing at a time, of whatever brand. @returns what `work` does; undefined where something is under way, or it failed. */
+  async function alone<T>(database: Database, work: () => Promise<T>): Promise<T | undefined> {
+    if (isBusy || isStopping) return undefined
+    isBusy = true
+    try {
+      return await work()
+    } catch (error) {
+      changed.add(database)
+      if (!isStopping) log(`Values could not be made: ${sentenceOf(error)}`)
+      return undefined
+    } finally {
+      isBusy = false
+      void workOffAsked()
+    }
+  }
+
+  async function workOffAsked(): Promise<void> {
+    const [next] = asked
+    if (!next || isBusy || isStopping) return
+    const [database, ended] = next
+    asked.delete(database)
+    await alone(database, () => valueEverybody(database, clock.now()))
+    ended()
   }
 
   return {
     note: (database) => changed.add(database),
-    run: async (database) => {
-      if (isBusy || isStopping) return false
-      isBusy = true
-      try {
-        return await workOff(database)
-      } catch (error) {
-        changed.add(database)
-        if (!isStopping) log(`Values could not be made: ${sentenceOf(error)}`)
-        return false
-      } finally {
-        isBusy = false
+    run: async (database) => (await alone(database, () => workOff(database))) ?? false,
+    begin: (database, ended) => {
+      if (isStopping || runningSince.has(database)) return false
+      runningSince.set(database, clock.now())
+      asked.set(database, ended)
+      void workOffAsked()
+      return true
+    },
+    state: (database) => {
+      const [since, failed] = [runningSince.get(database), failedAt.get(database)]
+      return {
+        running_since: since?.toISOString() ?? null,
+        failed_at: since === undefined && failed !== undefined ? new Date(failed).toISOString() : null,
       }
     },
     stop: async () => {
@@ -100,6 +147,12 @@ export function createValuing(clock: Clock, log: (sentence: string) => void, thr
       await worker?.terminate()
     },
   }
+}
+
+function urlOf({ pool }: Database): string {
+  const { connectionString: url } = pool.options
+  if (!url) throw new Error('its database has no address')
+  return url
 }
 
 function sentenceOf(error: unknown): string {

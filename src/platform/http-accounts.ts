@@ -6,6 +6,7 @@ import { type Actor, type Audit, actorOf } from './audit.ts'
 import type { Auth, Caller, Cookies } from './auth.ts'
 import { type BrandOf, headersOf } from './http-gate.ts'
 import { statusOf } from './http-refusal.ts'
+import type { Brand } from './installation.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
 import { GIVES, isMaskedRole, PERMISSIONS, type Permission, permissionsOf, ROLES } from './roles.ts'
 
@@ -13,6 +14,8 @@ export interface AccountParts {
   readonly auth: Auth
   readonly audit: Audit
   readonly brandOf: BrandOf
+  /** Those that people work with, the current one first. */
+  readonly brands: () => Promise<readonly Brand[]>
 }
 
 const wireUser = z.object({
@@ -29,6 +32,8 @@ const wireUser = z.object({
   ends_at: z.iso.datetime().nullable(),
 })
 
+const wireBrand = z.object({ key: z.string(), name: z.string(), is_demo: z.boolean() })
+
 const wireSession = z.object({
   signed_in: z.boolean(),
   user: wireUser.optional(),
@@ -38,11 +43,14 @@ const wireSession = z.object({
   gives: z.array(z.enum(ROLES)).optional(),
   /** What of people the answers have: everyone or the adviser's own, and whether personal values are masked. */
   sees: z.object({ people: z.enum(['everyone', 'own']), is_masked: z.boolean() }).optional(),
-  brand: z.object({ key: z.string(), name: z.string(), is_demo: z.boolean() }).optional(),
+  /** The current one: whose pages are shown to a request that names none. */
+  brand: wireBrand.optional(),
+  /** All that the account may name. */
+  brands: z.array(wireBrand).optional(),
 })
 
 /** Signing in and out, and one's own account. */
-export function registerAccountRoutes(app: FastifyInstance, { auth, audit, brandOf }: AccountParts): void {
+export function registerAccountRoutes(app: FastifyInstance, { auth, audit, brandOf, brands }: AccountParts): void {
   const routes = app.withTypeProvider<ZodTypeProvider>()
 
   async function noteSignIn({ cookies }: Cookies, by: 'link' | 'password'): Promise<void> {
@@ -113,6 +121,7 @@ export function registerAccountRoutes(app: FastifyInstance, { auth, audit, brand
       const user = await auth.sessionOf(headersOf(request))
       // Who is not signed in does not learn whose installation this is.
       if (!user) return { signed_in: false }
+      // Of whatever brand the request is: a name that is wrong must not shut somebody out of all.
       const { brand } = await brandOf()
       return {
         signed_in: true,
@@ -123,7 +132,8 @@ export function registerAccountRoutes(app: FastifyInstance, { auth, audit, brand
           people: user.role === 'adviser' ? ('own' as const) : ('everyone' as const),
           is_masked: isMaskedRole(user.role),
         },
-        brand: { key: brand.key, name: brand.name, is_demo: brand.isDemo },
+        brand: toWireBrand(brand),
+        brands: (await brands()).map(toWireBrand),
       }
     },
   )
@@ -188,4 +198,8 @@ function voidLinkPage(refusal: Refusal): string {
 </body>
 </html>
 `
+}
+
+function toWireBrand({ key, name, isDemo }: Brand): z.infer<typeof wireBrand> {
+  return { key, name, is_demo: isDemo }
 }

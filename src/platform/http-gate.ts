@@ -84,8 +84,14 @@ export interface OpenBrand {
   readonly database: Database
 }
 
-/** The current brand and its database, asked anew for each request, because the first import switches it. */
-export type BrandOf = () => Promise<OpenBrand>
+/** The header by which a request names its brand; without it the current one is meant. */
+export const BRAND_HEADER = 'x-brand'
+
+/**
+ * The brand that a request is about, and its database; without a request the current one. Asked anew each time, because the first
+ * import switches it.
+ */
+export type BrandOf = (request?: FastifyRequest) => Promise<OpenBrand>
 
 /** Who a key belongs to. */
 export interface KeyHolder extends OpenBrand {
@@ -225,7 +231,7 @@ export function gate({ auth, config, keys, brandOf }: GateParts, counters: Count
       const tooMany = await counters.countSearch(request, reply)
       if (tooMany) return refuseWith(reply, tooMany)
     }
-    if (scope) request.brand = await brandOf()
+    if (scope) request.brand = await brandOf(request)
     return undefined
   }
 }

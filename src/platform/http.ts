@@ -11,7 +11,7 @@ import {
 } from 'fastify-type-provider-zod'
 import type { Registry } from 'prom-client'
 import { z } from 'zod'
-import { registerAccountRoutes } from './http-accounts.ts'
+import { type AccountParts, registerAccountRoutes } from './http-accounts.ts'
 import { checkView, countRequests, type GateParts, gate, isMaskedFor, pathOf, RATES, type Rates } from './http-gate.ts'
 import { errorBody, refuseWith, statusOf, toErrorBody } from './http-refusal.ts'
 import { registerUserRoutes, type UserParts } from './http-users.ts'
@@ -28,7 +28,7 @@ export interface Health {
   readonly freshness: { readonly pending_people: number; readonly oldest_pending_seconds: number | null } | null
 }
 
-export interface HttpParts extends GateParts, UserParts {
+export interface HttpParts extends GateParts, UserParts, Pick<AccountParts, 'brands'> {
   /** Of this program. */
   readonly version: string
   /** The built console: index.html, and hashed files in assets/. */

@@ -34,6 +34,8 @@ export const PERMISSIONS = {
   'audit:read': ['owner', 'lead'],
   'settings:read': ROLES,
   'settings:change': ['owner', 'lead'],
+  /** Having everybody valued now, in place of tonight. */
+  'values:run': ['owner', 'lead'],
   'api_keys:manage': ['owner', 'integrator'],
   'webhooks:manage': ['owner', 'integrator'],
 } as const satisfies Record<string, readonly Role[]>

@@ -139,8 +139,9 @@ test('a file is looked at, tried, imported into one’s own brand and taken back
     await inspect(opened, 'import-done-wide-light')
     await page.getByRole('link', { name: '看客户' }).click()
     await page.getByText('9人', { exact: true }).waitFor()
-    await page.getByText('My brand').waitFor()
-    assert.equal(await page.getByText('演示数据').count(), 0)
+    const shown = page.getByRole('main')
+    await shown.getByText('My brand').waitFor()
+    assert.equal(await shown.getByText('演示数据').count(), 0)
   })
 
   await t.test('a file of another shop is asked about before it corrects what is there', async () => {

@@ -57,6 +57,44 @@ test('an owner changes the rules, invites, makes keys, and finds it all in the l
     await page.getByRole('alert').getByText('没有这个时区。').waitFor()
   })
 
+  await t.test('thresholds of tiers and scores, each above the one before', async () => {
+    await page.goto('/settings')
+    const form = page.getByRole('form', { name: '品牌的规则' })
+    const effect = form.getByRole('region', { name: '保存以后' })
+    const tiers = form.getByRole('group', { name: '粉丝等级的互动分' })
+    const recency = form.getByRole('group', { name: 'R：离上次购买（天）' })
+    const paid = form.getByRole('group', { name: 'M：净付款' })
+    await tiers.getByLabel('活跃从').fill('5')
+    await tiers.getByText('后一格要比前一格大').waitFor()
+    assert.equal(await form.getByRole('button', { name: '保存' }).isDisabled(), true)
+    await tiers.getByLabel('活跃从').fill('0')
+    await tiers.getByText('每一格填不小于0.01的数，最多2位小数').waitFor()
+    await tiers.getByLabel('活跃从').fill('12.5')
+    await recency.getByLabel('分界怎么定').selectOption('自己定分界')
+    await recency.getByLabel('4分：至多').fill('45')
+    await paid.getByLabel('分界怎么定').selectOption('自己定分界')
+    await paid.getByLabel('1分：至多').fill('99.5')
+    await effect.getByText(/^粉丝等级的互动分、R：离上次购买（天）、M：净付款：所有客户的等级和评分/).waitFor()
+    await inspect(opened, 'settings-cuts-wide-light')
+    await form.getByRole('button', { name: '保存' }).click()
+    await effect.waitFor({ state: 'detached' })
+    await form.getByText(/^所有客户都已按这些规则算好：.+（.+）。$/).waitFor()
+    const cuts = await (await page.request.get('/api/v1/settings')).json()
+    assert.deepEqual(
+      [cuts.fan_tier_scores, cuts.rfm_recency_days, cuts.rfm_frequency, cuts.rfm_monetary_minor, cuts.is_rebuilding],
+      [[5, 12.5, 60], [30, 45, 90, 180], null, [9950, 30_000, 100_000, 300_000], false],
+    )
+    const refused = await page.request.patch('/api/v1/settings', {
+      headers: { origin: product.url },
+      data: { fan_tier_scores: [5, 5, 60] },
+    })
+    assert.deepEqual([refused.status(), (await refused.json()).error.code], [400, 'cuts_not_ascending'])
+    await recency.getByLabel('分界怎么定').selectOption('按买家五等分')
+    await form.getByRole('button', { name: '保存' }).click()
+    await effect.waitFor({ state: 'detached' })
+    assert.equal((await (await page.request.get('/api/v1/settings')).json()).rfm_recency_days, null)
+  })
+
   await t.test(
     'an invitation is a link that is shown once; its account is changed, signed out and closed',
     async () => {
@@ -161,6 +199,7 @@ test('an owner changes the rules, invites, makes keys, and finds it all in the l
     await page.getByRole('combobox').selectOption('settings_change')
     await page.getByRole('cell', { name: '新建Webhook' }).waitFor({ state: 'detached' })
     await page.getByText('涉及周期（天）、离上次购买多久怎么数、毛利率（%）、推荐往上分（%）').waitFor()
+    await page.getByText('涉及粉丝等级的互动分、R：离上次购买（天）、M：净付款').waitFor()
     assert.equal(new URL(page.url()).search, '?operation=settings_change')
     await page.goto('/settings/audit?operation=invitation_accept')
     await page.getByRole('link', { name: `只看${LONG}` }).click()

@@ -468,14 +468,16 @@ test('an empty brand says what to do first', async (t) => {
   const { page } = opened
   await page.goto('/relationship/value')
   const unvalued = region(page, '还没有估过值')
-  await unvalued.getByText('./perennial value-run', { exact: true }).waitFor()
+  const run = unvalued.getByRole('button', { name: '现在估值' })
+  await run.waitFor()
   await inspect(opened, 'value-empty')
   await page.route('**/api/v1/value', (route) => route.abort())
   await page.reload()
   await page.getByText('价值没能读出来').waitFor()
   await page.unroute('**/api/v1/value')
   await page.getByRole('button', { name: '重试' }).click()
-  await unvalued.waitFor()
+  await run.click()
+  await unvalued.getByRole('alert').getByText('今天以前没有人买过，没有依据可估。').waitFor()
 })
 
 test('long names and large amounts stay in their place', async (t) => {

@@ -121,6 +121,39 @@ test('Value with the demo brand', async (t) => {
     await inspect(opened, 'value-matrix-wide-light')
   })
 
+  await t.test('a run is begun on the page, is seen by others, and its figures come by themselves', async (t) => {
+    const opened = await signedInPage(t, browser, product)
+    const other = await signedInPage(t, browser, product, 'narrow', 'dark')
+    const { page } = opened
+    await page.goto('/relationship/value')
+    const button = page.getByRole('button', { name: '现在重新估值' })
+    await button.waitFor()
+    await inspect(opened, 'value-run-wide-light')
+    const began = page.waitForResponse((answer) => answer.url().endsWith('/api/v1/value/runs'))
+    await button.focus()
+    await page.keyboard.press('Enter')
+    assert.equal((await began).status(), 202)
+    await other.page.goto('/relationship/value')
+    const says = (where: Page) =>
+      region(where, '客户资产')
+        .getByRole('status')
+        .getByText(/^正在给所有客户估值，/)
+    await says(page).waitFor()
+    await says(other.page).waitFor()
+    await inspect(other, 'value-running-narrow-dark')
+    // Beside it nobody begins another one.
+    const twice = await page.request.post('/api/v1/value/runs', { headers: { origin: product.url } })
+    if (twice.status() !== 202) assert.equal((await twice.json()).error.code, 'value_run_running')
+    await page.getByText('估好了。').waitFor({ timeout: 120_000 })
+    await button.waitFor()
+    const after = equityReport.parse(await api('/api/v1/value'))
+    assert.ok((after.valued_at ?? '') > (equity.valued_at ?? ''), 'a later run')
+    const clock = format.instant(after.valued_at ?? '', 'Asia/Shanghai')
+    await region(page, '客户资产').getByText(`${clock}估的`).waitFor()
+    await other.page.getByRole('button', { name: '现在重新估值' }).waitFor()
+    assert.deepEqual(opened.complaints, [])
+  })
+
   await t.test('a cell opens its people, and one of them shows where the money comes from', async (t) => {
     // Who buys little and brings much, above all; where the demo has none, any whose people brought somebody.
     const wanted = (cell: (typeof matrix.cells)[number]) =>

@@ -22,11 +22,14 @@ export type CellFilter = Pick<ValueCell, 'depth' | 'transaction' | 'propagation'
 const PAGE_ROWS = 50
 /** Values change by a nightly run; what somebody brought, within minutes. */
 const STALE_MS = 60_000
+/** While everybody is valued it is asked so often. */
+const WATCH_MS = 1500
 
 export const equityQuery = queryOptions({
   queryKey: ['value'],
   queryFn: ({ signal }) => answered(api.GET('/api/v1/value', { signal })),
   staleTime: STALE_MS,
+  refetchInterval: ({ state }) => (state.data && state.data.run.running_since !== null ? WATCH_MS : false),
 })
 
 export const atRiskQuery = queryOptions({

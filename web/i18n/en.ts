@@ -23,6 +23,10 @@ export const en: Texts<MessageKey> = {
   'app.loading': 'Loading',
 
   'nav.label': 'Main',
+  'brands.label': 'Brand: ',
+  'brands.list': 'Switch to another brand',
+  'brands.unknown': 'There is no brand “{{brand}}”',
+  'brands.choose': 'The brand in the address is not here, or not any more. Choose one:',
   'nav.today': 'Today',
   'nav.today_key': 'g then t',
   'nav.people': 'Customers',

@@ -6,7 +6,15 @@ export const valueEn: Texts<keyof typeof valueZhCN> = {
   'value.problem': 'The value could not be read',
   'value.none_title': 'Nothing has been valued yet',
   'value.none':
-    'Where there are no orders yet, import them first. The server values whoever has bought each night after 3:00, and at once where it never has. To do it now, run the command below.',
+    'Where there are no orders yet, import them first. The server values whoever has bought each night after 3:00, and at once where it never has.',
+  'value.none_wait':
+    'The server values whoever has bought each night after 3:00; owners and operations leads can have it done here at once.',
+  'value.run_first': 'Value everybody now',
+  'value.run_now': 'Value everybody anew',
+  'value.run_running':
+    'Everybody is being valued, since {{at}}. No need to wait here: the figures follow by themselves.',
+  'value.run_failed': 'The run of {{at}} failed, and what you see is of before it. The log of the server says why.',
+  'value.run_done': 'Everybody is valued.',
   'value.between': '{{low}} to {{high}}',
   'value.interval': '80% likely to lie between {{low}} and {{high}}',
   'value.interval_none': 'You see some of the customers only; there is an interval for the whole brand alone',

@@ -23,6 +23,10 @@ export const zhCN = {
   'app.loading': '正在加载',
 
   'nav.label': '主导航',
+  'brands.label': '品牌：',
+  'brands.list': '换一个品牌',
+  'brands.unknown': '没有“{{brand}}”这个品牌',
+  'brands.choose': '地址里的品牌不在这里，或者已经没有了。选一个：',
   'nav.today': '今日',
   'nav.today_key': 'g然后t',
   'nav.people': '客户',

@@ -36,16 +36,17 @@ export function amount(minor: number, currency: string, language: Language): str
   return currencyFormat(currency, language, 'decimal').format(major(minor, currency))
 }
 
-function digitsOf(currency: string): number {
+/** How many decimals amounts of a currency have. */
+export function currencyDigits(currency: string): number {
   return new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2
 }
 
 function major(minor: number, currency: string): number {
-  return minor / 10 ** digitsOf(currency)
+  return minor / 10 ** currencyDigits(currency)
 }
 
 function currencyFormat(currency: string, language: Language, style: 'currency' | 'decimal'): Intl.NumberFormat {
-  const digits = digitsOf(currency)
+  const digits = currencyDigits(currency)
   return new Intl.NumberFormat(language, {
     style,
     currency,
@@ -108,4 +109,17 @@ export function when(value: string, asOf: string, zone: string, language: Langua
   if (Math.abs(days) > RELATIVE_DAYS_MAX) return day(value, zone)
   const words = new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(days, 'day')
   return Math.abs(days) <= 1 ? `${words} ${clock(value, zone)}` : words
+}
+
+const STEPS = [
+  ['day', 86_400],
+  ['hour', 3600],
+  ['minute', 60],
+] as const
+
+/** How long ago an instant was, in its largest whole unit: `3 minutes ago`; under a minute `now`. */
+export function timeAgo(value: string, asOf: number, language: Language): string {
+  const seconds = (asOf - Date.parse(value)) / 1000
+  const [unit, length] = STEPS.find((step) => seconds >= step[1]) ?? (['second', Number.POSITIVE_INFINITY] as const)
+  return new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(-Math.floor(seconds / length), unit)
 }

@@ -144,7 +144,6 @@ export async function listPeople(
     lapsingDays: filter.lapsing_days,
     buyers: filter.buyers === undefined ? undefined : filter.buyers === 'true',
     sinceYesterday: filter.since_yesterday,
-    fanTier: filter.fan_tier && { name: filter.fan_tier, lowest: FAN_TIERS[0].tier, of: fanTiersAt(now, asOf) },
     tagged: filter.tag === undefined ? undefined : taggedPeople(filter.tag, at),
     searched: filter.search === undefined ? undefined : searchedPeople(filter.search, { isMasked }),
     members,
@@ -152,17 +151,18 @@ export async function listPeople(
     // One more than the page has: a full page may be the last.
     limit: filter.limit + 1,
   }
-  const name = filter.rfm_segment
+  const { rfm_segment: name, fan_tier: tier } = filter
   const { total, rows } = await atOneMoment(db, async (tx) => {
     const settings = await readSettings(tx)
+    const fanTier = tier && { name: tier, lowest: FAN_TIERS[0].tier, of: fanTiersAt(now, asOf, settings) }
     const present = isPresent(asOf, scope) ? await readPresent(tx, now, settings) : undefined
     if (present) {
       const segment = name && { name, ranges: await segmentRangesAt(tx, now) }
-      const fanTier = asked.fanTier && { ...asked.fanTier, holders: fanTierHolders(now, asked.fanTier.name) }
-      return presentQueries.selectPresentPeople(tx, present, { ...asked, segment, fanTier })
+      const heldTier = fanTier && { ...fanTier, holders: fanTierHolders(now, fanTier.name) }
+      return presentQueries.selectPresentPeople(tx, present, { ...asked, segment, fanTier: heldTier })
     }
     const segment = name && { name, of: await segmentsAt(tx, at) }
-    return queries.selectPeople(tx, standingAt(now, asOf, settings), { ...asked, segment, scope })
+    return queries.selectPeople(tx, standingAt(now, asOf, settings), { ...asked, segment, fanTier, scope })
   })
   const page = rows.slice(0, filter.limit)
   const last = rows.length > filter.limit ? page.at(-1) : undefined

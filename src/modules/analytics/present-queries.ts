@@ -156,7 +156,7 @@ export async function selectPresentPeople(
   query: PresentQuery,
 ): Promise<{ total: number; rows: (PersonRow & { sort: string })[] }> {
   const standing = present.due ? sql`${present.stored} union all ${present.due}` : present.stored
-  return personRows(db, { ...pickedBody(present, query), standing })
+  return personRows(db, { ...pickedBody(present, query), standing, isByPerson: true })
 }
 
 /** Who lapses soonest: the first of such a list, uncounted. */
@@ -166,7 +166,7 @@ export async function selectSoonest(
   query: PresentQuery,
 ): Promise<{ rows: (PersonRow & { sort: string })[] }> {
   const standing = present.due ? sql`${present.stored} union all ${present.due}` : present.stored
-  return personRows(db, { ...pickedBody(present, query), total: sql`select 0 as total`, standing })
+  return personRows(db, { ...pickedBody(present, query), total: sql`select 0 as total`, standing, isByPerson: true })
 }
 
 /** Select bodies of how many there are (total) and of the page (person_id, sort); `matching` is what both read. */
@@ -253,7 +253,9 @@ function byValue(
 ): RawBuilder<unknown> {
   const depths = query.depth === undefined ? DEPTHS.map((known) => known.depth) : [query.depth]
   const looks = depths.flatMap((depth) =>
-    [sql`occasions > 0`, sql`not (occasions > 0)`].map(
+    // "is false": a "not" is turned into "occasions <= 0", which is no column of the index, and all of a depth was read (0.1 s of
+    // 0.3 s at a million people).
+    [sql`occasions > 0`, sql`(occasions > 0) is false`].map(
       (isBuyer) => sql`
       (select person_id, -net_paid_minor as sort from (${stored}) s
       where depth = ${sql.lit(depth)}::smallint and ${isBuyer} and ${condition}

@@ -209,20 +209,25 @@ export interface PickedPeople {
   readonly picked: RawBuilder<unknown>
   /** The standing of at least these people. */
   readonly standing: RawBuilder<unknown>
+  /** Whether an index finds the standing of one of them. */
+  readonly isByPerson?: boolean
 }
 
 /** The rows of a page, in its order, with what the people are called. */
 export async function personRows(
   db: Sql,
-  { matching, total, picked, standing }: PickedPeople,
+  { matching, total, picked, standing, isByPerson = false }: PickedPeople,
 ): Promise<{ total: number; rows: (PersonRow & { sort: string })[] }> {
+  // Looked up for each of the page. As a join the planner expects a fifth of all behind 50 rows of several parts, and reads everybody:
+  // 0.25 s of 0.4 s at a million people.
+  const each = sql`lateral (select * from (${standing}) of_all where of_all.person_id = p.person_id limit 1) s`
   const { rows } = await sql<PersonRow & { sort: string; total: number }>`
     ${matching ? sql`with matching as materialized (${matching})` : sql``}
     select s.person_id, k.key, k.key_kind, k.source, r.name, s.depth, s.since, s.lapses_at, s.lapses_to, s.last_occasion_at, s.occasions,
       s.net_paid_minor, p.sort::text as sort, t.total
     from (${total}) t
     left join (${picked}) p on true
-    left join (${standing}) s on s.person_id = p.person_id
+    left join ${isByPerson ? each : sql`(${standing}) s`} on s.person_id = p.person_id
     ${WITH_KEY}
     order by p.sort, p.person_id`.execute(db)
   return { total: rows[0]?.total ?? 0, rows: rows.filter((row) => row.person_id !== null) }

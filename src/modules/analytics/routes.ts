@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { Clock } from '../../platform/clock.ts'
@@ -30,7 +30,7 @@ import {
 export interface AnalyticsDeps {
   readonly clock: Clock
   /** The brand that the console shows, and its database. */
-  readonly brandOf: () => Promise<{ brand: BrandName; database: Database }>
+  readonly brandOf: (request: FastifyRequest) => Promise<{ brand: BrandName; database: Database }>
 }
 
 const asOfQuery = z.object({ as_of: z.iso.datetime({ offset: true }).optional() })
@@ -46,7 +46,7 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
       schema: { operationId: 'brief', querystring: asOfQuery, response: { 200: brief } },
     },
     async (request) => {
-      const { brand, database } = await brandOf()
+      const { brand, database } = await brandOf(request)
       const now = clock.now()
       return readBrief(database.db, brand, now, instant(request.query.as_of), viewOf(request, now))
     },
@@ -55,8 +55,8 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
   routes.get(
     '/api/v1/brand',
     { config: { permission: 'settings:read' }, schema: { operationId: 'brand', response: { 200: brandInfo } } },
-    async () => {
-      const { brand, database } = await brandOf()
+    async (request) => {
+      const { brand, database } = await brandOf(request)
       return readBrand(database.db, brand, clock.now())
     },
   )
@@ -68,7 +68,7 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
       schema: { operationId: 'segmentMatrix', querystring: asOfQuery, response: { 200: segmentMatrix } },
     },
     async (request) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       return readSegmentMatrix(database.db, now, instant(request.query.as_of), viewOf(request, now))
     },
@@ -81,7 +81,7 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
       schema: { operationId: 'people', querystring: peopleFilter, response: { 200: peoplePage } },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       return reply.answer(await listPeople(database.db, now, request.query, viewOf(request, now)))
     },
@@ -99,7 +99,7 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       const filter = { ...request.query, in_segment: request.params.segment_id }
       return reply.answer(await listPeople(database.db, now, filter, viewOf(request, now)))
@@ -118,7 +118,7 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       const { person_id: personId } = request.params
       return reply.answer(
@@ -139,7 +139,7 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       const { person_id: personId } = request.params
       return reply.answer(await readTimeline(database.db, personId, now, request.query, viewOf(request, now)))

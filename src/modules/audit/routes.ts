@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Database } from '../../platform/db.ts'
 import { listAudit } from './actions.ts'
@@ -6,7 +6,7 @@ import { auditPage, auditQuery } from './schema.ts'
 
 export interface AuditDeps {
   /** The brand that the console shows. */
-  readonly brandOf: () => Promise<{ database: Database }>
+  readonly brandOf: (request: FastifyRequest) => Promise<{ database: Database }>
 }
 
 export function registerAuditRoutes(app: FastifyInstance, { brandOf }: AuditDeps): void {
@@ -17,7 +17,7 @@ export function registerAuditRoutes(app: FastifyInstance, { brandOf }: AuditDeps
       schema: { operationId: 'audit', querystring: auditQuery, response: { 200: auditPage } },
     },
     async (request) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       return listAudit(database.db, request.query)
     },
   )

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Actor } from '../../platform/audit.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { isCurrency } from '../../platform/money.ts'
@@ -7,12 +8,13 @@ import {
   clearRebuildDue,
   hasZone,
   lockSettings,
-  selectRebuildDue,
+  selectFollowing,
   selectSettings,
   updateCurrency,
   updateSettings,
 } from './queries.ts'
 import {
+  CUT_SETTINGS,
   DEFAULT_CURRENCY,
   REBUILDING_SETTINGS,
   type Settings,
@@ -26,14 +28,19 @@ export function readSettings(db: Sql): Promise<Settings> {
 
 /** Settings, and whether everyone's standing still has to follow the last change of them. */
 export async function readSettingsAnswer(db: Sql): Promise<SettingsAnswer> {
-  const isRebuilding = (await selectRebuildDue(db)) !== null
-  return { ...(await selectSettings(db)), is_rebuilding: isRebuilding, rebuilding_settings: [...REBUILDING_SETTINGS] }
+  const { dueAt, followedAt } = await selectFollowing(db)
+  return {
+    ...(await selectSettings(db)),
+    is_rebuilding: dueAt !== null,
+    followed_at: followedAt?.toISOString() ?? null,
+    rebuilding_settings: [...REBUILDING_SETTINGS],
+  }
 }
 
 /**
  * Changes settings. Where standing rests on one of them a rebuild is due from then on, by the same transaction, so that a
- * server that ends before it still owes it: `refreshStanding` (relationship) does it. Refuses unknown_zone and
- * other_currency.
+ * server that ends before it still owes it: `refreshStanding` (relationship) does it. Refuses unknown_zone,
+ * other_currency and cuts_not_ascending.
  */
 export async function changeSettings(
   database: Database,
@@ -46,9 +53,17 @@ export async function changeSettings(
     const before = await selectSettings(tx)
     const given = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined))
     const next: Settings = { ...before, ...given }
-    const fields = Object.keys(next).filter((name) => next[name as keyof Settings] !== before[name as keyof Settings])
+    const isChanged = (name: keyof Settings) => !isDeepStrictEqual(next[name], before[name])
+    const fields = Object.keys(next).filter((name) => isChanged(name as keyof Settings))
     if (fields.includes('zone') && !(await hasZone(tx, next.zone))) {
       return refuse('invalid', 'unknown_zone', `"${next.zone}" is no time zone.`, 'Use one such as Asia/Shanghai.')
+    }
+    for (const name of CUT_SETTINGS) {
+      const cuts = next[name]
+      if (cuts && !cuts.every((cut, index) => index === 0 || cut > (cuts[index - 1] ?? cut))) {
+        const given = `${name} is ${cuts.join(', ')}.`
+        return refuse('invalid', 'cuts_not_ascending', given, 'Give each threshold above the one before it.')
+      }
     }
     if (fields.includes('currency')) {
       const currency = await settleCurrency(tx, wanted.currency)
@@ -65,12 +80,12 @@ export async function changeSettings(
 
 /** Since when a rebuild is due; null: none is. */
 export function readRebuildDue(db: Sql): Promise<Date | null> {
-  return selectRebuildDue(db)
+  return selectFollowing(db).then(({ dueAt }) => dueAt)
 }
 
 /** In the transaction of a rebuild that read the settings after `dueAt` was read. */
-export function settleRebuild(tx: Sql, dueAt: Date): Promise<void> {
-  return clearRebuildDue(tx, dueAt)
+export function settleRebuild(tx: Sql, dueAt: Date, now: Date): Promise<void> {
+  return clearRebuildDue(tx, dueAt, now)
 }
 
 /**

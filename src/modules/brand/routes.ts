@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { actorOf } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -9,7 +9,7 @@ import { settingsAnswer, settingsChange } from './schema.ts'
 export interface BrandDeps {
   readonly clock: Clock
   /** The brand that the console shows. */
-  readonly brandOf: () => Promise<{ database: Database }>
+  readonly brandOf: (request: FastifyRequest) => Promise<{ database: Database }>
   /** Has what is due for the database done, soon; does not wait for it. */
   readonly settle: (database: Database) => void
 }
@@ -23,7 +23,7 @@ export function registerBrandRoutes(app: FastifyInstance, { clock, brandOf, sett
       config: { permission: 'settings:read' },
       schema: { operationId: 'settings', response: { 200: settingsAnswer } },
     },
-    async () => readSettingsAnswer((await brandOf()).database.db),
+    async (request) => readSettingsAnswer((await brandOf(request)).database.db),
   )
 
   routes.patch(
@@ -33,7 +33,7 @@ export function registerBrandRoutes(app: FastifyInstance, { clock, brandOf, sett
       schema: { operationId: 'changeSettings', body: settingsChange, response: { 200: settingsAnswer } },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const changed = await changeSettings(database, request.body, actorOf(request), clock.now())
       settle(database)
       return reply.answer(changed)

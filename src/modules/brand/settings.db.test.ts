@@ -92,6 +92,33 @@ test('a change made while a rebuild runs is due for another one', async (t) => {
   assert.equal((await send(desk, cookie)).wire.is_rebuilding, false)
 })
 
+test('where a tier begins is a setting: everybody has theirs anew, and since when they do is said', async (t) => {
+  const desk = await testConsole(t, clock)
+  const { cookie } = await userOf(desk.http, 'owner')
+  const act = (type: string) => ({
+    kind: 'interaction',
+    external_id: type,
+    identity: { kind: 'own_id', namespace: 'shop', value: 'lin' },
+    type,
+    occurred_at: '2026-05-31T23:00:00Z',
+  })
+  await desk.post(...FACTS, act('share'), act('like'))
+  const tierOf = async (tier: string) => {
+    const listed = await desk.http.send(`/api/v1/people?fan_tier=${tier}`, { cookie })
+    return ((await listed.json()) as { total: number }).total
+  }
+  assert.deepEqual([await tierOf('follower'), await tierOf('active')], [1, 0], 'a score of nearly 11')
+  assert.equal((await send(desk, cookie)).wire.followed_at, null)
+  const changed = await send(desk, cookie, { fan_tier_scores: [5, 10, 60] })
+  assert.deepEqual([changed.wire.is_rebuilding, changed.wire.fan_tier_scores], [true, [5, 10, 60]])
+  await catchUp(desk.database, clock)
+  assert.deepEqual([await tierOf('follower'), await tierOf('active')], [0, 1])
+  const after = (await send(desk, cookie)).wire
+  assert.deepEqual([after.is_rebuilding, after.followed_at], [false, clock.now().toISOString()])
+  const same = await send(desk, cookie, { fan_tier_scores: [5, 10, 60], rfm_frequency: null })
+  assert.equal(same.wire.is_rebuilding, false, 'equal lists are no change')
+})
+
 test('what cannot be is refused, and leaves everything as it was', async (t) => {
   const desk = await testConsole(t, clock)
   const { cookie } = await userOf(desk.http, 'owner')
@@ -105,6 +132,18 @@ test('what cannot be is refused, and leaves everything as it was', async (t) => 
     [{ period_days: 3661 }, 400, 'invalid_request'],
     [{ occasion_unit: 'week' }, 400, 'invalid_request'],
     [{ password: 'x' }, 400, 'invalid_request'],
+    [{ fan_tier_scores: [5, 60, 20] }, 400, 'cuts_not_ascending'],
+    [{ fan_tier_scores: [5, 20, 20] }, 400, 'cuts_not_ascending'],
+    [{ fan_tier_scores: [0, 20, 60] }, 400, 'invalid_request'],
+    [{ fan_tier_scores: [5, 20.001, 60] }, 400, 'invalid_request'],
+    [{ fan_tier_scores: [5, 20] }, 400, 'invalid_request'],
+    [{ fan_tier_scores: null }, 400, 'invalid_request'],
+    [{ rfm_recency_days: [30, 60, 90, 90] }, 400, 'cuts_not_ascending'],
+    [{ rfm_recency_days: [-1, 60, 90, 120] }, 400, 'invalid_request'],
+    [{ rfm_frequency: [0, 1, 2, 3] }, 400, 'invalid_request'],
+    [{ rfm_frequency: [1, 2.5, 3, 4] }, 400, 'invalid_request'],
+    [{ rfm_monetary_minor: [0, 1, 2] }, 400, 'invalid_request'],
+    [{ period_days: 90, rfm_monetary_minor: [5, 4, 6, 7] }, 400, 'cuts_not_ascending'],
     [{ zone: 'Europe/London', currency: 'USD' }, 409, 'other_currency'],
   ] as const
   for (const [body, status, code] of cases) {

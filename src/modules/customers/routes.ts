@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { type Actor, actorOf } from '../../platform/audit.ts'
@@ -19,7 +19,7 @@ import {
 export interface CustomersDeps {
   readonly clock: Clock
   /** The brand that the console shows. */
-  readonly brandOf: () => Promise<{ database: Database }>
+  readonly brandOf: (request: FastifyRequest) => Promise<{ database: Database }>
   /** Works off whom a decision moved: the next question is answered by the new people. */
   readonly catchUp: (database: Database) => Promise<unknown>
   /** Erases a person in every module, and in the files beside the database. */
@@ -44,14 +44,14 @@ export function registerCustomersRoutes(app: FastifyInstance, deps: CustomersDep
   routes.get(
     '/api/v1/merge-review',
     { config: merges, schema: { operationId: 'mergeReview', response: { 200: mergeReview } } },
-    async () => readMergeReview((await brandOf()).database),
+    async (request) => readMergeReview((await brandOf(request)).database),
   )
 
   routes.post(
     '/api/v1/merges',
     { config: merges, schema: { operationId: 'mergePeople', body: mergeCommand, response: { 200: decided } } },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const command = { personIds: request.body.person_ids, by: actorOf(request) }
       return reply.answer(await settled(database, await mergePeople(database, clock, command)))
     },
@@ -61,7 +61,7 @@ export function registerCustomersRoutes(app: FastifyInstance, deps: CustomersDep
     '/api/v1/splits',
     { config: merges, schema: { operationId: 'splitIdentity', body: splitCommand, response: { 200: decided } } },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const command = { identityId: request.body.identity_id, by: actorOf(request) }
       return reply.answer(await settled(database, await splitIdentity(database, clock, command)))
     },
@@ -78,7 +78,7 @@ export function registerCustomersRoutes(app: FastifyInstance, deps: CustomersDep
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       return reply.answer(
         await settled(database, await withdrawClaim(database, clock, request.params.claim_id, actorOf(request))),
       )
@@ -97,7 +97,7 @@ export function registerCustomersRoutes(app: FastifyInstance, deps: CustomersDep
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const personId = request.params.person_id
       if (!(await isKeyOf(database.db, personId, request.body.key))) {
         return reply.answer(

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { actorOf } from '../../platform/audit.ts'
@@ -13,7 +13,9 @@ import { API_SCOPES, type ApiScope, apiKey, newApiKey, newWebhook, webhookSource
 export interface AccessDeps {
   readonly clock: Clock
   /** The brand that the console shows. */
-  readonly brandOf: () => Promise<{ readonly brand: { readonly key: string }; readonly database: Database }>
+  readonly brandOf: (
+    request: FastifyRequest,
+  ) => Promise<{ readonly brand: { readonly key: string; readonly isDemo: boolean }; readonly database: Database }>
   readonly vault: Vault
 }
 
@@ -28,7 +30,7 @@ export function registerAccessRoutes(app: FastifyInstance, { clock, brandOf, vau
   routes.get(
     '/api/v1/api-keys',
     { config: keys, schema: { operationId: 'apiKeys', response: { 200: z.object({ api_keys: z.array(apiKey) }) } } },
-    async () => ({ api_keys: await listApiKeys((await brandOf()).database.db) }),
+    async (request) => ({ api_keys: await listApiKeys((await brandOf(request)).database.db) }),
   )
 
   routes.post(
@@ -43,7 +45,7 @@ export function registerAccessRoutes(app: FastifyInstance, { clock, brandOf, vau
       },
     },
     async (request, reply) => {
-      const { brand, database } = await brandOf()
+      const { brand, database } = await brandOf(request)
       const refused = request.user && refuseScopes(request.user.role, request.body.scopes)
       if (refused) return reply.answer(refused)
       return reply.answer(
@@ -59,7 +61,7 @@ export function registerAccessRoutes(app: FastifyInstance, { clock, brandOf, vau
       schema: { operationId: 'revokeApiKey', params: z.object({ key_id: id }), response: { 200: apiKey } },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const { key_id: keyId } = request.params
       return reply.answer(await database.transaction((tx) => revokeApiKey(tx, keyId, clock.now(), actorOf(request))))
     },
@@ -74,7 +76,7 @@ export function registerAccessRoutes(app: FastifyInstance, { clock, brandOf, vau
         response: { 200: z.object({ webhook_sources: z.array(webhookSource) }) },
       },
     },
-    async () => ({ webhook_sources: await listWebhooks((await brandOf()).database.db) }),
+    async (request) => ({ webhook_sources: await listWebhooks((await brandOf(request)).database.db) }),
   )
 
   routes.post(
@@ -89,7 +91,7 @@ export function registerAccessRoutes(app: FastifyInstance, { clock, brandOf, vau
       },
     },
     async (request, reply) => {
-      const { brand, database } = await brandOf()
+      const { brand, database } = await brandOf(request)
       const made = await database.transaction((tx) =>
         createWebhook(tx, vault, request.body.source, clock.now(), actorOf(request)),
       )
@@ -109,7 +111,7 @@ export function registerAccessRoutes(app: FastifyInstance, { clock, brandOf, vau
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const { webhook_id: webhookId } = request.params
       return reply.answer(
         await database.transaction((tx) => revokeWebhook(tx, webhookId, clock.now(), actorOf(request))),

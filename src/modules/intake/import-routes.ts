@@ -52,12 +52,18 @@ export interface ImportFiles {
   ) => Promise<ImportPreview | Refusal>
 }
 
+/** Into which brand a file goes: the demo, or the one of one's own that is named, or else one's own. */
+interface ImportGoal {
+  readonly isIntoDemo: boolean
+  readonly brandKey: string | undefined
+}
+
 export interface ImportDeps extends Pick<AccessDeps, 'clock' | 'brandOf'> {
   readonly uploads: Uploads
   readonly work: ImportWork
   readonly files: ImportFiles
   /** Where a file would go: the database to look at it against, and how that brand is called. */
-  readonly targetOf: (isIntoDemo: boolean) => Promise<({ database: Database } & UploadGuess['target']) | Refusal>
+  readonly targetOf: (goal: ImportGoal) => Promise<({ database: Database } & UploadGuess['target']) | Refusal>
   readonly rejectsFolder: string
 }
 
@@ -128,7 +134,7 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
       if (isRefusal(made)) return reply.answer(made)
       const subjects = { upload_id: made.upload_id }
       const entry = { actor: actorOf(request), operation: 'upload_create', subjects }
-      await recordAudit((await brandOf()).database.db, entry, clock.now())
+      await recordAudit((await brandOf(request)).database.db, entry, clock.now())
       return toWire(made)
     },
   )
@@ -193,7 +199,7 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
       const refusal = await work.remove(record)
       if (refusal) return reply.answer(refusal)
       const entry = { actor: actorOf(request), operation: 'upload_remove', subjects: { upload_id } }
-      await recordAudit((await brandOf()).database.db, entry, clock.now())
+      await recordAudit((await brandOf(request)).database.db, entry, clock.now())
       return { upload_id }
     },
   )
@@ -213,6 +219,12 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
     async (request, reply) => reply.answer(await guess(request, request.params.upload_id, request.query.sheet)),
   )
 
+  /** The brand that is looked at, where it is one's own: files go there. */
+  async function ownBrandOf(request: FastifyRequest): Promise<string | undefined> {
+    const { brand } = await brandOf(request)
+    return brand.isDemo ? undefined : brand.key
+  }
+
   async function guess(
     request: FastifyRequest,
     uploadId: string,
@@ -225,7 +237,7 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
     const columns = await columnsIn(path)
     const guessed = isRefusal(columns) ? columns : await files.guess(path)
     if (isRefusal(columns) || isRefusal(guessed)) return named(guessed as Refusal, path, record)
-    const target = await targetOf(false)
+    const target = await targetOf({ isIntoDemo: false, brandKey: await ownBrandOf(request) })
     if (isRefusal(target)) return target
     const { database, ...brand } = target
     const header = columns.map(({ name }) => name)
@@ -263,7 +275,7 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
       if (isRefusal(record)) return reply.answer(record)
       const { mapping, source, sheet, options, into_demo: isIntoDemo } = request.body
       const path = await uploads.contentOf(record, sheet)
-      const target = isRefusal(path) ? path : await targetOf(isIntoDemo)
+      const target = isRefusal(path) ? path : await targetOf({ isIntoDemo, brandKey: await ownBrandOf(request) })
       if (isRefusal(path) || isRefusal(target)) return reply.answer(isRefusal(path) ? path : (target as Refusal))
       const command = { path, mapping, options, ...(source === undefined ? {} : { source }) }
       const shown = await files.preview(target.database, command)
@@ -287,8 +299,14 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
       const record = await ownUpload(request, request.params.upload_id)
       if (isRefusal(record)) return reply.answer(record)
       const { dry_run: isDryRun, ...wish } = request.body
+      const brandKey = await ownBrandOf(request)
       const kind = isDryRun ? 'dry_run' : 'import'
-      const begun = await work.begin(record.upload_id, kind, wish, accountOf(request))
+      const begun = await work.begin(
+        record.upload_id,
+        kind,
+        { ...wish, ...(brandKey === undefined ? {} : { into_brand: brandKey }) },
+        accountOf(request),
+      )
       return reply.answer(isRefusal(begun) ? begun : await toWire(begun))
     },
   )
@@ -312,7 +330,7 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
       const refusal = await work.cancel(upload_id)
       if (refusal) return reply.answer(refusal)
       const entry = { actor: actorOf(request), operation: 'import_cancel', subjects: { upload_id } }
-      await recordAudit((await brandOf()).database.db, entry, clock.now())
+      await recordAudit((await brandOf(request)).database.db, entry, clock.now())
       const now = await uploads.read(upload_id)
       return reply.answer(isRefusal(now) ? now : await toWire(now))
     },
@@ -349,7 +367,7 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
       },
     },
     async (request) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const rejects = isMasked(request) ? new Set() : await findRejects(database.db, rejectsFolder)
       const listed = await listImports(database)
       return {
@@ -375,7 +393,7 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
     },
     async (request, reply) => {
       if (isMasked(request)) return reply.send(noRejects())
-      const path = await findRejectsOf((await brandOf()).database.db, rejectsFolder, request.params.import_id)
+      const path = await findRejectsOf((await brandOf(request)).database.db, rejectsFolder, request.params.import_id)
       if (isRefusal(path)) return reply.send(path)
       return handOut(request, reply, path, `import-${request.params.import_id}`)
     },
@@ -392,7 +410,8 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
         response: { 200: undoReport },
       },
     },
-    async (request, reply) => reply.answer(await previewUndo((await brandOf()).database.db, request.params.import_id)),
+    async (request, reply) =>
+      reply.answer(await previewUndo((await brandOf(request)).database.db, request.params.import_id)),
   )
 
   routes.post(
@@ -408,7 +427,7 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       return reply.answer(await work.beginUndo(database, request.params.import_id, actorOf(request)))
     },
   )
@@ -422,7 +441,7 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
   ): Promise<FastifyReply> {
     const subjects = request.params as Record<string, string | number>
     const entry = { actor: actorOf(request), operation: 'rejects_export', subjects }
-    await recordAudit((await brandOf()).database.db, entry, clock.now())
+    await recordAudit((await brandOf(request)).database.db, entry, clock.now())
     const bare = name.replace(/(\.(csv|jsonl?|xlsx|gz|txt))+$/i, '')
     const fileName = `${bare}-rejects.csv`
     const plain = fileName.replace(/[^\w.-]/g, '_')

@@ -15,6 +15,7 @@ export type ImportOrder = Pick<
 > & {
   readonly isGuessed: boolean
   readonly isIntoDemo: boolean
+  readonly brandKey: string | undefined
   readonly onProgress: (progress: ImportProgress | { readonly phase: 'settling' }) => void
 }
 
@@ -36,7 +37,7 @@ export interface ImportWork {
   begin(
     uploadId: string,
     kind: ImportTask['kind'],
-    wish: ImportWish,
+    wish: ImportWish & Pick<ImportTask, 'into_brand'>,
     by: UploadRecord['by'],
   ): Promise<UploadRecord | Refusal>
   /**
@@ -117,6 +118,7 @@ export function createImportWork(parts: ImportWorkParts): ImportWork {
       ...(task.source === undefined ? {} : { source: task.source }),
       isGuessed: task.source === undefined,
       isIntoDemo: task.into_demo,
+      brandKey: task.into_brand,
       dryRun: task.kind === 'dry_run',
       by,
       cancelling: own.cancelling.signal,

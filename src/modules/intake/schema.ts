@@ -229,6 +229,8 @@ const problem = z.object({ code: z.string(), message: z.string(), remedy: z.stri
 
 /** What is being done, or was done last, with an uploaded file. */
 const importTask = importWish.extend({
+  /** Key of the brand that was shown when it was asked for; left out: one's own, made where there is none. */
+  into_brand: z.string().optional(),
   kind: z.enum(['dry_run', 'import']),
   /** failed: by no fault of the file; the server's log says more. cancelled: somebody did not want it any more. */
   state: z.enum(['waiting', 'running', 'done', 'refused', 'failed', 'cancelled']),

@@ -213,7 +213,7 @@ export async function rebuild(database: Database, clock: Clock): Promise<void> {
     await rebuildFigures(tx, now, settings)
     await writeDepthChanges(tx, EVERYONE, now, settings)
     await insertCuts(tx, now, settings)
-    if (dueAt) await settleRebuild(tx, dueAt)
+    if (dueAt) await settleRebuild(tx, dueAt, now)
   })
 }
 
@@ -259,8 +259,8 @@ export async function segmentsAt(db: Sql, at: Date): Promise<RawBuilder<unknown>
 }
 
 /** Everybody's fan tier as a select body (person_id, fan_tier); who is at the lowest has no row. */
-export function fanTiersAt(now: Date, asOf: Date | undefined): RawBuilder<unknown> {
-  return fanTiersBody(now, asOf)
+export function fanTiersAt(now: Date, asOf: Date | undefined, settings: Settings): RawBuilder<unknown> {
+  return fanTiersBody(now, asOf, settings)
 }
 
 /** Who is at a fan tier now, or above the lowest for that one, as a select body (person_id, value_order: −net paid). */
@@ -308,7 +308,8 @@ export async function readCutsInForce(db: Sql, at: Date): Promise<Date | null> {
 
 /** One person's interaction score and fan tier as of an instant. */
 export async function readInteraction(db: Sql, personId: number, at: Date): Promise<Interaction> {
-  return interactionAt(await selectLastScore(db, onePerson(personId), at), at)
+  const { fan_tier_scores: scores } = await readSettings(db)
+  return interactionAt(await selectLastScore(db, onePerson(personId), at), at, scores)
 }
 
 export interface PersonScores extends RfmValues {
@@ -384,6 +385,7 @@ export async function reportRfm(db: Sql, command: RfmCommand): Promise<RfmReport
       recency_days: cuts.recency_days,
       frequency: cuts.frequency,
       monetary_minor: cuts.monetary_minor,
+      fixed: cuts.fixed,
     },
     segments: RFM_SEGMENTS.map(({ segment }) => {
       const members = people.filter((person) => person.segment === segment)

@@ -10,17 +10,34 @@ import {
   standingAt as standingByRules,
   timedEnds,
 } from '../../../test/depth-oracle.ts'
-import { beginStory, CUSTOMERS, check, feed, NOW, storyFolder, tickingClock } from '../../../test/histories.ts'
+import {
+  beginStory,
+  CUSTOMERS,
+  check,
+  feed,
+  NOW,
+  settingsOf,
+  storyFolder,
+  tickingClock,
+} from '../../../test/histories.ts'
 import { occasionsAt, type Rules } from '../../../test/oracle.ts'
 import { joined, send, type Tale, tales } from '../../../test/personal-histories.ts'
 import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
-import { readSettings } from '../brand/actions.ts'
+import { changeSettings, readSettings, readSettingsAnswer } from '../brand/actions.ts'
 import { followIdentities as followOrders } from '../commerce/actions.ts'
 import { mergePeople } from '../customers/actions.ts'
 import { followIdentities as followInteractions } from '../interactions/actions.ts'
-import { readInteraction, rebuild, refreshLapsed, refreshStanding, standingAt, standingOf } from './actions.ts'
+import {
+  fanTiersAt,
+  readInteraction,
+  rebuild,
+  refreshLapsed,
+  refreshStanding,
+  standingAt,
+  standingOf,
+} from './actions.ts'
 import { EVERYONE, standingOfFew } from './queries.ts'
 import { FAN_TIERS, nextStepAt } from './schema.ts'
 
@@ -202,7 +219,7 @@ function assertChanges(
 type Rows = Record<string, unknown>[]
 
 /** The derived tables as they stand. Standing that has lapsed by then is left out: rows wait for no clock. */
-async function readTables(database: Database, now: Date): Promise<{ occasions: Rows; standing: Rows; changes: Rows }> {
+async function readTables(database: Database, now: Date): Promise<Record<string, Rows>> {
   const read = async (text: string, values: unknown[] = []) => (await database.pool.query(text, values)).rows as Rows
   return {
     occasions: await read('select * from relationship.occasions order by person_id, occasion_key, from_at'),
@@ -210,6 +227,7 @@ async function readTables(database: Database, now: Date): Promise<{ occasions: R
       'select * from relationship.standing where lapses_at is null or lapses_at > $1 order by person_id',
       [now],
     ),
+    tiers: await read('select * from relationship.fan_tiers order by person_id'),
     changes: await read(
       `select person_id, changed_at, from_depth, to_depth, cause_fact_id from relationship.published_depth_changes
        where changed_at <= $1 order by person_id, changed_at`,
@@ -218,13 +236,31 @@ async function readTables(database: Database, now: Date): Promise<{ occasions: R
   }
 }
 
+/** Rules that differ in all that can be changed once something has come in: naive times were read in the zone. */
+function otherRules(rules: Rules): Rules {
+  return {
+    ...rules,
+    periodDays: rules.periodDays === 30 ? 365 : 30,
+    occasionUnit: rules.occasionUnit === 'day' ? 'order' : 'day',
+    memberByPurchase: !rules.memberByPurchase,
+    spreadWindow: rules.spreadWindow === 'ever' ? 'period' : 'ever',
+    fanTierScores: [8, 9, 10],
+  }
+}
+
+/** Its first file comes in by other rules, which are changed then to those of the story. */
 async function live(database: Database, clock: Clock, folder: string, { story, told }: Tale): Promise<void> {
-  await beginStory(database, story.rules)
+  await beginStory(database, otherRules(story.rules))
   await send(database, clock, told.early)
   await refreshStanding(database, clock)
   for (const index of story.files.keys()) {
     await feed(database, clock, folder, story, index)
     await refreshStanding(database, clock)
+    if (index > 0) continue
+    const changed = await changeSettings(database, settingsOf(story.rules), atTerminal('test'), clock.now())
+    assert.ok('is_rebuilding' in changed && changed.is_rebuilding)
+    await refreshStanding(database, clock)
+    assert.equal((await readSettingsAnswer(database.db)).is_rebuilding, false)
   }
   await send(database, clock, told.late)
   await refreshStanding(database, clock)
@@ -280,19 +316,21 @@ function wayOf(row: StandingRow, facts: readonly Fact[]): string {
 async function assertInteractions(
   database: Database,
   history: History,
+  rules: Rules,
   rows: readonly StandingRow[],
-  at: number,
+  { at, now }: { at: number; now: Date | undefined },
 ): Promise<void> {
+  const settings = await readSettings(database.db)
+  const tiers = now ? fanTiersAt(now, undefined, settings) : fanTiersAt(new Date(NOW), new Date(at), settings)
+  const kept = await sql<{ person_id: number; fan_tier: string }>`${tiers}`.execute(database.db)
   for (const row of rows) {
     const place = `${row.customer} as of ${new Date(at).toISOString()}`
     const answer = await readInteraction(database.db, row.person_id, new Date(at))
-    const expected = interactionByRules(history, row.customer, at)
+    const expected = interactionByRules(history, row.customer, at, rules)
     assert.ok(Math.abs(answer.score - expected.score) < 0.006, `${place}: ${answer.score}, ${expected.score}`)
-    assert.equal(
-      FAN_TIERS.findIndex(({ tier }) => tier === answer.tier),
-      expected.tier,
-      place,
-    )
+    assert.equal(answer.tier, FAN_TIERS[expected.tier]?.tier, place)
+    const listed = kept.rows.find(({ person_id }) => person_id === row.person_id)?.fan_tier
+    assert.equal(listed ?? 'passer_by', answer.tier, `${place}: as it is listed`)
     assert.equal(answer.tier_lapses_at && Date.parse(answer.tier_lapses_at), expected.lapsesAt, place)
   }
 }
@@ -317,7 +355,9 @@ test('depth now, later and as of past instants, its log, and what a rebuild make
       (await readChanges(database, until)).filter(({ customer }) => !isJoined || customer !== 'b')
 
     const now = clock.now()
-    assertStanding(history, rules, await look(now, undefined), facts, now.getTime())
+    const present = await look(now, undefined)
+    assertStanding(history, rules, present, facts, now.getTime())
+    await assertInteractions(database, history, rules, present, { at: now.getTime(), now })
     // Time passes and nobody writes: rows that lapsed since are answered anew.
     for (const days of [rules.periodDays / 2, 3 * rules.periodDays]) {
       const later = new Date(now.getTime() + days * DAY_MS)
@@ -327,7 +367,7 @@ test('depth now, later and as of past instants, its log, and what a rebuild make
       const rows = await look(now, new Date(past))
       assertStanding(history, rules, rows, facts, past)
       await assertAlone(database, rows, past)
-      await assertInteractions(database, history, rows, past)
+      await assertInteractions(database, history, rules, rows, { at: past, now: undefined })
       await assertForms(database, rows, past)
     }
     assertChanges(history, rules, await changesUntil(NOW), facts, NOW)

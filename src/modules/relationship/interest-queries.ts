@@ -1,8 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
+import type { Settings } from '../brand/schema.ts'
 import { INTERACTION_TYPES } from '../interactions/schema.ts'
 import type { Scope } from './queries.ts'
-import { FAN_TIERS, INTEREST } from './schema.ts'
+import { FAN_TIERS, INTEREST, tiersFrom } from './schema.ts'
+
+type TierSettings = Pick<Settings, 'fan_tier_scores'>
 
 /*
  * The interaction score (domain.md §5) is a sum of weights that each halve every 30 days: it rises at an interaction, only
@@ -84,22 +87,24 @@ export function interestSpans(scope: Scope, now: Date, interactions = INTERACTIO
     from acts where type = any(${PRODUCT_TYPES}::text[])`
 }
 
+const columnOf = (tier: string) => sql.ref(`${tier}_until`)
 /** The columns of `fan_tiers`, highest tier last. */
-const TIER_ENDS = FAN_TIERS.filter(({ from }) => from > 0).map(({ tier, from }) => ({
-  tier,
-  from,
-  column: sql.ref(`${tier}_until`),
-}))
+const TIER_ENDS = FAN_TIERS.slice(1).map(({ tier }) => ({ tier, column: columnOf(tier) }))
 
 /** Everybody of `scope` who ever reached a fan tier above the lowest: (person_id, and until when each tier holds). */
-function tierEndsBody(scope: Scope, now: Date, interactions = INTERACTIONS): RawBuilder<unknown> {
-  const [lowest] = TIER_ENDS
+function tierEndsBody(
+  scope: Scope,
+  now: Date,
+  { fan_tier_scores: scores }: TierSettings,
+  interactions = INTERACTIONS,
+): RawBuilder<unknown> {
+  const tiers = tiersFrom(scores).slice(1)
   const ends = sql.join(
-    TIER_ENDS.map(({ from, column }) => sql`nullif(${scoreHeldUntil(from)}, '-infinity') as ${column}`),
+    tiers.map(({ tier, from }) => sql`nullif(${scoreHeldUntil(from)}, '-infinity') as ${columnOf(tier)}`),
   )
   return sql`
     select person_id, ${ends}
-    from (${lastScoresBody(scope, now, { interactions })}) last_scores where score >= ${lowest?.from ?? 0}::float8`
+    from (${lastScoresBody(scope, now, { interactions })}) last_scores where score >= ${tiers[0]?.from ?? 0}::float8`
 }
 
 /**
@@ -110,6 +115,7 @@ export async function writeFanTiers(
   tx: Sql,
   scope: Scope,
   now: Date,
+  settings: TierSettings,
   further: 'none' | 'all',
   interactions = INTERACTIONS,
 ): Promise<void> {
@@ -119,7 +125,9 @@ export async function writeFanTiers(
   await sql`
     insert into relationship.fan_tiers (person_id, ${columns}, value_order)
     select person_id, ${columns}, -net_paid_minor
-    from (${tierEndsBody(scope, now, interactions)}) t join relationship.standing using (person_id)`.execute(tx)
+    from (${tierEndsBody(scope, now, settings, interactions)}) t join relationship.standing using (person_id)`.execute(
+    tx,
+  )
 }
 
 /**
@@ -135,12 +143,14 @@ export function tierHoldersBody(now: Date, tier: string): RawBuilder<unknown> {
 /** Until when the people of `scope` hold tiers, as it is kept with standing: (person_id, and a column for each `from` of a tier). */
 export function keptTiersBody(
   scope: Scope,
+  { fan_tier_scores: scores }: TierSettings,
   columns: readonly (readonly [from: number, name: string])[],
 ): RawBuilder<unknown> {
+  const tiers = tiersFrom(scores).slice(1)
   const named = columns.map(([from, name]) => {
-    const tier = TIER_ENDS.find((known) => known.from === from)
-    if (!tier) throw new Error(`No fan tier begins at ${from}`)
-    return sql`, ${tier.column} as ${sql.ref(name)}`
+    const known = tiers.find((one) => one.from === from)
+    if (!known) throw new Error(`No fan tier begins at ${from}`)
+    return sql`, ${columnOf(known.tier)} as ${sql.ref(name)}`
   })
   return sql`
     select person_id ${named.length > 0 ? sql.join(named, sql` `) : sql``} from relationship.fan_tiers where person_id ${scope}`
@@ -150,13 +160,13 @@ export function keptTiersBody(
  * Everybody's fan tier above the lowest: (person_id, fan_tier).
  * @param asOf a past instant, of which nothing is kept; else it is of `now`.
  */
-export function fanTiersBody(now: Date, asOf: Date | undefined): RawBuilder<unknown> {
+export function fanTiersBody(now: Date, asOf: Date | undefined, settings: TierSettings): RawBuilder<unknown> {
   const at = asOf ?? now
   const cases = sql.join(
     TIER_ENDS.toReversed().map(({ tier, column }) => sql`when ${column} > ${at} then ${tier}::text`),
     sql` `,
   )
-  const kept = asOf ? sql`(${tierEndsBody(sql`> 0`, asOf)})` : sql`relationship.fan_tiers`
+  const kept = asOf ? sql`(${tierEndsBody(sql`> 0`, asOf, settings)})` : sql`relationship.fan_tiers`
   const [lowest] = TIER_ENDS
   return sql`select person_id, case ${cases} end as fan_tier from ${kept} t where ${lowest?.column} > ${at}`
 }

@@ -62,16 +62,36 @@ const PERSON_KEYS = sql`
 /** Keys in ascending order: numbers by value before text, text by code point (rules.ts compareKeys). */
 const KEY_ORDER = sql`case when key ~ '^[0-9]{1,15}$' then key::numeric end nulls last, key collate "C"`
 
-/** Cut points at 20, 40, 60 and 80 % (percentile_disc), and the means; F on the rank when ties are broken by key. */
-function cutsBody(values: RawBuilder<unknown>, ties: Ties): RawBuilder<unknown> {
-  const at = sql`array[0.2, 0.4, 0.6, 0.8]::float8[]`
+type CutSettings = Pick<Settings, 'rfm_recency_days' | 'rfm_frequency' | 'rfm_monetary_minor'>
+
+/** The thresholds that the brand has set; ranks, which break ties by key, are always cut by shares. */
+function fixedCuts(settings: CutSettings, ties: Ties) {
+  const fixed = {
+    recency_days: settings.rfm_recency_days,
+    frequency: ties === 'first' ? null : settings.rfm_frequency,
+    monetary_minor: settings.rfm_monetary_minor,
+  }
+  const names = (['recency_days', 'frequency', 'monetary_minor'] as const).filter((name) => fixed[name] !== null)
+  return { ...fixed, names }
+}
+
+/**
+ * Cut points at 20, 40, 60 and 80 % (percentile_disc) where the brand has set no thresholds, and the means; F on the rank when ties
+ * are broken by key.
+ */
+function cutsBody(values: RawBuilder<unknown>, settings: CutSettings, ties: Ties): RawBuilder<unknown> {
+  const fixed = fixedCuts(settings, ties)
+  const cuts = (given: readonly number[] | null, type: 'int' | 'bigint', value: RawBuilder<unknown>) =>
+    given
+      ? sql`${given}::${sql.raw(type)}[]`
+      : sql`percentile_disc(array[0.2, 0.4, 0.6, 0.8]::float8[]) within group (order by ${value})`
   return sql`
     select count(*) as buyers,
-      percentile_disc(${at}) within group (order by recency_days) as recency_days,
-      percentile_disc(${at}) within group (order by ${ties === 'first' ? sql`frequency_rank` : sql`frequency::bigint`}) as frequency,
-      percentile_disc(${at}) within group (order by monetary_minor) as monetary_minor,
+      ${cuts(fixed.recency_days, 'int', sql`recency_days`)} as recency_days,
+      ${cuts(fixed.frequency, 'bigint', ties === 'first' ? sql`frequency_rank` : sql`frequency::bigint`)} as frequency,
+      ${cuts(fixed.monetary_minor, 'bigint', sql`monetary_minor`)} as monetary_minor,
       avg(recency_days)::float8 as mean_recency_days, avg(frequency)::float8 as mean_frequency,
-      avg(monetary_minor)::float8 as mean_monetary_minor
+      avg(monetary_minor)::float8 as mean_monetary_minor, ${fixed.names}::text[] as fixed
     from ${values} v`
 }
 
@@ -79,11 +99,17 @@ function cutsBody(values: RawBuilder<unknown>, ties: Ties): RawBuilder<unknown> 
 export async function insertCuts(tx: Sql, now: Date, settings: Settings): Promise<void> {
   await sql`
     insert into relationship.rfm_cuts (in_force_from, recency_unit, occasion_unit, buyers, recency_days, frequency, monetary_minor,
-      mean_recency_days, mean_frequency, mean_monetary_minor)
+      mean_recency_days, mean_frequency, mean_monetary_minor, fixed)
     select ${now}::timestamptz, ${settings.recency_unit}, ${settings.occasion_unit}, c.*
-    from (${cutsBody(sql`(${presentValuesBody(now, settings)})`, 'group')}) c
+    from (${cutsBody(sql`(${presentValuesBody(now, settings)})`, settings, 'group')}) c
     where c.buyers > 0
-    on conflict (in_force_from) do nothing`.execute(tx)
+    -- Made again at the same instant: after a threshold was set.
+    on conflict (in_force_from) do update set recency_unit = excluded.recency_unit, occasion_unit = excluded.occasion_unit,
+      buyers = excluded.buyers, recency_days = excluded.recency_days, frequency = excluded.frequency,
+      monetary_minor = excluded.monetary_minor, mean_recency_days = excluded.mean_recency_days,
+      mean_frequency = excluded.mean_frequency, mean_monetary_minor = excluded.mean_monetary_minor, fixed = excluded.fixed`.execute(
+    tx,
+  )
 }
 
 export interface Cuts {
@@ -96,6 +122,8 @@ export interface Cuts {
   readonly mean_recency_days: number | null
   readonly mean_frequency: number | null
   readonly mean_monetary_minor: number | null
+  /** Of which of the three they are thresholds that the brand has set. */
+  readonly fixed: ('recency_days' | 'frequency' | 'monetary_minor')[]
 }
 
 /** The cut table in force at `now`, when one was and it speaks of the same units. */
@@ -105,7 +133,8 @@ export async function selectCutsInForce(
   units: Pick<Settings, 'recency_unit' | 'occasion_unit'>,
 ): Promise<Cuts | undefined> {
   const { rows } = await sql<Cuts>`
-    select in_force_from, buyers, recency_days, frequency, monetary_minor, mean_recency_days, mean_frequency, mean_monetary_minor
+    select in_force_from, buyers, recency_days, frequency, monetary_minor, mean_recency_days, mean_frequency, mean_monetary_minor,
+      fixed
     from relationship.rfm_cuts
     where in_force_from <= ${now} and recency_unit = ${units.recency_unit} and occasion_unit = ${units.occasion_unit}
     order by in_force_from desc limit 1`.execute(db)
@@ -140,7 +169,7 @@ export function segmentsBody(
 
 export interface RfmQuery {
   readonly now: Date
-  readonly settings: Pick<Settings, 'period_days' | 'recency_unit' | 'zone'>
+  readonly settings: Pick<Settings, 'period_days' | 'recency_unit' | 'zone'> & CutSettings
   readonly ties: Ties
   /** Given where an occasion unit other than the brand's is asked for; the maintained table otherwise. */
   readonly occasions?: RawBuilder<unknown>
@@ -155,7 +184,9 @@ function rankedBody(query: RfmQuery): RawBuilder<unknown> {
 /** Cuts made now from the facts up to `now`, where no dated table was in force. */
 export async function computeCuts(db: Sql, query: RfmQuery): Promise<Cuts> {
   const { rows } = await sql<Cuts>`
-    select null as in_force_from, c.* from (${cutsBody(sql`(${rankedBody(query)})`, query.ties)}) c`.execute(db)
+    select null as in_force_from, c.* from (${cutsBody(sql`(${rankedBody(query)})`, query.settings, query.ties)}) c`.execute(
+    db,
+  )
   const [row] = rows
   if (!row) throw new Error('Cuts came back empty')
   // Without a buyer there is nothing to cut.

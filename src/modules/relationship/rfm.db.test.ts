@@ -6,9 +6,11 @@ import fc from 'fast-check'
 import { testDatabase } from '../../../test/database.ts'
 import { beginStory, check, storyFolder } from '../../../test/histories.ts'
 import type { Rules } from '../../../test/oracle.ts'
+import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { isRefusal } from '../../platform/refusal.ts'
+import { changeSettings } from '../brand/actions.ts'
 import { importOrders } from '../commerce/actions.ts'
 import { refreshStanding, reportRfm, scorePerson } from './actions.ts'
 import { scoreRfm } from './rules.ts'
@@ -183,6 +185,53 @@ test('a day that passes writes nothing: values move, the cuts in force stay', as
   )
   assert.deepEqual(new Set(later.people.map((person) => person.r)), new Set([1]))
   assert.deepEqual(today.people.map((person) => person.r).sort(), [1, 1, 2, 2, 3, 3, 4, 4, 5, 5])
+})
+
+test('thresholds that the brand sets take the place of fifths, from the rebuild on; what was in force before stays', async (t) => {
+  const { database } = await testDatabase(t)
+  const folder = await storyFolder(t)
+  const first = new Date('2025-11-15T00:00:00Z')
+  const second = new Date('2025-11-18T00:00:00Z')
+  await importPaid(database, folder, { now: () => first }, ten)
+  await refreshStanding(database, { now: () => first })
+  const ask = (asOf: Date, ties: 'group' | 'first' = 'group') =>
+    reportRfm(database.db, { asOf, ties, recencyUnit: undefined, occasionUnit: undefined })
+  const before = await ask(first)
+  assert.deepEqual(before.cuts.fixed, [])
+  const cuts = { rfm_recency_days: [8, 9, 10, 15], rfm_monetary_minor: [100, 250, 700, 5000] }
+  const changed = await changeSettings(database, cuts, atTerminal('test'), second)
+  assert.ok('is_rebuilding' in changed && changed.is_rebuilding)
+  await refreshStanding(database, { now: () => second })
+
+  const after = await ask(second)
+  assert.deepEqual(
+    [after.cuts.origin, after.cuts.fixed, after.cuts.recency_days, after.cuts.monetary_minor, after.cuts.frequency],
+    ['in_force', ['recency_days', 'monetary_minor'], cuts.rfm_recency_days, cuts.rfm_monetary_minor, [1, 1, 1, 1]],
+  )
+  // Bought on 1 to 10 November, 1.00 to 10.00: on the 18th 17 to 8 days ago.
+  assert.deepEqual(
+    after.people.toSorted((a, b) => a.monetary_minor - b.monetary_minor).map(({ r, f, m }) => [r, f, m]),
+    [
+      [1, 1, 1],
+      [1, 1, 2],
+      [2, 1, 3],
+      [2, 1, 3],
+      [2, 1, 3],
+      [2, 1, 3],
+      [2, 1, 3],
+      [3, 1, 4],
+      [4, 1, 4],
+      [5, 1, 4],
+    ],
+  )
+  for (const { person_id, key, value_group, ...scores } of after.people) {
+    assert.deepEqual(await scorePerson(database.db, person_id, second), scores, key)
+  }
+  assert.deepEqual(await ask(first), before, 'the table of then has the cuts of then')
+  const ranked = await ask(second, 'first')
+  assert.deepEqual([ranked.cuts.origin, ranked.cuts.fixed], ['computed', ['recency_days', 'monetary_minor']])
+  await changeSettings(database, { rfm_frequency: [1, 2, 3, 4] }, atTerminal('test'), second)
+  assert.deepEqual((await ask(second, 'first')).cuts.frequency, ranked.cuts.frequency, 'ranks have no thresholds')
 })
 
 test('one person is scored as in the report; who has not bought has no score', async (t) => {

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { Clock } from '../../platform/clock.ts'
@@ -17,7 +17,7 @@ import {
 export interface RelationshipDeps {
   readonly clock: Clock
   /** The brand that the console shows. */
-  readonly brandOf: () => Promise<{ database: Database }>
+  readonly brandOf: (request: FastifyRequest) => Promise<{ database: Database }>
 }
 
 export function registerRelationshipRoutes(app: FastifyInstance, { clock, brandOf }: RelationshipDeps): void {
@@ -34,7 +34,7 @@ export function registerRelationshipRoutes(app: FastifyInstance, { clock, brandO
     },
     async (request, reply) => {
       const { from, to, from_depth: fromDepth, to_depth: toDepth, moved, cause, after, limit } = request.query
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       const span = { from: new Date(from), to: to ? new Date(to) : now, now, scope: viewOf(request, now).scope }
       const isList = [fromDepth, toDepth, moved, cause].some((asked) => asked !== undefined)
@@ -57,7 +57,7 @@ export function registerRelationshipRoutes(app: FastifyInstance, { clock, brandO
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       const span = { from: new Date(0), to: now, now, scope: viewOf(request, now).scope }
       return reply.answer(await readPersonMigration(database, request.params.person_id, span))
@@ -71,7 +71,7 @@ export function registerRelationshipRoutes(app: FastifyInstance, { clock, brandO
       schema: { operationId: 'netDeepening', querystring: netDeepeningQuery, response: { 200: netDeepening } },
     },
     async (request) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       return reportNetDeepening(database, { now, scope: viewOf(request, now).scope }, request.query.months)
     },

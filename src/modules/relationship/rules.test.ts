@@ -265,36 +265,39 @@ test('keys have one order: numbers by value, then text by code point', () => {
   assert.deepEqual(['b', '10', 'B', '9', 'a', '007', '7'].sort(compareKeys), ['007', '7', '9', '10', 'B', 'a', 'b'])
 })
 
+const SCORES = [5, 20, 60]
+
 test('a fan tier holds to the last whole second in which the score does', () => {
   const at = new Date('2026-01-01T00:00:00Z')
   const after = (seconds: number) => new Date(at.getTime() + seconds * 1000)
   const month = 30 * 86_400
-  const tierAfter = (score: number, seconds: number) => interactionAt({ at, score }, after(seconds)).tier
-  assert.deepEqual(interactionAt(undefined, at), {
+  const tierAfter = (score: number, seconds: number) => interactionAt({ at, score }, after(seconds), SCORES).tier
+  assert.deepEqual(interactionAt(undefined, at, SCORES), {
     score: 0,
     tier: 'passer_by',
     tier_lapses_at: null,
     tier_lapses_to: null,
   })
   // Twice a threshold is worth 30 days: at that very second the score still is the threshold.
-  assert.deepEqual(interactionAt({ at, score: 120 }, at), {
+  assert.deepEqual(interactionAt({ at, score: 120 }, at, SCORES), {
     score: 120,
     tier: 'devoted',
     tier_lapses_at: after(month + 1).toISOString(),
     tier_lapses_to: 'active',
   })
   assert.deepEqual([tierAfter(120, month), tierAfter(120, month + 1)], ['devoted', 'active'])
+  assert.equal(interactionAt({ at, score: 6 }, at, [1, 6, 6.01]).tier, 'active', 'by the thresholds of the brand')
   assert.deepEqual([tierAfter(5, 0), tierAfter(5, 1), tierAfter(4.99, 0)], ['follower', 'passer_by', 'passer_by'])
   fc.assert(
     fc.property(fc.double({ min: 0.5, max: 5000, noNaN: true }), fc.nat({ max: 400 * 86_400 }), (score, seconds) => {
-      const answer = interactionAt({ at, score }, after(seconds))
+      const answer = interactionAt({ at, score }, after(seconds), SCORES)
       const left = score * 2 ** (-seconds / month)
-      const expected = FAN_TIERS.filter(({ from }) => left * (1 + 1e-12) >= from).at(-1)
-      assert.equal(answer.tier, expected?.tier)
+      const reached = SCORES.filter((from) => left * (1 + 1e-12) >= from).length
+      assert.equal(answer.tier, FAN_TIERS[reached]?.tier)
       if (answer.tier_lapses_at === null) return assert.equal(answer.tier, 'passer_by')
       const then = new Date(answer.tier_lapses_at)
-      assert.equal(interactionAt({ at, score }, then).tier, answer.tier_lapses_to)
-      assert.equal(interactionAt({ at, score }, new Date(then.getTime() - 1)).tier, answer.tier)
+      assert.equal(interactionAt({ at, score }, then, SCORES).tier, answer.tier_lapses_to)
+      assert.equal(interactionAt({ at, score }, new Date(then.getTime() - 1), SCORES).tier, answer.tier)
     }),
     { numRuns: RUNS },
   )

@@ -1,12 +1,12 @@
 import { Temporal } from 'temporal-polyfill'
 import {
-  FAN_TIERS,
   INTEREST,
   type Interaction,
   RFM_SEGMENTS,
   RFM_VALUE_GROUPS,
   type ScoredCustomer,
   type Transaction,
+  tiersFrom,
 } from './schema.ts'
 
 export interface RfmOptions {
@@ -112,13 +112,21 @@ export function valueGroupOf(r: boolean, f: boolean, m: boolean): string {
 /**
  * The interaction score and fan tier at `now` of somebody whose score was `last.score` just after it last rose. It only falls
  * from there, and each tier ends with the first whole second that finds it below, as in interest-queries.ts.
+ *
+ * @param tierScores the setting `fan_tier_scores`.
  */
-export function interactionAt(last: { at: Date; score: number } | undefined, now: Date): Interaction {
+export function interactionAt(
+  last: { at: Date; score: number } | undefined,
+  now: Date,
+  tierScores: readonly number[],
+): Interaction {
   const halfLives = last ? (now.getTime() - last.at.getTime()) / (INTEREST.half_life_seconds * 1000) : 0
-  const held = FAN_TIERS.map(({ tier, from }) => ({
-    tier,
-    until: last && from > 0 ? last.at.getTime() + secondsAtLeast(from, last.score) * 1000 : Number.NEGATIVE_INFINITY,
-  })).filter(({ until }, index) => index === 0 || until > now.getTime())
+  const held = tiersFrom(tierScores)
+    .map(({ tier, from }) => ({
+      tier,
+      until: last && from > 0 ? last.at.getTime() + secondsAtLeast(from, last.score) * 1000 : Number.NEGATIVE_INFINITY,
+    }))
+    .filter(({ until }, index) => index === 0 || until > now.getTime())
   const [next, current] = [held.at(-2), held.at(-1)]
   return {
     score: last ? Math.round(last.score * 2 ** -halfLives * 100) / 100 : 0,
@@ -163,13 +171,14 @@ export function rangesOf(
     unit === 'day'
       ? new Date(dayBefore(days).toZonedDateTime(zone).epochMilliseconds)
       : new Date(now.getTime() - (days + 1) * DAY_MS)
-  /** Values (above, max] of which so many cuts lie below; undefined: none can. */
-  const between = (list: readonly number[], below: number) => {
-    const above = below === 0 ? null : list[below - 1]
-    return above === undefined ? undefined : { above, max: list[below] ?? null }
+  /** Values (above, max] of which `least` to `most` cuts lie below; undefined: none can. */
+  const between = (list: readonly number[], [least, most]: readonly [number, number]) => {
+    const above = least === 0 ? null : list[least - 1]
+    return above === undefined ? undefined : { above, max: list[most] ?? null }
   }
-  const rangesOfCell = (r: number, f: number): SegmentRange[] => {
-    const [recency, frequency] = [between(cuts.recency_days, 5 - r), between(cuts.frequency, f - 1)]
+  const rangesOfCells = (rs: readonly [number, number], fs: readonly [number, number]): SegmentRange[] => {
+    const recency = between(cuts.recency_days, [5 - rs[1], 5 - rs[0]])
+    const frequency = between(cuts.frequency, [fs[0] - 1, fs[1] - 1])
     if (!recency || !frequency) return []
     const { above, max } = recency
     return [
@@ -188,9 +197,23 @@ export function rangesOf(
       },
     ]
   }
+  // One range for scores that follow each other: four cells apart took half as long again to ask of a million people.
   return new Map(
-    segments.map(({ segment, r: rs, f: fs }) => [segment, rs.flatMap((r) => fs.flatMap((f) => rangesOfCell(r, f)))]),
+    segments.map(({ segment, r, f }) => [
+      segment,
+      runsOf(r).flatMap((rs) => runsOf(f).flatMap((fs) => rangesOfCells(rs, fs))),
+    ]),
   )
+}
+
+/** Ascending whole numbers as runs without a gap, each by its first and last. */
+function runsOf(numbers: readonly number[]): (readonly [number, number])[] {
+  const starts = numbers.filter((number) => !numbers.includes(number - 1))
+  return starts.map((start) => {
+    let end = start
+    while (numbers.includes(end + 1)) end += 1
+    return [start, end] as const
+  })
 }
 
 /** Ascending person key: numbers by value before text, text by code point; the same order as in queries.ts. */

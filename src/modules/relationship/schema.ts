@@ -34,16 +34,21 @@ export function nextStepAt(depth: number, lacksMembership = false): z.infer<type
 /** When somebody is interested enough for depth 2 (docs/definitions.md §1): the score of §5, and a product fact so recent. */
 export const INTEREST = { score: 10, half_life_seconds: 30 * 86_400, product_days: 30 } as const
 
-/** Fan tiers by the interaction score from which they hold, lowest first (docs/definitions.md §1). */
+/** Fan tiers, lowest first (docs/definitions.md §1.8). */
 export const FAN_TIERS = [
-  { tier: 'passer_by', zh: '路人', en: 'Passer-by', from: 0 },
-  { tier: 'follower', zh: '关注', en: 'Follower', from: 5 },
-  { tier: 'active', zh: '活跃', en: 'Active', from: 20 },
-  { tier: 'devoted', zh: '铁粉', en: 'Devoted fan', from: 60 },
+  { tier: 'passer_by', zh: '路人', en: 'Passer-by' },
+  { tier: 'follower', zh: '关注', en: 'Follower' },
+  { tier: 'active', zh: '活跃', en: 'Active' },
+  { tier: 'devoted', zh: '铁粉', en: 'Devoted fan' },
 ] as const
 
 export const fanTier = z.enum(['passer_by', 'follower', 'active', 'devoted'])
 export type FanTier = z.infer<typeof fanTier>
+
+/** Fan tiers with the interaction score from which each holds (setting `fan_tier_scores`), lowest first. */
+export function tiersFrom(scores: readonly number[]): { readonly tier: FanTier; readonly from: number }[] {
+  return FAN_TIERS.map(({ tier }, index) => ({ tier, from: index === 0 ? 0 : (scores[index - 1] ?? Infinity) }))
+}
 
 /** How much somebody does with us, as of an instant. */
 export const interaction = z.object({
@@ -119,6 +124,8 @@ export const rfmCuts = z.object({
   recency_days: z.array(z.number()),
   frequency: z.array(z.number()),
   monetary_minor: z.array(z.number()),
+  /** Of which of the three the cuts are thresholds that the brand has set. */
+  fixed: z.array(z.enum(['recency_days', 'frequency', 'monetary_minor'])),
 })
 
 /** What `./perennial rfm` answers. Means are over the buyers of the segment. */

@@ -38,7 +38,7 @@ export async function rewriteStanding(tx: Sql, scope: Scope, now: Date, settings
   await sql`delete from relationship.standing where person_id ${scope}`.execute(tx)
   await sql`insert into relationship.standing ${standingByRuns(scope, now, settings, figures, made)}`.execute(tx)
   await appendCountChanges(tx, scope, settings)
-  await writeFanTiers(tx, scope, now, made.further, acts)
+  await writeFanTiers(tx, scope, now, settings, made.further, acts)
   await logRuns(tx, scope, now)
   await sql`drop table ${occasions}, ${acts}`.execute(tx)
 }
@@ -96,7 +96,7 @@ export async function rebuildStanding(tx: Sql, now: Date, settings: Settings): P
 /** What pages read of everybody, from standing as it is. */
 export async function rebuildFigures(tx: Sql, now: Date, settings: Settings): Promise<void> {
   await recount(tx, settings)
-  await writeFanTiers(tx, EVERYONE, now, 'all')
+  await writeFanTiers(tx, EVERYONE, now, settings, 'all')
 }
 
 /** Whether a further fact is about anybody at all: whoever has none need not be told apart, and nothing is asked of them. */

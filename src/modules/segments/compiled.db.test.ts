@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
 import { testDatabase } from '../../../test/database.ts'
-import { beginStory, check, NOW } from '../../../test/histories.ts'
+import { beginStory, check, NOW, settingsOf } from '../../../test/histories.ts'
 import { instantsFor, RECORDS, type Told, tales, tell } from '../../../test/segment-histories.ts'
 import { type Cuts, cutsAt, holds, type World } from '../../../test/segment-oracle.ts'
 import { catchUp } from '../../bin/catch-up.ts'
@@ -11,6 +11,7 @@ import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { isRefusal } from '../../platform/refusal.ts'
+import { changeSettings } from '../brand/actions.ts'
 import { storeFacts } from '../intake/actions.ts'
 import { createSegment, explainDefinition, peopleOfDefinition } from './actions.ts'
 import { selectNextDue } from './member-queries.ts'
@@ -180,6 +181,15 @@ test('members kept by difference are those of a recount at every instant, as fac
       await catchUp(database, clock)
       await assertMembers(database, told.world, segments, clock.at, cuts)
     }
+    // Tiers and thresholds of RFM become others.
+    clock.at += SECOND_MS
+    const rules = { ...tale.rules, fanTierScores: [2, 6, 11], rfmCuts: tale.laterCuts }
+    const changed = await changeSettings(database, settingsOf(rules), atTerminal(), clock.now())
+    if (isRefusal(changed)) throw new Error(changed.message)
+    await catchUp(database, clock)
+    told = tell([...early, ...late], rules, segments, laterRun ?? run)
+    if (changed.is_rebuilding) cuts = cutsAt(told.world, clock.at) ?? cuts
+    await assertMembers(database, told.world, segments, clock.at, cuts)
     for (let step = 0; step < 5; step += 1)
       clock.at = await goOn(database, clock, told, segments, cuts, Number.POSITIVE_INFINITY)
     await assertSizes(database)

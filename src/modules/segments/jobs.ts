@@ -225,8 +225,11 @@ async function dueWhole(db: Sql, clock: Clock) {
 
 /** The settings that who is in a segment can rest on. */
 function settingsText(settings: Settings): string {
-  const { zone, period_days, occasion_unit, recency_unit, member_by_purchase, spread_window } = settings
-  return JSON.stringify({ zone, period_days, occasion_unit, recency_unit, member_by_purchase, spread_window })
+  const { zone, period_days, occasion_unit, recency_unit, member_by_purchase, spread_window, fan_tier_scores } =
+    settings
+  // RFM thresholds come with a cut table of their own.
+  const texts = { zone, period_days, occasion_unit, recency_unit, member_by_purchase, spread_window, fan_tier_scores }
+  return JSON.stringify(texts)
 }
 
 /** Everybody of one segment, in the caller's transaction and under its lock: the set statement, and then what differs. */

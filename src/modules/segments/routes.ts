@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { actorOf } from '../../platform/audit.ts'
@@ -36,7 +36,7 @@ import {
 export interface SegmentsDeps {
   readonly clock: Clock
   /** The brand that the console shows. */
-  readonly brandOf: () => Promise<{ database: Database }>
+  readonly brandOf: (request: FastifyRequest) => Promise<{ database: Database }>
 }
 
 const id = z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER)
@@ -55,7 +55,7 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
     },
     async (request) => {
       const now = clock.now()
-      return listSegments((await brandOf()).database.db, now, viewOf(request, now))
+      return listSegments((await brandOf(request)).database.db, now, viewOf(request, now))
     },
   )
 
@@ -66,7 +66,7 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
       schema: { operationId: 'createSegment', body: segmentCommand, response: { 200: segment } },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const view = viewOf(request, clock.now())
       return reply.answer(await createSegment(database, clock, request.body, actorOf(request), view))
     },
@@ -79,7 +79,7 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
       schema: { operationId: 'segment', params: segmentParams, response: { 200: segment } },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       return reply.answer(await readSegment(database.db, request.params.segment_id, now, viewOf(request, now)))
     },
@@ -97,7 +97,7 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const view = viewOf(request, clock.now())
       const { segment_id: segmentId } = request.params
       return reply.answer(await changeSegment(database, clock, segmentId, request.body, actorOf(request), view))
@@ -115,7 +115,7 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       viewOf(request, clock.now())
       return reply.answer(await deleteSegment(database, clock, request.params.segment_id, actorOf(request)))
     },
@@ -128,7 +128,7 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
       schema: { operationId: 'segmentVersions', params: segmentParams, response: { 200: segmentVersions } },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       viewOf(request, clock.now())
       return reply.answer(await listVersions(database.db, request.params.segment_id))
     },
@@ -146,7 +146,7 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       const asked = { now, days: request.query.days, view: viewOf(request, now) }
       return reply.answer(await readSizes(database.db, request.params.segment_id, asked))
@@ -165,7 +165,7 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       const { segment_id: segmentId, person_id: personId } = request.params
       const asked = { now, asOf: instant(request.query.as_of), view: viewOf(request, now) }
@@ -180,7 +180,7 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
       schema: { operationId: 'segmentsOfPerson', params: z.object({ person_id: id }), response: { 200: stays } },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       return reply.answer(await listStays(database.db, request.params.person_id, viewOf(request, clock.now())))
     },
   )
@@ -192,7 +192,7 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
       schema: { operationId: 'countSegment', body: countCommand, response: { 200: segmentCount } },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       const { definition, method, as_of: asOf } = request.body
       const asked = { now, asOf: instant(asOf), method, view: viewOf(request, now) }
@@ -212,7 +212,7 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       const asked = { now, asOf: instant(request.body.as_of), view: viewOf(request, now) }
       return reply.answer(

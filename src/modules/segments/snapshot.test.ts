@@ -33,6 +33,10 @@ const settings: Settings = {
   discount_rate_per_year: 0.1,
   referral_share: 0.2,
   attribution_days: 30,
+  fan_tier_scores: [5, 20, 60],
+  rfm_recency_days: null,
+  rfm_frequency: null,
+  rfm_monetary_minor: null,
 }
 const cuts = {
   in_force_from: null,
@@ -43,6 +47,7 @@ const cuts = {
   mean_recency_days: 75.2,
   mean_frequency: 1.6,
   mean_monetary_minor: 17_400,
+  fixed: [],
 }
 
 const DEFINITIONS: Readonly<Record<string, Record<string, unknown>>> = {

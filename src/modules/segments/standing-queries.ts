@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { z } from 'zod'
 import { type Cuts, keptTiersBody, lastScoresBody, scoreHeldUntil } from '../relationship/actions.ts'
-import { FAN_TIERS, fanTier, RFM_SEGMENTS, RFM_VALUE_GROUPS } from '../relationship/schema.ts'
+import { fanTier, RFM_SEGMENTS, RFM_VALUE_GROUPS, tiersFrom } from '../relationship/schema.ts'
 import { ageEdges, ageHolds } from './event-queries.ts'
 import { ahead, type ClauseKind, type Compiled, earliest, type Ground, hoursOf } from './ground-queries.ts'
 import { daysRange, LIMITS, type Range, rangeOf } from './schema.ts'
@@ -228,7 +228,7 @@ export const FAN: ClauseKind<typeof fanClause> = {
   facts: ['interaction'],
   compile: ({ tier, score: range }, ground, alias) => {
     const bounds = [range?.at_least, range?.below].filter((bound) => bound !== undefined)
-    const runs = tier ? tierRuns(tier) : []
+    const runs = tier ? tierRuns(tier, ground.settings.fan_tier_scores) : []
     const ends = runs.flatMap(([from, to]) => (to === undefined ? [from] : [from, to]))
     const thresholds = [...new Set([...bounds, ...ends])].filter((threshold) => threshold > 0)
     const column = (threshold: number) => sql`${alias}.${sql.ref(`until_${thresholds.indexOf(threshold)}`)}`
@@ -247,7 +247,7 @@ export const FAN: ClauseKind<typeof fanClause> = {
     const isKept = ground.isKept === true && range === undefined && !withFact
     const names = thresholds.map((threshold, index) => [threshold, `until_${index}`] as const)
     return {
-      body: isKept ? keptTiersBody(ground.scope, names) : scored,
+      body: isKept ? keptTiersBody(ground.scope, ground.settings, names) : scored,
       holds: both([
         ...(range?.at_least === undefined ? [] : [reaches(range.at_least)]),
         ...(range?.below === undefined ? [] : [sql`not ${reaches(range.below)}`]),
@@ -268,11 +268,12 @@ export const FAN: ClauseKind<typeof fanClause> = {
 }
 
 /** Tiers that follow each other as one span of the score: from which on, and up to which. */
-function tierRuns(tiers: readonly string[]): [from: number, to?: number][] {
+function tierRuns(tiers: readonly string[], scores: readonly number[]): [from: number, to?: number][] {
   const runs: [from: number, to?: number][] = []
-  FAN_TIERS.forEach(({ tier, from }, index) => {
+  const known = tiersFrom(scores)
+  known.forEach(({ tier, from }, index) => {
     const isAsked = tiers.includes(tier)
-    const wasAsked = index > 0 && tiers.includes(FAN_TIERS[index - 1]?.tier ?? '')
+    const wasAsked = index > 0 && tiers.includes(known[index - 1]?.tier ?? '')
     if (isAsked && !wasAsked) runs.push([from])
     const last = runs.at(-1)
     if (!isAsked && wasAsked && last) last[1] = from

@@ -39,7 +39,7 @@ import {
 export interface TagsDeps {
   readonly clock: Clock
   /** The brand that the console shows. */
-  readonly brandOf: () => Promise<{ database: Database }>
+  readonly brandOf: (request: FastifyRequest) => Promise<{ database: Database }>
   /** Has what is due for the database done, soon; does not wait for it. */
   readonly settle: (database: Database) => void
 }
@@ -58,7 +58,7 @@ export function registerTagsRoutes(app: FastifyInstance, { clock, brandOf, settl
   const ownOnly = (request: FastifyRequest) => viewOf(request, clock.now()).scope !== 'everyone'
 
   async function edit(request: FastifyRequest, command: Omit<TagEdit, 'by' | 'view'>) {
-    const { database } = await brandOf()
+    const { database } = await brandOf(request)
     const view = viewOf(request, clock.now())
     const edited = await editTags(database, clock, { ...command, by: actorOf(request), view })
     if (!isRefusal(edited)) settle(database)
@@ -69,7 +69,7 @@ export function registerTagsRoutes(app: FastifyInstance, { clock, brandOf, settl
     '/api/v1/tags',
     { config: reads, schema: { operationId: 'tags', querystring: asOfQuery, response: { 200: tagList } } },
     async (request) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       return listTags(database.db, instantOf(request.query.as_of) ?? now, viewOf(request, now))
     },
@@ -87,7 +87,7 @@ export function registerTagsRoutes(app: FastifyInstance, { clock, brandOf, settl
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       const at = instantOf(request.query.as_of) ?? now
       return reply.answer(await readPersonTags(database.db, request.params.person_id, at, viewOf(request, now)))
@@ -132,7 +132,7 @@ export function registerTagsRoutes(app: FastifyInstance, { clock, brandOf, settl
     '/api/v1/tag-edits',
     { config: writes, schema: { operationId: 'tagEdits', response: { 200: tagEdits } } },
     async (request) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       return listTagEdits(database.db, ownOnly(request) ? (actorOf(request).id ?? '') : undefined)
     },
   )
@@ -153,7 +153,7 @@ export function registerTagsRoutes(app: FastifyInstance, { clock, brandOf, settl
       schema: { operationId: 'undoTagEdit', params: z.object({ edit_id: id }), response: { 200: undoAnswer } },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const command = { editId: request.params.edit_id, by: actorOf(request), ownOnly: ownOnly(request) }
       const undone = await undoTagEdit(database, clock, command)
       if (!isRefusal(undone)) settle(database)
@@ -165,7 +165,7 @@ export function registerTagsRoutes(app: FastifyInstance, { clock, brandOf, settl
     '/api/v1/tag-groups',
     { config: manages, schema: { operationId: 'createTagGroup', body: groupCommand, response: { 200: groupAnswer } } },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       return reply.answer(await createGroup(database, request.body.name, actorOf(request), clock.now()))
     },
   )
@@ -182,7 +182,7 @@ export function registerTagsRoutes(app: FastifyInstance, { clock, brandOf, settl
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const { group_id: groupId } = request.params
       return reply.answer(await renameGroup(database, groupId, request.body.name, actorOf(request), clock.now()))
     },
@@ -199,7 +199,7 @@ export function registerTagsRoutes(app: FastifyInstance, { clock, brandOf, settl
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       return reply.answer(await deleteGroup(database, request.params.group_id, actorOf(request), clock.now()))
     },
   )
@@ -208,7 +208,7 @@ export function registerTagsRoutes(app: FastifyInstance, { clock, brandOf, settl
     '/api/v1/tags',
     { config: manages, schema: { operationId: 'createTag', body: tagCommand, response: { 200: tagAnswer } } },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       return reply.answer(await createTag(database, request.body, actorOf(request), clock.now()))
     },
   )
@@ -225,7 +225,7 @@ export function registerTagsRoutes(app: FastifyInstance, { clock, brandOf, settl
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const { tag_id: tagId } = request.params
       const changed = await changeTag(database, tagId, request.body, actorOf(request), clock.now())
       if (!isRefusal(changed)) settle(database)
@@ -240,7 +240,7 @@ export function registerTagsRoutes(app: FastifyInstance, { clock, brandOf, settl
       schema: { operationId: 'removeTag', params: z.object({ tag_id: id }), response: { 200: tagRemoval } },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       return reply.answer(await removeTag(database, request.params.tag_id, actorOf(request), clock.now()))
     },
   )

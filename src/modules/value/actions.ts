@@ -11,5 +11,12 @@ export {
   readValueMatrix,
 } from './reading.ts'
 export { discountPerUnit, span, spanOfDays } from './rules.ts'
-export { followChanges, isValueRunDue, valueEverybody } from './runs.ts'
+export {
+  beginValueRun,
+  followChanges,
+  isValueRunDue,
+  nothingWatched,
+  type ValueRuns,
+  valueEverybody,
+} from './runs.ts'
 export { renewalsOf } from './sbg.ts'

@@ -212,6 +212,16 @@ export async function insertCuts(tx: Sql, now: Date): Promise<void> {
 }
 
 /** Whether the last run was on an earlier day of the brand and it is past `hour` there; or none was and somebody has bought. */
+/** Whether somebody bought before the day of `now`: else there is nothing to fit. */
+export async function hasWatched(db: Sql, now: Date, { zone }: Settings): Promise<boolean> {
+  const { rows } = await sql<{ found: boolean }>`
+    select exists (
+      select from relationship.published_occasions where occasion_at < date_trunc('day', ${now}::timestamptz, ${zone})) as found`.execute(
+    db,
+  )
+  return rows[0]?.found ?? false
+}
+
 export async function isRunDue(db: Sql, now: Date, hour: number, { zone }: Settings): Promise<boolean> {
   const { rows } = await sql<{ is_due: boolean }>`
     select case

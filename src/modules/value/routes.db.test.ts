@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { testConsole } from '../../../test/console.ts'
 import { userOf } from '../../../test/roles.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { valueEverybody } from './runs.ts'
-import { equityReport, personValue, referralTree, valueCellPage, valueMatrix } from './schema.ts'
+import { equityAnswer, equityReport, personValue, referralTree, valueCellPage, valueMatrix } from './schema.ts'
 
 const NOW = new Date('2026-06-01T04:00:00Z')
 const clock: Clock = { now: () => NOW }
@@ -153,4 +154,36 @@ test('what a person is worth comes with its model, its interval and with whom ea
   assert.deepEqual([ownEquity.people, ownEquity.customer_equity_low_minor], [2, null])
   assert.equal(ownEquity.customer_equity_minor, a.expected_minor + b.expected_minor)
   assert.equal((await desk.http.send(`/api/v1/people/${ids.get('c')}/value`, { cookie: adviser })).status, 404)
+})
+
+test('who may has everybody valued now: once at a time, where there is something to go by, and it is recorded', async (t) => {
+  const desk = await testConsole(t, clock)
+  const { cookie } = await userOf(desk.http, 'lead')
+  const begin = async (by = cookie) => {
+    const response = await desk.http.send('/api/v1/value/runs', { cookie: by, method: 'POST' })
+    const wire = (await response.json()) as { error?: { code: string }; running_since?: string | null }
+    return [response.status, wire.error?.code ?? wire.running_since]
+  }
+  const runOf = async () => equityAnswer.parse(await (await desk.http.send('/api/v1/value', { cookie })).json()).run
+  assert.deepEqual(await begin(), [409, 'nothing_watched'])
+  await desk.post(...FACTS)
+  for (const role of ['adviser', 'analyst', 'outside_operator', 'integrator'] as const) {
+    const { cookie: other } = await userOf(desk.http, role)
+    assert.deepEqual(await begin(other), [403, 'not_allowed'], role)
+  }
+  assert.deepEqual(await runOf(), { running_since: null, failed_at: null })
+  // Nobody gets at values, so that it is under way as long as we look.
+  const client = await desk.database.pool.connect()
+  await client.query('begin')
+  await client.query('lock table value.people in share row exclusive mode')
+  assert.deepEqual(await begin(), [202, NOW.toISOString()])
+  assert.deepEqual(await begin(), [409, 'value_run_running'])
+  assert.deepEqual(await runOf(), { running_since: NOW.toISOString(), failed_at: null })
+  await client.query('commit')
+  client.release()
+  while ((await runOf()).running_since !== null) await sleep(20)
+  const equity = equityAnswer.parse(await (await desk.http.send('/api/v1/value', { cookie })).json())
+  assert.deepEqual([equity.valued_at, equity.people, equity.run.failed_at], [NOW.toISOString(), 5, null])
+  const { rows } = await desk.database.pool.query("select from audit.entries where operation = 'value_run'")
+  assert.equal(rows.length, 1, 'only what was begun')
 })

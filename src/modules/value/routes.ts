@@ -1,38 +1,58 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { actorOf } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { viewOf } from '../../platform/http-gate.ts'
+import { isRefusal } from '../../platform/refusal.ts'
 import { listAtRisk, listValueCell, readEquity, readPersonValue, readReferralTree, readValueMatrix } from './reading.ts'
+import { beginValueRun, type ValueRuns } from './runs.ts'
 import {
   atRisk,
   atRiskQuery,
-  equityReport,
+  equityAnswer,
   personValue,
   referralTree,
   valueCellPage,
   valueCellQuery,
   valueMatrix,
+  valueRunState,
 } from './schema.ts'
 
 export interface ValueDeps {
   readonly clock: Clock
   /** The brand that the console shows. */
-  readonly brandOf: () => Promise<{ database: Database }>
+  readonly brandOf: (request: FastifyRequest) => Promise<{ database: Database }>
+  readonly valueRuns: ValueRuns
 }
 
-export function registerValueRoutes(app: FastifyInstance, { clock, brandOf }: ValueDeps): void {
+export function registerValueRoutes(app: FastifyInstance, { clock, brandOf, valueRuns }: ValueDeps): void {
   const routes = app.withTypeProvider<ZodTypeProvider>()
   routes.get(
     '/api/v1/value',
     {
       config: { permission: 'people:read' },
-      schema: { operationId: 'customerEquity', response: { 200: equityReport } },
+      schema: { operationId: 'customerEquity', response: { 200: equityAnswer } },
     },
     async (request) => {
-      const { database } = await brandOf()
-      return readEquity(database.db, viewOf(request, clock.now()))
+      const { database } = await brandOf(request)
+      const equity = await readEquity(database.db, viewOf(request, clock.now()))
+      return { ...equity, run: valueRuns.state(database) }
+    },
+  )
+
+  routes.post(
+    '/api/v1/value/runs',
+    {
+      config: { permission: 'values:run' },
+      schema: { operationId: 'beginValueRun', response: { 202: valueRunState } },
+    },
+    async (request, reply) => {
+      const { database } = await brandOf(request)
+      const begun = await beginValueRun(database, valueRuns, actorOf(request), clock.now())
+      if (!isRefusal(begun)) reply.status(202)
+      return reply.answer(begun)
     },
   )
 
@@ -43,7 +63,7 @@ export function registerValueRoutes(app: FastifyInstance, { clock, brandOf }: Va
       schema: { operationId: 'valueMatrix', response: { 200: valueMatrix } },
     },
     async (request) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       return readValueMatrix(database.db, viewOf(request, clock.now()))
     },
   )
@@ -55,7 +75,7 @@ export function registerValueRoutes(app: FastifyInstance, { clock, brandOf }: Va
       schema: { operationId: 'valueCell', querystring: valueCellQuery, response: { 200: valueCellPage } },
     },
     async (request) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       return listValueCell(database.db, request.query, viewOf(request, clock.now()))
     },
   )
@@ -67,7 +87,7 @@ export function registerValueRoutes(app: FastifyInstance, { clock, brandOf }: Va
       schema: { operationId: 'atRisk', querystring: atRiskQuery, response: { 200: atRisk } },
     },
     async (request) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       return listAtRisk(database.db, request.query.limit, now, viewOf(request, now))
     },
@@ -84,7 +104,7 @@ export function registerValueRoutes(app: FastifyInstance, { clock, brandOf }: Va
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const now = clock.now()
       return reply.answer(await readPersonValue(database.db, request.params.person_id, now, viewOf(request, now)))
     },
@@ -101,7 +121,7 @@ export function registerValueRoutes(app: FastifyInstance, { clock, brandOf }: Va
       },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       return reply.answer(await readReferralTree(database.db, request.params.person_id, viewOf(request, clock.now())))
     },
   )

@@ -1,8 +1,12 @@
+import type { Actor } from '../../platform/audit.ts'
 import type { Database, Sql } from '../../platform/db.ts'
+import { type Refusal, refuse } from '../../platform/refusal.ts'
+import { recordAudit } from '../audit/actions.ts'
 import { readSettings } from '../brand/actions.ts'
 import type { Settings } from '../brand/schema.ts'
 import { insertPending } from '../intake/actions.ts'
 import { groupHistories, type Histories } from './histories.ts'
+import { NOTHING_WATCHED } from './plain-table.ts'
 import { acceptEdges, fractionOf, propagate } from './propagation.ts'
 import * as queries from './queries.ts'
 import * as referrals from './referral-queries.ts'
@@ -27,6 +31,7 @@ import {
   type FittedOccasions,
   type FittedSpend,
   type RunReport,
+  type ValueRunState,
 } from './schema.ts'
 import { createChangedValues, settleValues, updateRealised } from './settled-queries.ts'
 
@@ -120,6 +125,43 @@ export async function valueEverybody(database: Database, now: Date): Promise<Run
       people_in_trees: inTrees,
     }
   })
+}
+
+/** Runs of everybody that the server does beside its requests. */
+export interface ValueRuns {
+  state(database: Database): ValueRunState
+  /** Has everybody valued, soon. @returns false where that is under way already. */
+  begin(database: Database): boolean
+}
+
+/** Somebody wants everybody valued now. Refuses nothing_watched and value_run_running; who asked is recorded. */
+export async function beginValueRun(
+  database: Database,
+  runs: ValueRuns,
+  by: Actor,
+  now: Date,
+): Promise<ValueRunState | Refusal> {
+  if (runs.state(database).running_since !== null) return alreadyRunning()
+  const refusal = await database.transaction(async (tx) => {
+    if (!(await queries.hasWatched(tx, now, await readSettings(tx)))) return nothingWatched()
+    await recordAudit(tx, { actor: by, operation: 'value_run', subjects: {} }, now)
+    return undefined
+  })
+  if (refusal) return refusal
+  return runs.begin(database) ? runs.state(database) : alreadyRunning()
+}
+
+export function nothingWatched(): Refusal {
+  return refuse(
+    'conflict',
+    NOTHING_WATCHED,
+    'Nobody has bought before today, so there is nothing to value people by.',
+    'Import orders, or come back tomorrow.',
+  )
+}
+
+function alreadyRunning(): Refusal {
+  return refuse('conflict', 'value_run_running', 'Everybody is being valued already.', 'Wait until that run is done.')
 }
 
 /** From this hour of the brand's day on: the day before is whole, and nobody works. */

@@ -156,6 +156,18 @@ export const equityReport = z.object({
 })
 export type EquityReport = z.infer<typeof equityReport>
 
+/** Whether the server values everybody just now. */
+export const valueRunState = z.object({
+  /** Since when; null: it does not. */
+  running_since: z.iso.datetime().nullable(),
+  /** When the last run failed; null: it did not. What was before it stands. */
+  failed_at: z.iso.datetime().nullable(),
+})
+export type ValueRunState = z.infer<typeof valueRunState>
+
+/** What GET /api/v1/value answers. */
+export const equityAnswer = equityReport.extend({ run: valueRunState })
+
 export const RHYTHMS = ['in_rhythm', 'late', 'at_risk', 'lapsed'] as const
 export type Rhythm = (typeof RHYTHMS)[number]
 

@@ -1,4 +1,5 @@
 import { getRouteApi } from '@tanstack/react-router'
+import { useWithoutBrand } from '../../api/page-brand.ts'
 import { MergeReview } from './MergeReview.tsx'
 import { People } from './People.tsx'
 import { PersonPage } from './PersonPage.tsx'
@@ -8,7 +9,7 @@ const peopleRoute = getRouteApi('/shell/people')
 const personRoute = getRouteApi('/shell/people/$person_id')
 
 export function PeopleRoute() {
-  return <People search={peopleRoute.useSearch()} />
+  return <People search={useWithoutBrand(peopleRoute.useSearch())} />
 }
 
 export function ReviewRoute() {

@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
+import { currencyDigits } from '../../ui/format.ts'
 import { CALENDARS, type Range, type TimeWindow, type Unit } from './fields.ts'
 
 /** A field that people type into says what they typed; its value follows where it is one. */
@@ -76,10 +77,6 @@ export function NumberInput({ label, value, unit, min = 0, onChange }: NumberInp
       )}
     </Labelled>
   )
-}
-
-function currencyDigits(currency: string): number {
-  return new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2
 }
 
 interface RangeInputProps {

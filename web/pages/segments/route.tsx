@@ -1,4 +1,5 @@
 import { getRouteApi } from '@tanstack/react-router'
+import { useWithoutBrand } from '../../api/page-brand.ts'
 import { EditSegment, NewSegment } from './BuilderPage.tsx'
 import { SegmentList } from './SegmentList.tsx'
 import { SegmentPage } from './SegmentPage.tsx'
@@ -12,15 +13,15 @@ export function SegmentListRoute() {
 }
 
 export function NewSegmentRoute() {
-  return <NewSegment search={newRoute.useSearch()} />
+  return <NewSegment search={useWithoutBrand(newRoute.useSearch())} />
 }
 
 export function SegmentRoute() {
   const { segment_id: segmentId } = segmentRoute.useParams()
-  return <SegmentPage key={segmentId} segmentId={segmentId} search={segmentRoute.useSearch()} />
+  return <SegmentPage key={segmentId} segmentId={segmentId} search={useWithoutBrand(segmentRoute.useSearch())} />
 }
 
 export function EditSegmentRoute() {
   const { segment_id: segmentId } = editRoute.useParams()
-  return <EditSegment key={segmentId} segmentId={segmentId} search={editRoute.useSearch()} />
+  return <EditSegment key={segmentId} segmentId={segmentId} search={useWithoutBrand(editRoute.useSearch())} />
 }

@@ -1,25 +1,39 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { App, Button } from 'antd'
-import { type FormEvent, type ReactNode, useId, useState } from 'react'
+import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
 import { answered } from '../../api/errors.ts'
 import { type Settings, type SettingsChange, settingsQuery } from '../../api/settings-queries.ts'
+import { instant, timeAgo } from '../../ui/format.ts'
 import { Loaded } from '../../ui/Loaded.tsx'
 import { FormProblem } from '../../ui/ProblemPanel.tsx'
+import { useLanguage } from '../../ui/preferences.ts'
 import { useMay } from '../../ui/session.ts'
+import { CUT_FIELDS, type CutField, CutRow, cutsOf, cutsProblem, typedCuts } from './CutSettings.tsx'
 import { SettingsPage } from './SettingsPage.tsx'
 
 /** The rules of the whole brand, each with what it decides, and what a change sets off before it is saved. */
 export function BrandSettings() {
   const { t } = useTranslation()
   const query = useQuery(settingsQuery)
+  const client = useQueryClient()
+  const wasRebuilding = useRef(false)
+  const isRebuilding = query.data?.is_rebuilding === true
+  useEffect(() => {
+    // What other pages have read since the change was by the old rules still.
+    if (wasRebuilding.current && !isRebuilding) void client.invalidateQueries()
+    wasRebuilding.current = isRebuilding
+  }, [isRebuilding, client])
   return (
     <SettingsPage>
       <Loaded query={query} problem={t('settings.problem')}>
         {(settings) => (
           // What was saved elsewhere is another form.
-          <SettingsForm key={JSON.stringify({ ...settings, is_rebuilding: false })} settings={settings} />
+          <SettingsForm
+            key={JSON.stringify({ ...settings, is_rebuilding: false, followed_at: null })}
+            settings={settings}
+          />
         )}
       </Loaded>
     </SettingsPage>
@@ -39,6 +53,7 @@ const FIELDS = [
   'discount_rate_per_year',
   'referral_share',
   'attribution_days',
+  ...CUT_FIELDS,
 ] as const
 type Field = (typeof FIELDS)[number]
 type Typed = Record<Field, string>
@@ -77,10 +92,13 @@ function typedOf(settings: Settings): Typed {
     discount_rate_per_year: percentOf(settings.discount_rate_per_year),
     referral_share: percentOf(settings.referral_share),
     attribution_days: String(settings.attribution_days),
+    ...(Object.fromEntries(
+      CUT_FIELDS.map((field) => [field, typedCuts(field, settings[field], settings.currency ?? 'CNY')]),
+    ) as Record<CutField, string>),
   }
 }
 
-function changeOf(typed: Typed, changed: readonly Field[]): SettingsChange {
+function changeOf(typed: Typed, changed: readonly Field[], currency: string): SettingsChange {
   const whole = {
     zone: typed.zone.trim(),
     currency: typed.currency.trim().toUpperCase(),
@@ -94,7 +112,8 @@ function changeOf(typed: Typed, changed: readonly Field[]): SettingsChange {
     discount_rate_per_year: shareOf(typed.discount_rate_per_year),
     referral_share: shareOf(typed.referral_share),
     attribution_days: Number(typed.attribution_days),
-  }
+    ...Object.fromEntries(CUT_FIELDS.map((field) => [field, cutsOf(field, typed[field], currency)])),
+  } as SettingsChange
   return Object.fromEntries(changed.map((field) => [field, whole[field]]))
 }
 
@@ -103,11 +122,12 @@ function SettingsForm({ settings }: { settings: Settings }) {
   const client = useQueryClient()
   const { message } = App.useApp()
   const mayChange = useMay('settings:change')
+  const currency = settings.currency ?? 'CNY'
   const before = typedOf(settings)
   const [typed, setTyped] = useState(before)
   const changed = FIELDS.filter((field) => typed[field].trim() !== before[field])
   const save = useMutation({
-    mutationFn: () => answered(api.PATCH('/api/v1/settings', { body: changeOf(typed, changed) })),
+    mutationFn: () => answered(api.PATCH('/api/v1/settings', { body: changeOf(typed, changed, currency) })),
     onSuccess: async () => {
       void message.success(t('brand.saved'))
       await client.invalidateQueries()
@@ -137,7 +157,9 @@ function SettingsForm({ settings }: { settings: Settings }) {
       ? undefined
       : t('brand.number_range', { min, max })
   }
-  const isWrong = Object.values(problems).some((problem) => problem !== undefined)
+  const isWrong =
+    Object.values(problems).some((problem) => problem !== undefined) ||
+    CUT_FIELDS.some((field) => cutsProblem(field, typed[field], currency) !== undefined)
   const set = (field: Field) => (value: string) => setTyped({ ...typed, [field]: value })
   const submit = (event: FormEvent) => {
     event.preventDefault()
@@ -147,11 +169,7 @@ function SettingsForm({ settings }: { settings: Settings }) {
   return (
     <form onSubmit={submit} className="settings-form" aria-label={t('brand.title')}>
       <p className="soft">{t(mayChange ? 'brand.lead' : 'brand.read_only')}</p>
-      {settings.is_rebuilding && (
-        <p className="settings-notice" role="status">
-          {t('brand.rebuilding')}
-        </p>
-      )}
+      <Following settings={settings} />
       <Row label={t('brand.zone')} hint={t('brand.zone_hint')} problem={problems.zone}>
         {(ids) => <ZoneInput {...ids} {...shared} value={typed.zone} onSay={set('zone')} />}
       </Row>
@@ -219,6 +237,17 @@ function SettingsForm({ settings }: { settings: Settings }) {
           {(ids) => <NumberInput {...ids} {...shared} value={typed[field]} onSay={set(field)} />}
         </Row>
       ))}
+      <h2 className="settings-part">{t('brand.cuts_title')}</h2>
+      {CUT_FIELDS.map((field) => (
+        <CutRow
+          key={field}
+          {...shared}
+          field={field}
+          value={typed[field]}
+          currency={settings.currency}
+          onSay={set(field)}
+        />
+      ))}
       {changed.length > 0 && <Effect settings={settings} changed={changed} />}
       {save.error && <FormProblem error={save.error} />}
       {mayChange && (
@@ -233,18 +262,44 @@ function SettingsForm({ settings }: { settings: Settings }) {
   )
 }
 
+/** Whether everybody is being computed anew, and else since when everybody is by the rules as they are. */
+function Following({ settings }: { settings: Settings }) {
+  const { t } = useTranslation()
+  const language = useLanguage()
+  // By the clock of the reader, who has just saved.
+  const [readAt] = useState(() => Date.now())
+  if (settings.is_rebuilding) {
+    return (
+      <p className="settings-notice" role="status">
+        {t('brand.rebuilding')}
+      </p>
+    )
+  }
+  if (settings.followed_at === null) return null
+  const at = instant(settings.followed_at, settings.zone)
+  const ago = timeAgo(settings.followed_at, Math.max(readAt, Date.parse(settings.followed_at)), language)
+  return (
+    <p className="soft" role="status">
+      {t('brand.followed', { at, ago })}
+    </p>
+  )
+}
+
 /** What saving sets off: said before it is done. */
 function Effect({ settings, changed }: { settings: Settings; changed: readonly Field[] }) {
   const { t } = useTranslation()
   const named = (fields: readonly Field[]) => fields.map((field) => t(`brand.${field}`)).join('、')
-  const rebuilding = changed.filter((field) => settings.rebuilding_settings.includes(field))
+  const isOf = (list: readonly string[]) => (field: Field) => list.includes(field)
+  const cuts = changed.filter(isOf(CUT_FIELDS))
+  const rebuilding = changed.filter((field) => isOf(settings.rebuilding_settings)(field) && !cuts.includes(field))
   const valued = VALUED.filter((field) => changed.includes(field))
-  const immediate = changed.filter((field) => !rebuilding.includes(field) && !valued.some((one) => one === field))
+  const immediate = changed.filter((field) => ![...rebuilding, ...cuts, ...valued].includes(field))
   return (
     <section className="settings-notice" aria-label={t('brand.effect_title')}>
       <h2>{t('brand.effect_title')}</h2>
       <ul className="settings-effects">
         {rebuilding.length > 0 && <li>{t('brand.effect_rebuild', { fields: named(rebuilding) })}</li>}
+        {cuts.length > 0 && <li>{t('brand.effect_cuts', { fields: named(cuts) })}</li>}
         {valued.length > 0 && <li>{t('brand.effect_valued', { fields: named(valued) })}</li>}
         {immediate.length > 0 && <li>{t('brand.effect_now', { fields: named(immediate) })}</li>}
         {changed.includes('zone') && <li>{t('brand.effect_zone')}</li>}

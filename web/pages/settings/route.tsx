@@ -1,4 +1,5 @@
 import { getRouteApi } from '@tanstack/react-router'
+import { useWithoutBrand } from '../../api/page-brand.ts'
 import { Account } from './Account.tsx'
 import { ApiKeys } from './ApiKeys.tsx'
 import { AuditLog } from './AuditLog.tsx'
@@ -25,7 +26,7 @@ export function WebhooksRoute() {
 }
 
 export function AuditRoute() {
-  return <AuditLog search={auditRoute.useSearch()} />
+  return <AuditLog search={useWithoutBrand(auditRoute.useSearch())} />
 }
 
 export function AccountRoute() {

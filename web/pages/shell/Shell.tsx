@@ -19,6 +19,7 @@ import {
 import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
 import { SkeletonRows } from '../../ui/Skeleton.tsx'
 import { AccountBanner } from './AccountBanner.tsx'
+import { BrandSwitch, shownBrand, UnknownBrand } from './BrandSwitch.tsx'
 import { useGoKeys } from './keys.ts'
 import { NoPeople } from './NoPeople.tsx'
 import { LanguageSwitch, ThemeSwitch } from './Switches.tsx'
@@ -60,6 +61,8 @@ export function Shell() {
         ) : !session ? (
           // A page that asked before it is known who is there would be refused to some.
           <SkeletonRows lines={[34, 52, 44, 40]} />
+        ) : session.brands && !shownBrand(session) ? (
+          <UnknownBrand brands={session.brands} />
         ) : seesNobody(session) && isAboutPeople(path) ? (
           <NoPeople />
         ) : (
@@ -104,12 +107,17 @@ function Rail({ session }: { session: Session | undefined }) {
   // Until it is known who is there the rail has all its places: they move nobody, and nearly everybody has them.
   const open = places.filter(({ needs }) => session?.permissions?.includes(needs) ?? true)
   const userName = session?.user?.name
+  const { brands = [] } = session ?? {}
+  const shown = session && shownBrand(session)
   return (
     <header className="rail">
-      <p className="rail-brand">
-        <BrandMark />
-        <span>{t('app.name')}</span>
-      </p>
+      <div className="rail-top">
+        <p className="rail-brand">
+          <BrandMark />
+          <span>{t('app.name')}</span>
+        </p>
+        {shown && brands.length > 1 && <BrandSwitch brands={brands} shown={shown} />}
+      </div>
       <nav aria-label={t('nav.label')}>
         <ul>
           {open.map(({ to, name, keys, icon }) => (

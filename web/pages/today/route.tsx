@@ -1,8 +1,9 @@
 import { getRouteApi } from '@tanstack/react-router'
+import { useWithoutBrand } from '../../api/page-brand.ts'
 import { Today } from './Today.tsx'
 
 const route = getRouteApi('/shell/')
 
 export function TodayRoute() {
-  return <Today search={route.useSearch()} />
+  return <Today search={useWithoutBrand(route.useSearch())} />
 }

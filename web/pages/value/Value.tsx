@@ -3,10 +3,10 @@ import './value.css'
 import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { type Equity, equityQuery } from '../../api/value-queries.ts'
-import { COMMANDS, type ValueSearch } from '../../paths.ts'
+import type { ValueSearch } from '../../paths.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
-import { Command } from '../../ui/Command.tsx'
 import { Loaded } from '../../ui/Loaded.tsx'
+import { useMay } from '../../ui/session.ts'
 import { PageHeader, WithBrand } from '../../ui/WithBrand.tsx'
 import { PeopleDrawer } from '../people/PeopleDrawer.tsx'
 import { RelationshipTabs } from '../relationship/RelationshipTabs.tsx'
@@ -16,6 +16,7 @@ import { NoMarginRate } from './NoMarginRate.tsx'
 import { PersonWorth } from './PersonWorth.tsx'
 import { Tenths } from './Tenths.tsx'
 import { ValueMatrices } from './ValueMatrices.tsx'
+import { useRunEnds, ValueRun } from './ValueRun.tsx'
 
 /** What the customers are worth together, how far that can be trusted, and who they are. */
 export function Value({ search }: { search: ValueSearch }) {
@@ -38,11 +39,13 @@ export function Value({ search }: { search: ValueSearch }) {
 
 function Report({ isTable }: { isTable: boolean }) {
   const { t } = useTranslation()
+  const query = useQuery(equityQuery)
+  useRunEnds(query.data?.run)
   return (
-    <Loaded query={useQuery(equityQuery)} problem={t('value.problem')} lines={[40, 34, 47, 90, 72, 84, 66, 78]}>
+    <Loaded query={query} problem={t('value.problem')} lines={[40, 34, 47, 90, 72, 84, 66, 78]}>
       {(equity) =>
         equity.valued_at === null ? (
-          <NotValued />
+          <NotValued run={equity.run} />
         ) : (
           <>
             <CustomerEquity equity={equity} />
@@ -59,13 +62,14 @@ function Report({ isTable }: { isTable: boolean }) {
   )
 }
 
-function NotValued() {
+function NotValued({ run }: { run: Equity['run'] }) {
   const { t } = useTranslation()
+  const mayRun = useMay('values:run')
   return (
     <section className="not-valued" aria-labelledby="not-valued-title">
       <h2 id="not-valued-title">{t('value.none_title')}</h2>
-      <p>{t('value.none')}</p>
-      <Command text={COMMANDS.valueRun} primary />
+      <p>{t(mayRun ? 'value.none' : 'value.none_wait')}</p>
+      <ValueRun run={run} isFirst />
     </section>
   )
 }
@@ -85,12 +89,15 @@ function CustomerEquity({ equity }: { equity: Equity }) {
   const isRevenue = equity.basis === 'revenue'
   return (
     <section aria-labelledby="equity-title">
-      <h2 id="equity-title">
-        {t('value.equity')}{' '}
-        {equity.valued_at !== null && (
-          <span className="aside">{t('value.valued', { at: instant(equity.valued_at) })}</span>
-        )}
-      </h2>
+      <div className="equity-head">
+        <h2 id="equity-title">
+          {t('value.equity')}{' '}
+          {equity.valued_at !== null && (
+            <span className="aside">{t('value.valued', { at: instant(equity.valued_at) })}</span>
+          )}
+        </h2>
+        <ValueRun run={equity.run} />
+      </div>
       <p className="value-lead">
         <span className="value value-equity">{money(equity.customer_equity_minor)}</span>
         <span>

@@ -1,0 +1,63 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { App, Button } from 'antd'
+import { useEffect, useRef } from 'react'
+import { useTranslation } from 'react-i18next'
+import { api } from '../../api/client.ts'
+import { answered } from '../../api/errors.ts'
+import { type Equity, equityQuery } from '../../api/value-queries.ts'
+import { useBrandFormat } from '../../ui/brand-format.tsx'
+import { FormProblem } from '../../ui/ProblemPanel.tsx'
+import { useMay } from '../../ui/session.ts'
+
+/** When a run ends while somebody looks on, everything that rests on it is read again. */
+export function useRunEnds(run: Equity['run'] | undefined): void {
+  const { t } = useTranslation()
+  const { message } = App.useApp()
+  const client = useQueryClient()
+  const wasRunning = useRef(false)
+  const isRunning = run !== undefined && run.running_since !== null
+  const hasFailed = run !== undefined && run.failed_at !== null
+  useEffect(() => {
+    if (wasRunning.current && !isRunning) {
+      void client.invalidateQueries()
+      if (!hasFailed) void message.success(t('value.run_done'))
+    }
+    wasRunning.current = isRunning
+  }, [isRunning, hasFailed, client, message, t])
+}
+
+/** Whether everybody is being valued, for whoever looks; to have it done now, for who may. */
+export function ValueRun({ run, isFirst = false }: { run: Equity['run']; isFirst?: boolean }) {
+  const { t } = useTranslation()
+  const { clock, instant } = useBrandFormat()
+  const client = useQueryClient()
+  const mayRun = useMay('values:run')
+  const begin = useMutation({
+    mutationFn: () => answered(api.POST('/api/v1/value/runs')),
+    // Refused because one runs: then that one is shown.
+    onSettled: () => client.invalidateQueries({ queryKey: equityQuery.queryKey }),
+  })
+  if (run.running_since !== null) {
+    return (
+      <p className="value-run" role="status">
+        <span className="value-running" aria-hidden="true" />
+        {t('value.run_running', { at: clock(run.running_since) })}
+      </p>
+    )
+  }
+  return (
+    <div className="value-run">
+      {run.failed_at !== null && (
+        <p className="form-problem" role="status">
+          {t('value.run_failed', { at: instant(run.failed_at) })}
+        </p>
+      )}
+      {mayRun && (
+        <Button type={isFirst ? 'primary' : 'default'} loading={begin.isPending} onClick={() => begin.mutate()}>
+          {t(isFirst ? 'value.run_first' : 'value.run_now')}
+        </Button>
+      )}
+      {begin.error && <FormProblem error={begin.error} />}
+    </div>
+  )
+}
