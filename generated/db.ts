@@ -755,6 +755,10 @@ export interface TagsAssignments {
   removed_by: string | null
   removed_edit_id: number | null
   recorded_at: Date
+  given_cause: string | null
+  given_fact_id: number | null
+  removed_cause: string | null
+  removed_fact_id: number | null
 }
 
 export interface TagsEdits {
@@ -775,6 +779,12 @@ export interface TagsGroups {
   external_id: string | null
 }
 
+export interface TagsPublishedRules {
+  tag_id: number
+  tag: string
+  segment_id: number
+}
+
 export interface TagsPublishedTags {
   person_id: number
   tag: string
@@ -788,6 +798,7 @@ export interface TagsRules {
   tag_id: number
   segment: string
   set_at: Date
+  segment_id: number
 }
 
 export interface TagsTags {
@@ -1010,6 +1021,7 @@ export interface DB {
   'tags.assignments': TagsAssignments
   'tags.edits': TagsEdits
   'tags.groups': TagsGroups
+  'tags.published_rules': TagsPublishedRules
   'tags.published_tags': TagsPublishedTags
   'tags.rules': TagsRules
   'tags.tags': TagsTags

@@ -1154,6 +1154,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tags/{tag_id}/rule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["setTagRule"];
+        post?: never;
+        delete: operations["removeTagRule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/value": {
         parameters: {
             query?: never;
@@ -3983,6 +3999,7 @@ export interface operations {
                             life_days: number | null;
                             half_life_days: number | null;
                             rule_segment: string | null;
+                            rule_segment_id: number | null;
                             archived_at: string | null;
                             people: number;
                         }[];
@@ -4042,6 +4059,7 @@ export interface operations {
                         life_days: number | null;
                         half_life_days: number | null;
                         rule_segment: string | null;
+                        rule_segment_id: number | null;
                         archived_at: string | null;
                     };
                 };
@@ -4112,10 +4130,14 @@ export interface operations {
                             /** Format: date-time */
                             given_at: string;
                             given_by: string | null;
+                            given_cause: string | null;
+                            given_fact_id: number | null;
                             lapses_at: string | null;
                             ends_at: string | null;
                             removed_at: string | null;
                             removed_by: string | null;
+                            removed_cause: string | null;
+                            removed_fact_id: number | null;
                         }[];
                     };
                 };
@@ -4607,6 +4629,7 @@ export interface operations {
                         life_days: number | null;
                         half_life_days: number | null;
                         rule_segment: string | null;
+                        rule_segment_id: number | null;
                         archived_at: string | null;
                     };
                 };
@@ -5500,6 +5523,112 @@ export interface operations {
                                 external_id: string | null;
                             } | null;
                         }[];
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    setTagRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    segment_id: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        tag_id: number;
+                        name: string;
+                        group_id: number | null;
+                        group: string | null;
+                        description: string | null;
+                        life_days: number | null;
+                        half_life_days: number | null;
+                        rule_segment: string | null;
+                        rule_segment_id: number | null;
+                        archived_at: string | null;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    removeTagRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        tag_id: number;
+                        name: string;
+                        group_id: number | null;
+                        group: string | null;
+                        description: string | null;
+                        life_days: number | null;
+                        half_life_days: number | null;
+                        rule_segment: string | null;
+                        rule_segment_id: number | null;
+                        archived_at: string | null;
                     };
                 };
             };

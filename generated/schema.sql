@@ -1100,8 +1100,8 @@ create table segments.due (
   segment_id bigint not null,
   due_at timestamp with time zone not null,
   constraint due_pkey PRIMARY KEY (person_id, segment_id)
-);
-CREATE INDEX due_by_time ON segments.due USING btree (due_at);
+) partition by LIST (segment_id);
+CREATE INDEX due_by_time ON ONLY segments.due USING btree (due_at);
 
 create table segments.members (
   person_id bigint not null,
@@ -1118,7 +1118,7 @@ create table segments.members (
 CREATE INDEX members_by_segment ON ONLY segments.members USING btree (segment_id, person_id);
 
 create table segments.members_now partition of segments.members FOR VALUES FROM ('infinity') TO (MAXVALUE);
-CREATE INDEX members_now_segment_id_person_id_idx ON segments.members_now USING btree (segment_id, person_id);
+CREATE INDEX members_now_segment_id_person_id_idx ON ONLY segments.members_now USING btree (segment_id, person_id);
 
 -- Its columns:
 --   person_id bigint
@@ -1200,6 +1200,10 @@ create table tags.assignments (
   removed_by text,
   removed_edit_id bigint,
   recorded_at timestamp with time zone not null,
+  given_cause text,
+  given_fact_id bigint,
+  removed_cause text,
+  removed_fact_id bigint,
   constraint assignments_pkey PRIMARY KEY (person_id, assignment_id),
   constraint assignments_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES tags.tags(tag_id),
   constraint assignments_check CHECK ((ends_at >= given_at)),
@@ -1236,6 +1240,13 @@ create table tags.groups (
 CREATE UNIQUE INDEX groups_by_name ON tags.groups USING btree (lower(name));
 
 -- Its columns:
+--   tag_id bigint
+--   tag text
+--   segment_id bigint
+create view tags.published_rules as
+  select r.tag_id, t.name as tag, r.segment_id from tags.rules r join tags.tags t using (tag_id);
+
+-- Its columns:
 --   person_id bigint
 --   tag text
 --   source text
@@ -1251,6 +1262,7 @@ create table tags.rules (
   tag_id bigint not null,
   segment text not null,
   set_at timestamp with time zone not null,
+  segment_id bigint not null,
   constraint rules_pkey PRIMARY KEY (tag_id),
   constraint rules_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES tags.tags(tag_id) ON DELETE CASCADE
 );

@@ -266,23 +266,22 @@ const madeDemo = z.object({
     z.object({ file_name: z.string(), kind: z.string(), source: z.string(), rows_in: count, rows_rejected: count }),
   ),
 })
+const ruledTag = z.object({
+  tag_id: count,
+  name: z.string(),
+  group_id: count.nullable(),
+  group: z.string().nullable(),
+  description: z.string().nullable(),
+  life_days: count.nullable(),
+  half_life_days: count.nullable(),
+  rule_segment: z.string().nullable(),
+  rule_segment_id: count.nullable(),
+  archived_at: z.iso.datetime().nullable(),
+})
 const listedTags = z.object({
   as_of: z.iso.datetime(),
   groups: z.array(z.object({ group_id: count, name: z.string(), tags: count })),
-  tags: z.array(
-    z.object({
-      tag_id: count,
-      name: z.string(),
-      group_id: count.nullable(),
-      group: z.string().nullable(),
-      description: z.string().nullable(),
-      life_days: count.nullable(),
-      half_life_days: count.nullable(),
-      rule_segment: z.string().nullable(),
-      archived_at: z.iso.datetime().nullable(),
-      people: count,
-    }),
-  ),
+  tags: z.array(ruledTag.extend({ people: count })),
 })
 const tagEdited = z.object({
   edit_id: count,
@@ -350,6 +349,7 @@ const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   tags: listedTags,
   'tag-give': tagEdited,
   'tag-take': tagEdited,
+  'tag-rule': ruledTag,
   'tag-undo': tagUndone,
   export: exported,
   erase: erased,
@@ -442,6 +442,9 @@ suite('the command line', () => {
       ['undo', 'C7'],
       ['tag-give', 'VIP'],
       ['tag-give', 'VIP', 'C7', '--strength', '2'],
+      ['tag-rule', 'VIP'],
+      ['tag-rule', 'VIP', '--segment', '3', '--none'],
+      ['tag-rule', 'VIP', '--segment', 'buyers'],
       ['tag-undo', 'VIP'],
       ['api-key-create', 'till'],
       ['api-key-create', 'till', '--scope', 'everything'],
@@ -780,9 +783,12 @@ suite('the command line', () => {
     const undoing = ['tag-undo', String(taken.edit_id)] as const
     assert.deepEqual(await answer(tagUndone, ...undoing), { edit_id: taken.edit_id, restored: 1, left_alone: 0 })
     assert.deepEqual((await people())[0], ['送礼', '场景', 2])
-    const [again, unknown] = await inPairs([[...undoing], ['tag-give', 'VIP', 'C7']], (args) => cli(...args, '--json'))
+    assert.equal((await answer(ruledTag, 'tag-rule', '送礼', '--none')).rule_segment, null)
+    const calls = [[...undoing], ['tag-give', 'VIP', 'C7'], ['tag-rule', '送礼', '--segment', '7']]
+    const [again, unknown, ruled] = await inPairs(calls, (args) => cli(...args, '--json'))
     assert.equal(answerOf(again, refused).error.code, 'already_undone')
     assert.equal(answerOf(unknown, refused).error.code, 'no_such_tag')
+    assert.equal(answerOf(ruled, refused).error.code, 'no_such_segment')
   })
 
   test('the demo brand is made and made anew, beside the brand that is current', async () => {

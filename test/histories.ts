@@ -240,7 +240,7 @@ export function settingsOf(rules: Rules) {
 export async function beginStory(database: Database, rules: Rules): Promise<void> {
   const { rows } = await database.pool.query<{ name: string }>(
     `select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where n.nspname in ('intake', 'customers', 'interactions', 'commerce', 'relationship', 'value', 'segments')
+     where n.nspname in ('intake', 'customers', 'tags', 'interactions', 'commerce', 'relationship', 'value', 'segments')
        and c.relkind in ('r', 'p') and not c.relispartition and c.relname <> 'subscribers'`,
   )
   const deletes = rows.map(({ name }) => `delete from ${name};`)

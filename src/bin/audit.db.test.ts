@@ -121,6 +121,11 @@ async function editOf(hands: Hands, name: string) {
   return { verb: 'give', tag_id: await tagFor(hands, name), person_ids: [lin.person_id, wu.person_id] }
 }
 
+async function ruleOf(hands: Hands, name: string) {
+  const { segment_id } = await hands.ask({ path: '/api/v1/segments', body: { name, definition: MEMBERS } })
+  return { path: `/api/v1/tags/${await tagFor(hands, name)}/rule`, body: { segment_id } }
+}
+
 /**
  * Every route that changes something or hands people out: how it is called so that it does, and what the log then says;
  * nothing where `operation` is null.
@@ -184,6 +189,17 @@ const RECIPES: Record<string, { operation: string | null; fields?: string[]; cal
     'DELETE /api/v1/tags/:tag_id': {
       operation: 'tag_delete',
       call: async (hands) => ({ path: `/api/v1/tags/${await tagFor(hands, 'short-lived')}`, method: 'DELETE' }),
+    },
+    'PUT /api/v1/tags/:tag_id/rule': {
+      operation: 'tag_rule_set',
+      call: async (hands) => ({ ...(await ruleOf(hands, 'ruled')), method: 'PUT' }),
+    },
+    'DELETE /api/v1/tags/:tag_id/rule': {
+      operation: 'tag_rule_remove',
+      call: async (hands) => {
+        const { path } = await ruleOf(hands, 'no longer ruled')
+        return { path, method: 'DELETE' }
+      },
     },
     'POST /api/v1/people/:person_id/tags': {
       operation: 'tag_give',

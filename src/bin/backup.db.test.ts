@@ -15,6 +15,8 @@ import { readBrief } from '../modules/analytics/actions.ts'
 import { erasePerson, findPerson } from '../modules/customers/actions.ts'
 import { storeFacts } from '../modules/intake/actions.ts'
 import { rebuild, refreshStanding } from '../modules/relationship/actions.ts'
+import { changeSegment, createSegment, setRule } from '../modules/segments/actions.ts'
+import { createTag, listTags } from '../modules/tags/actions.ts'
 import { atTerminal } from '../platform/audit.ts'
 import { backUp } from '../platform/backup.ts'
 import { createBackup } from '../platform/backup-archive.ts'
@@ -60,6 +62,17 @@ async function post(database: Database, facts: readonly object[]): Promise<strin
 function accepted<T>(answer: T): Exclude<T, { refused: true }> {
   if (isRefusal(answer)) throw new Error(`${answer.code}: ${answer.message}`)
   return answer as Exclude<T, { refused: true }>
+}
+
+const BUYERS = { orders: { count: { at_least: 1 }, window: { last_days: 365 } } }
+
+/** A segment with people in it who are due one day, and a tag that it gives. */
+async function giveTag(database: Database): Promise<{ segmentId: number; tagId: number }> {
+  const by = atTerminal('lead')
+  const segment = accepted(await createSegment(database, clock, { name: 'buyers', definition: BUYERS }, by))
+  const tag = accepted(await createTag(database, { name: 'buys' }, by, clock.now()))
+  accepted(await setRule(database, clock, { tagId: tag.tag_id, segmentId: segment.segment_id, by }))
+  return { segmentId: segment.segment_id, tagId: tag.tag_id }
 }
 
 async function folderOf(t: TestContext): Promise<string> {
@@ -123,6 +136,7 @@ test('a backup restored elsewhere is the same in every table, row for row', asyn
   const club = accepted(await source.createBrand({ key: 'club', name: '醇时', isDemo: true }, clock.now()))
   accepted(await importClub(await source.openBrand(club), { people: 200, now: clock.now(), home: from.config.home }))
   await catchUp(await source.openBrand(club), clock)
+  const { segmentId, tagId } = await giveTag(await source.openBrand(club))
   await makeBrand(source, [...LIN, ...WU])
   await source.control.pool.query(
     `insert into auth.users (name, email, email_verified, role) values ('Mei', 'mei@example.com', true, 'owner')`,
@@ -162,6 +176,15 @@ test('a backup restored elsewhere is the same in every table, row for row', asyn
   assert.match(restored['auth.sessions'] ?? '', /^0 /, 'nobody is signed in')
   assert.deepEqual({ ...restored, 'auth.sessions': '' }, { ...control, 'auth.sessions': '' })
   assert.deepEqual(await post(await target.openBrand(await firstBrand(target)), WU), ['known', 'known'])
+  // What lies in tables of a segment's own goes on there.
+  const restoredClub = (await target.brands()).find(({ key }) => key === 'club')
+  assert.ok(restoredClub)
+  const there = await target.openBrand(restoredClub)
+  const change = { definition: { not: BUYERS } }
+  const { size } = accepted(await changeSegment(there, clock, segmentId, change, atTerminal('lead')))
+  const { people } = (await listTags(there.db, clock.now())).tags.find((tag) => tag.tag_id === tagId) ?? {}
+  assert.ok(size !== null && size > 0)
+  assert.equal(people, size)
 })
 
 test('who was erased after the backup stays erased, and no import brings them back', async (t) => {

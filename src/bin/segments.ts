@@ -36,7 +36,7 @@ export const segmentCommand: Command = {
   positionals: ['count|members|explain', 'DEFINITION'],
   flags: {
     'as-of': AS_OF,
-    sample: { type: 'boolean', help: 'count: from 2 % of the people, with an interval' },
+    sample: { type: 'boolean', help: 'count: from a sample of the people, with an interval' },
     person: { type: 'string', value: 'KEY', help: 'explain: whom' },
     after: { type: 'string', value: 'PLACE', help: 'members: the people behind this place, `next` of the page before' },
   },

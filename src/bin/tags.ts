@@ -1,4 +1,5 @@
 import { findPerson } from '../modules/customers/actions.ts'
+import { setRule } from '../modules/segments/actions.ts'
 import { editTags, findTag, listTags, undoTagEdit } from '../modules/tags/actions.ts'
 import type { Tag } from '../modules/tags/schema.ts'
 import { atTerminal } from '../platform/audit.ts'
@@ -84,6 +85,37 @@ function edit(input: CommandInput, verb: 'give' | 'take', strength: number | und
   })
 }
 
+const rule: Command = {
+  name: 'tag-rule',
+  summary: 'Have a segment give a tag to whoever is in it and take it from whoever leaves, or end that (--none).',
+  positionals: ['TAG'],
+  flags: {
+    segment: { type: 'string', value: 'NUMBER', help: 'which segment gives and takes it from now on' },
+    none: { type: 'boolean', help: 'no segment any more; nobody has it by a rule then' },
+  },
+  usesBrand: true,
+  run: async (input) => {
+    const given = text(input.values.segment)
+    if ((given === undefined) !== (input.values.none === true)) {
+      throw new UsageError('tag-rule takes --segment NUMBER or --none.')
+    }
+    const segmentId = given === undefined ? null : Number(/^\d{1,15}$/.test(given) ? given : Number.NaN)
+    if (Number.isNaN(segmentId)) throw new UsageError(`--segment takes a segment's number, not "${given}".`)
+    return withBrand(input, async (database) => {
+      const tag = await findTag(database.db, input.positionals[0] ?? '')
+      if (isRefusal(tag)) return tag
+      const json = await setRule(database, systemClock, { tagId: tag.tag_id, segmentId, by: BY })
+      if (isRefusal(json)) return json
+      await catchUp(database, systemClock)
+      const said =
+        json.rule_segment === null
+          ? `No segment gives "${tag.name}" any more.`
+          : `The segment "${json.rule_segment}" gives and takes "${tag.name}".`
+      return { json, text: `${said}\n` }
+    })
+  },
+}
+
 const undo: Command = {
   name: 'tag-undo',
   summary: 'Take an edit of tags back, by its number; whose tag was changed since is left alone.',
@@ -104,4 +136,4 @@ const undo: Command = {
   },
 }
 
-export const TAG_COMMANDS: readonly Command[] = [list, give, take, undo]
+export const TAG_COMMANDS: readonly Command[] = [list, give, take, rule, undo]

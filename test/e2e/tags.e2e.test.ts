@@ -107,6 +107,56 @@ test('Tags of the demo brand', async (t) => {
     assert.ok(!groups.some(({ name }) => name === '服务偏好'))
   })
 
+  await t.test(
+    'a segment gives a tag: chosen in the form, refused where it asks for the tag itself, taken off again',
+    async () => {
+      const { page } = await signedInPage(t, browser, product)
+      const make = async (name: string, definition: object) => {
+        const made = await page.request.post('/api/v1/segments', {
+          data: { name, definition },
+          headers: { origin: product.url },
+        })
+        assert.equal(made.status(), 200, await made.text())
+        return (await made.json()) as { segment_id: number; size: number }
+      }
+      const often = await make('常买的人', { orders: { count: { at_least: 2 } } })
+      await make('自己问自己', { tag: { any_of: ['常客'] } })
+      await page.goto('/people/tags')
+      await page.getByRole('button', { name: '新建标签' }).click()
+      const making = dialog(page, '新建标签')
+      await making.getByLabel('名称').fill('常客')
+      await making.getByLabel('由谁打').selectOption({ label: '自己问自己' })
+      await making.getByLabel('时效').waitFor({ state: 'hidden' })
+      await making.getByRole('button', { name: '保存' }).click()
+      await making
+        .getByRole('alert')
+        .getByText(/会自己决定自己/)
+        .waitFor()
+      await making.getByLabel('由谁打').selectOption({ label: '常买的人' })
+      await making.getByRole('button', { name: '保存' }).click()
+      const row = page.getByRole('row', { name: /^常客/ })
+      await row.getByRole('link', { name: '由人群“常买的人”自动打上和取下' }).click()
+      await page.getByRole('heading', { name: '常买的人' }).waitFor()
+      await page.getByRole('link', { name: '标签“常客”' }).waitFor()
+      assert.ok(often.size > 0)
+      assert.equal((await tagOf('常客')).people, often.size)
+      const [somebody] = (await peopleOf('常客')).people
+      assert.ok(somebody)
+      await page.goto(`/people/${somebody.person_id}`)
+      await all(page).getByRole('row', { name: /^常客/ }).getByText('由规则管理').waitFor()
+      await page.getByText(/^标签历史/).click()
+      await page.getByText('规则，规则设置或取消').first().waitFor()
+
+      await page.goto('/people/tags')
+      await page.getByRole('button', { name: '修改标签常客' }).click()
+      const changing = dialog(page, '修改标签常客')
+      await changing.getByLabel('由谁打').selectOption({ label: '手工或导入' })
+      await changing.getByRole('button', { name: '保存' }).click()
+      await changing.waitFor({ state: 'detached' })
+      assert.deepEqual([(await tagOf('常客')).people, (await tagOf('常客')).rule_segment], [0, null])
+    },
+  )
+
   await t.test('on the page of a person a tag is given and taken by hand, and each can be undone', async (t) => {
     const { page } = await signedInPage(t, browser, product)
     const { people } = await peopleOf('送礼')

@@ -316,6 +316,7 @@ export const segmentsEn: Texts<keyof typeof segmentsZhCN> = {
   'segment_page.uses': 'Used by',
   'segment_page.uses_none': 'Nothing: it can be deleted.',
   'segment_page.uses_some': 'It cannot be deleted while any of these uses it.',
+  'segment_page.use_tag': 'Tag “{{name}}”',
   'segment_page.use_segment': 'Segment “{{name}}”',
   'segment_page.use_other': '{{kind}} “{{name}}”',
   'segment_page.renamed': 'Renamed.',

@@ -303,6 +303,7 @@ export const segmentsZhCN = {
   'segment_page.uses': '谁在用',
   'segment_page.uses_none': '没有。可以删除。',
   'segment_page.uses_some': '只要还有谁在用，就删不掉它。',
+  'segment_page.use_tag': '标签“{{name}}”',
   'segment_page.use_segment': '人群“{{name}}”',
   'segment_page.use_other': '{{kind}}“{{name}}”',
   'segment_page.renamed': '已改名。',

@@ -232,6 +232,8 @@ export const settingsEn: Record<Key, string> & Partial<Record<`${Key}_one`, stri
   'op.tag_delete': 'Took a tag out',
   'op.tag_give': 'Gave a tag',
   'op.tag_take': 'Took a tag from people',
+  'op.tag_rule_set': 'Had a segment give a tag',
+  'op.tag_rule_remove': 'Ended the rule of a tag',
   'op.tag_undo': 'Undid an edit of tags',
   'op.tag_group_create': 'Made a group of tags',
   'op.tag_group_change': 'Changed a group of tags',

@@ -221,6 +221,8 @@ export const settingsZhCN = {
   'op.tag_delete': '拿掉标签',
   'op.tag_give': '打标签',
   'op.tag_take': '取下标签',
+  'op.tag_rule_set': '设置标签规则',
+  'op.tag_rule_remove': '取消标签规则',
   'op.tag_undo': '撤销打上或取下标签',
   'op.tag_group_create': '新建标签分组',
   'op.tag_group_change': '改标签分组',

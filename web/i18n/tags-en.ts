@@ -51,6 +51,11 @@ export const tagsEn: Texts<keyof typeof tagsZhCN> = {
   'tags.half_life': 'Strength halves every {{days}} days; lapses below 10%',
   'tags.half_life_one': 'Strength halves every {{days}} day; lapses below 10%',
   'tags.rule': 'Given and taken by the segment “{{segment}}”',
+  'tags.rule_choice': 'Given by',
+  'tags.rule_none': 'Hand or import',
+  'tags.rule_words':
+    'Whoever is in the segment has the tag, and whoever leaves it loses it. Who was given it by hand keeps it.',
+  'tags.cause_rule': 'as the rule was set or ended',
   'tags.new': 'New tag',
   'tags.new_group': 'New group',
   'tags.change': 'Change',

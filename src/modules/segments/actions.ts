@@ -8,15 +8,17 @@ import { FULL_VIEW, type View } from '../../platform/roles.ts'
 import { recordAudit } from '../audit/actions.ts'
 import { readSettings } from '../brand/actions.ts'
 import { isInScope } from '../customers/actions.ts'
-import { type PersonRows, selectPersonRows } from '../intake/actions.ts'
+import { lockIntake, type PersonRows, selectPersonRows } from '../intake/actions.ts'
 import { cutsAt, standingAt } from '../relationship/actions.ts'
+import { readTag, renameTagRules, setTagRule } from '../tags/actions.ts'
+import type { TagAnswer } from '../tags/schema.ts'
 import { isPersonal, type ResolvedNode, readDefinition, referencesOf, resolve, usesCuts } from './definition.ts'
 import { explainPerson } from './explanation.ts'
 import type { Ground } from './ground-queries.ts'
-import { evaluateNew, readNodes } from './jobs.ts'
+import { applyRule, evaluateNew, lockWithRules, readNodes, refuseLoop } from './jobs.ts'
 import * as members from './member-queries.ts'
 import * as queries from './queries.ts'
-import { estimate } from './rules.ts'
+import { estimate, samplePeople } from './rules.ts'
 import type {
   Definition,
   Explanation,
@@ -143,11 +145,44 @@ export async function changeSegment(
       await stored.insertVersion(tx, segmentId, { definition: change.definition, by: by.name, now })
       const named = { segment_id: segmentId, name: change.name ?? row.name }
       await stored.replaceReferences(tx, named, read.references)
+      const loop = await refuseLoop(tx)
+      if (loop) return loop
       await evaluateNew(tx, clock, segmentId)
     }
+    if (change.name !== undefined) await renameTagRules(tx, { segment_id: segmentId, name: change.name })
     const fields = Object.entries(change).flatMap(([name, value]) => (value === undefined ? [] : [name]))
     await recordAudit(tx, { actor: by, operation: 'segment_change', subjects: { segment_id: segmentId }, fields }, now)
     return readSegment(tx, segmentId, now, view)
+  })
+}
+
+/**
+ * From now on a segment gives a tag to whoever is in it, and takes it from whoever leaves; null: none does, and nobody has it by a
+ * rule any more. Everybody has it who is in, when this returns. Refuses a tag that fades or is archived, and a segment that asks
+ * for the tag that it is to give, also by way of others.
+ */
+export async function setRule(
+  database: Database,
+  clock: Clock,
+  { tagId, segmentId, by }: { tagId: number; segmentId: number | null; by: Actor },
+): Promise<TagAnswer | Refusal> {
+  return write(database, async (tx) => {
+    const now = clock.now()
+    const row = (await stored.selectSegments(tx)).find((other) => other.segment_id === segmentId)
+    if (segmentId !== null && !row) return noSuchSegment(segmentId)
+    // Before any row, and no rule may have been there to say so.
+    await lockIntake(tx, 'beside')
+    const unfit = await setTagRule(tx, tagId, row ? { segment_id: row.segment_id, name: row.name } : null, now)
+    if (unfit) return unfit
+    const loop = await refuseLoop(tx)
+    if (loop) return loop
+    const tag = await readTag(tx, tagId)
+    if (isRefusal(tag)) return tag
+    await applyRule(tx, clock, { tag_id: tagId, tag: tag.name, segment_id: segmentId })
+    const operation = segmentId === null ? 'tag_rule_remove' : 'tag_rule_set'
+    const subjects = { tag_id: tagId, ...(segmentId === null ? {} : { segment_id: segmentId }) }
+    await recordAudit(tx, { actor: by, operation, subjects }, now)
+    return tag
   })
 }
 
@@ -183,7 +218,7 @@ async function write<T>(database: Database, work: (tx: Sql) => Promise<T | Refus
   let refusal: Refusal | undefined
   try {
     return await database.transaction(async (tx) => {
-      await members.lockSegments(tx)
+      await lockWithRules(tx)
       const done = await work(tx)
       if (!isRefusal(done)) return done
       refusal = done
@@ -268,7 +303,7 @@ function standingFor(ground: Ground, { now, asOf }: Asked): RawBuilder<unknown> 
   return queries.computedStanding(standingAt(now, asOf, ground.settings), ground)
 }
 
-/** How many people a definition holds for, of those in view. A sample of 2 % is drawn anew every minute. */
+/** How many people a definition holds for, of those in view. Who is sampled is drawn anew every minute. */
 export async function countSegment(
   db: Sql,
   definition: Definition,
@@ -281,7 +316,8 @@ export async function countSegment(
   const { at } = ground
   const drawn = asked.method === 'sample' && !asOf && view.scope === 'everyone' ? await sampleOf(db, now) : undefined
   if (drawn && drawn.people > PEOPLE_COUNTED_WHOLE_MAX) {
-    const sampled = { ...ground, scope: queries.anyOf(drawn.sample) }
+    const asks = samplePeople(queries.countReads(read.node, ground))
+    const sampled = { ...ground, scope: queries.anyOf(drawn.sample.slice(0, asks)) }
     const found = await queries.countHolding(db, read.node, sampled, {})
     const guess = estimate(found.holding, found.people, drawn.people)
     return { as_of: at.toISOString(), method: 'sample', ...guess, of_people: drawn.people, sampled: found.people }
@@ -301,7 +337,7 @@ const samples = new WeakMap<Sql, { drawnAt: Date; drawn: Awaited<ReturnType<type
 async function sampleOf(db: Sql, now: Date) {
   const kept = samples.get(db)
   if (kept && Math.abs(now.getTime() - kept.drawnAt.getTime()) < SAMPLE_KEPT_MS) return kept.drawn
-  const drawn = await queries.drawSample(db)
+  const drawn = await queries.drawSample(db, samplePeople(0))
   samples.set(db, { drawnAt: now, drawn })
   return drawn
 }

@@ -13,7 +13,8 @@ import type { Database } from '../../platform/db.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { changeSettings } from '../brand/actions.ts'
 import { storeFacts } from '../intake/actions.ts'
-import { createSegment, explainDefinition, peopleOfDefinition } from './actions.ts'
+import { createTag } from '../tags/actions.ts'
+import { createSegment, explainDefinition, peopleOfDefinition, setRule } from './actions.ts'
 import { selectNextDue } from './member-queries.ts'
 
 // Compiled definitions, and members kept by difference, held to the loops of test/segment-oracle.ts on random brands.
@@ -136,6 +137,49 @@ test('compiled definitions hold for whom the oracle says, now, in the past, and 
   })
 })
 
+/**
+ * A tag that the first segment gives, and a segment that asks for it: by the oracle's own words it asks for the first segment, because
+ * who has the tag is who is in it.
+ */
+async function giveTag(database: Database, clock: Clock, segments: Map<number, unknown>): Promise<number> {
+  const made = async <T extends object>(work: Promise<T>) => {
+    const answer = await work
+    if (isRefusal(answer)) throw new Error(answer.message)
+    return answer as Exclude<T, { code: string }>
+  }
+  const [first] = segments.keys()
+  const [last] = [...segments.values()].reverse()
+  if (first === undefined) throw new Error('There is no segment')
+  const tag = await made(createTag(database, { name: 'Ruled' }, atTerminal(), clock.now()))
+  await made(setRule(database, clock, { tagId: tag.tag_id, segmentId: first, by: atTerminal() }))
+  const asking = { any: [{ all: [{ tag: { any_of: ['ruled'] } }, { not: last }] }, { tag: { any_of: ['none'] } }] }
+  const name = 'asks for it'
+  const segment = await made(
+    createSegment(database, clock, { name, definition: asking as Record<string, unknown> }, atTerminal()),
+  )
+  segments.set(segment.segment_id, { all: [{ segment: first }, { not: last }] })
+  return first
+}
+
+/** Who has the tag by its rule, at each instant since it was set, is who was in the segment. */
+async function assertRuled(database: Database, segmentId: number, setAt: number) {
+  const since = new Date(setAt)
+  const { rows: stays } = await sql`
+    select person_id, greatest(in_at, ${since}::timestamptz) as from_at, nullif(out_at, 'infinity') as to_at,
+      case when in_at <= ${since}::timestamptz then 'rule' else in_cause end as given, out_cause as removed,
+      case when in_at <= ${since}::timestamptz then null else in_fact_id end as given_fact, out_fact_id as removed_fact
+    from segments.members where segment_id = ${segmentId} and out_at > ${since}::timestamptz order by 1, 2`.execute(
+    database.db,
+  )
+  const { rows: tags } = await sql`
+    select person_id, given_at as from_at, removed_at as to_at, given_cause as given, removed_cause as removed,
+      given_fact_id as given_fact, removed_fact_id as removed_fact
+    from tags.assignments where source = 'rule' and given_at is distinct from removed_at order by 1, 2`.execute(
+    database.db,
+  )
+  assert.deepEqual(tags, stays, 'by the rule, and in the segment')
+}
+
 test('members kept by difference are those of a recount at every instant, as facts come in and the clock goes on', async (t) => {
   const { database } = await testDatabase(t)
   await check(t, tales, RUNS, async (tale) => {
@@ -164,6 +208,7 @@ test('members kept by difference are those of a recount at every instant, as fac
       if (isRefusal(made)) throw new Error(made.message)
       segments.set(made.segment_id, said)
     }
+    const ruling = await giveTag(database, clock, segments)
     let told = tell(early, tale.rules, segments, run)
     let cuts = cutsAt(told.world, start)
     await assertMembers(database, told.world, segments, clock.at, cuts)
@@ -193,6 +238,7 @@ test('members kept by difference are those of a recount at every instant, as fac
     for (let step = 0; step < 5; step += 1)
       clock.at = await goOn(database, clock, told, segments, cuts, Number.POSITIVE_INFINITY)
     await assertSizes(database)
+    await assertRuled(database, ruling, start)
   })
 })
 

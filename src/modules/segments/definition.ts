@@ -148,6 +148,17 @@ export function clausesOf(node: ResolvedNode): ClauseNode[] {
   return node.op === 'clause' ? [node] : node.of.flatMap(clausesOf)
 }
 
+/** Tags that it asks for where a rule may give them, by their names in small letters, each with the first place of it. */
+export function ruleTagsOf(node: ResolvedNode, within = ''): Map<string, string> {
+  if (node.op !== 'clause') {
+    const inside = node.segmentId === undefined ? within : `segment ${node.segmentId}, `
+    // The last of a name stays in a map: the other way round it is the first.
+    return new Map(node.of.flatMap((child) => [...ruleTagsOf(child, inside)]).reverse())
+  }
+  const names = clauseKind(node.kind)?.ruleTags?.(node.clause) ?? []
+  return new Map(names.map((name) => [name.toLowerCase(), `${within}${node.path}`]))
+}
+
 /** Whether it rests on scores, and so on the cut table in force. */
 export function usesCuts(node: ResolvedNode): boolean {
   return clausesOf(node).some(({ kind, clause }) => clauseKind(kind)?.usesCuts?.(clause) ?? false)

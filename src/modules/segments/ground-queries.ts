@@ -55,6 +55,8 @@ export interface ClauseKind<Schema extends z.ZodType = z.ZodType> {
   readonly usesValues?: boolean
   /** Whether it asks for a personal value, which masked roles must not probe for. */
   readonly isPersonal?: (clause: z.output<Schema>) => boolean
+  /** Names of the tags that it asks for, where a rule may give them. */
+  readonly ruleTags?: (clause: z.output<Schema>) => readonly string[]
   compile(clause: z.output<Schema>, ground: Ground, alias: RawBuilder<unknown>): Compiled
 }
 

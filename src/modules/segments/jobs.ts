@@ -1,9 +1,9 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
-import { isRefusal } from '../../platform/refusal.ts'
+import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { readRebuildDue, readSettings } from '../brand/actions.ts'
 import type { Settings } from '../brand/schema.ts'
-import { claimPending, countPending } from '../intake/actions.ts'
+import { claimPending, countPending, lockIntake, type Share } from '../intake/actions.ts'
 import {
   type Cuts,
   cutsAt,
@@ -12,6 +12,7 @@ import {
   subscribeToStanding,
   unsubscribeFromStanding,
 } from '../relationship/actions.ts'
+import { applyRuleTag } from '../tags/actions.ts'
 import {
   factKindsOf,
   type Node,
@@ -19,12 +20,15 @@ import {
   readDefinition,
   referencesOf,
   resolve,
+  ruleTagsOf,
   usesCuts,
   usesValues,
 } from './definition.ts'
 import type { Ground, Scope } from './ground-queries.ts'
 import * as members from './member-queries.ts'
 import { EVERYONE, holdsForNobody, selectLastRun } from './queries.ts'
+import * as ruleQueries from './rule-queries.ts'
+import { loopOf } from './rules.ts'
 import { type SegmentRow, selectSegments, updateEvaluated } from './segment-queries.ts'
 
 const SUBSCRIBER = 'segments'
@@ -32,6 +36,13 @@ const SUBSCRIBER = 'segments'
 const BATCH_PEOPLE = 20_000
 /** From so many pending people on everybody is looked at, which reads each table once. */
 const WHOLE_FROM_PEOPLE = 200_000
+
+/** From so many pending people on they are worked off on two connections, a share of them each. */
+const SHARED_FROM_PEOPLE = 2000
+const SHARES: readonly Share[] = [
+  { number: 0, of: 2 },
+  { number: 1, of: 2 },
+]
 
 /** A segment with what it says whole, and what can change who is in it. */
 export interface Evaluable {
@@ -41,6 +52,8 @@ export interface Evaluable {
   readonly usesValues: boolean
   /** Segments that it rests on, also by way of others. */
   readonly restsOn: readonly number[]
+  /** Tags that it asks for where a rule may give them, each with its place. */
+  readonly ruleTags: ReadonlyMap<string, string>
 }
 
 /** All segments of the brand, ready to be evaluated. */
@@ -51,7 +64,7 @@ export async function readEvaluables(db: Sql): Promise<Evaluable[]> {
     const node = resolve(nodes.get(row.segment_id) ?? unread(row.segment_id), nodes, row.segment_id)
     if (isRefusal(node)) throw new Error(`Segment ${row.segment_id} is kept with ${node.message}`)
     const restsOn = [...restingOn(row.segment_id, nodes)]
-    return { row, node, usesCuts: usesCuts(node), usesValues: usesValues(node), restsOn }
+    return { row, node, usesCuts: usesCuts(node), usesValues: usesValues(node), restsOn, ruleTags: ruleTagsOf(node) }
   })
 }
 
@@ -125,7 +138,7 @@ async function refreshDue(database: Database, clock: Clock): Promise<number> {
     const next = await members.selectNextDue(database.db)
     if (!next || next > clock.now()) break
     due = await database.transaction(async (tx) => {
-      await members.lockSegments(tx)
+      await lockWithRules(tx)
       const segments = await readEvaluables(tx)
       const present = await readPresent(tx, clock, segments)
       await members.createLooks(tx)
@@ -150,19 +163,45 @@ async function forgetPending(database: Database): Promise<number> {
 }
 
 async function refreshPending(database: Database, clock: Clock): Promise<number> {
+  const pending = await countPending(database.db, SUBSCRIBER)
+  if (pending === 0) return 0
+  // A tag is given and taken by one at a time; beside each other two shares would wait for each other's tags.
+  const isShared = pending >= SHARED_FROM_PEOPLE && pending < WHOLE_FROM_PEOPLE
+  if (!isShared || (await ruleQueries.selectRules(database.db)).length > 0) return refreshShare(database, clock)
+  await database.transaction(async (tx) => {
+    await members.lockSegments(tx)
+    await members.createMonth(tx, clock.now())
+  })
+  const changed = await allDone(SHARES.map((share) => refreshShare(database, clock, share)))
+  // Whom they left, for a rule that was set meanwhile.
+  changed.push(await refreshShare(database, clock))
+  return changed.reduce((total, number) => total + number, 0)
+}
+
+/** Waits for all of them, also when one fails. */
+async function allDone<T>(running: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(running)
+  return Promise.all(running)
+}
+
+/** Of one share of the people, or of all: then everybody is looked at where most are pending. */
+async function refreshShare(database: Database, clock: Clock, share?: Share): Promise<number> {
   let changed = 0
   for (let claimed = BATCH_PEOPLE; claimed === BATCH_PEOPLE; ) {
-    const pending = await countPending(database.db, SUBSCRIBER)
+    const pending = share ? BATCH_PEOPLE : await countPending(database.db, SUBSCRIBER)
     if (pending === 0) break
     const limit = pending >= WHOLE_FROM_PEOPLE ? pending : BATCH_PEOPLE
     claimed = await database.transaction(async (tx) => {
-      await members.lockSegments(tx)
-      const count = await claimPending(tx, SUBSCRIBER, limit)
+      await (share ? members.lockSegments(tx, share) : lockWithRules(tx))
+      if (share && (await ruleQueries.selectRules(tx)).length > 0) return 0
+      const count = await claimPending(tx, SUBSCRIBER, limit, share)
       if (count === 0) return count
       const segments = await readEvaluables(tx)
       const present = await readPresent(tx, clock, segments)
       if (count >= WHOLE_FROM_PEOPLE) {
-        for (const segment of segments) changed += await evaluateWhole(tx, segment, present, 'fact')
+        for (const segment of segments) {
+          changed += await evaluateWhole(tx, { segment, segments, cause: 'fact' }, present)
+        }
         return count
       }
       await members.createLooks(tx)
@@ -180,15 +219,88 @@ async function refreshPending(database: Database, clock: Clock): Promise<number>
   return changed
 }
 
-/** One statement for each segment that has looks, and then what differs. */
+/**
+ * One statement for each segment that has looks, and then what differs. Tags that these give are given and taken with it, and
+ * whoever's tags differ is looked at by the segments that ask for them, until none does: no tag decides about itself (`refuseLoop`),
+ * so there are at most as many rounds more as rules.
+ */
 async function evaluateLooks(tx: Sql, segments: readonly Evaluable[], present: Present): Promise<number> {
-  const looked = new Set(await members.selectLooked(tx))
-  for (const { row, node } of segments) {
-    if (!looked.has(row.segment_id)) continue
-    await members.evaluate(tx, row.segment_id, node, groundOf(present, members.lookedAt(row.segment_id)))
+  const rules = await ruleQueries.selectRules(tx)
+  let changed = 0
+  for (let round = 0; round <= rules.length; round += 1) {
+    const looked = new Set(await members.selectLooked(tx))
+    for (const { row, node } of segments) {
+      if (!looked.has(row.segment_id)) continue
+      await members.evaluateLooked(tx, row.segment_id, node, groundOf(present, members.lookedAt(row.segment_id)))
+    }
+    const { entered, left } = await members.writeDifferences(tx, { of: 'looks' }, present.now, present.settings.zone)
+    changed += entered + left
+    const said = rules.flatMap((rule) =>
+      looked.has(rule.segment_id) ? [{ rule, people: ruleQueries.saidOfLooked(rule.segment_id) }] : [],
+    )
+    if (!(await applyRules(tx, segments, said, present.now))) break
   }
-  const { entered, left } = await members.writeDifferences(tx, { of: 'looks' }, present.now, present.settings.zone)
-  return entered + left
+  return changed
+}
+
+/** @returns whether segments have to be asked about people whose tags differ now: then there are looks of them, and of nobody else. */
+async function applyRules(
+  tx: Sql,
+  segments: readonly Evaluable[],
+  said: readonly { rule: Pick<ruleQueries.RuleRow, 'tag_id' | 'tag'>; people: ruleQueries.Said }[],
+  now: Date,
+): Promise<boolean> {
+  if (said.length === 0) return false
+  await ruleQueries.createNextLooks(tx)
+  for (const { rule, people } of said) {
+    const done = await applyRuleTag(tx, rule.tag_id, people, now)
+    // An archived tag is given to nobody, and takes no rule; one that went away took its rule along.
+    if (isRefusal(done)) throw new Error(`The rule of tag ${rule.tag_id} cannot be followed: ${done.message}`)
+    const asking = segments.filter(({ ruleTags }) => ruleTags.has(rule.tag.toLowerCase()))
+    if (done.given + done.taken === 0 || asking.length === 0) continue
+    await ruleQueries.lookAtTagged(
+      tx,
+      asking.map(({ row }) => row.segment_id),
+    )
+  }
+  await members.createLooks(tx)
+  return ruleQueries.takeNextLooks(tx)
+}
+
+/** A tag gets its rule or loses it (null), in the caller's transaction and under its lock: everybody has it who is in, and nobody else. */
+export async function applyRule(
+  tx: Sql,
+  clock: Clock,
+  { tag_id: tagId, tag, segment_id: segmentId }: { tag_id: number; tag: string; segment_id: number | null },
+): Promise<void> {
+  const segments = await readEvaluables(tx)
+  const present = await readPresent(tx, clock, segments)
+  const { now } = present
+  const people = ruleQueries.saidOfAll(segmentId, { tagId, cause: 'rule', now })
+  const isMore = await applyRules(tx, segments, [{ rule: { tag_id: tagId, tag }, people }], now)
+  if (isMore) await evaluateLooks(tx, segments, present)
+}
+
+/** Refuses rules and definitions, as they are in the caller's transaction, by which a tag would decide about itself. */
+export async function refuseLoop(tx: Sql): Promise<Refusal | undefined> {
+  const segments = await readEvaluables(tx)
+  const rules = (await ruleQueries.selectRules(tx)).map(({ tag, segment_id: segmentId }) => {
+    const asks = segments.find(({ row }) => row.segment_id === segmentId)?.ruleTags ?? new Map()
+    return { tag, segmentId, asks }
+  })
+  const loop = loopOf(rules)
+  if (!loop) return undefined
+  const remedy = 'Ask there for the tag from other sources, or have the segment give another tag.'
+  return refuse('conflict', 'rule_loop', `A tag would decide about itself: ${loop}.`, remedy)
+}
+
+/**
+ * One at a time. Where segments give tags, who is one person stands still too, and that lock comes before any row: whoever erases
+ * somebody has it, and then takes rows of members.
+ */
+export async function lockWithRules(tx: Sql): Promise<void> {
+  await members.lockSegments(tx)
+  if ((await ruleQueries.selectRules(tx)).length > 0) await lockIntake(tx, 'beside')
 }
 
 /** Segments of which everybody has to be looked at, each in a transaction of its own. */
@@ -200,11 +312,12 @@ async function refreshWhole(database: Database, clock: Clock): Promise<number> {
   const due = (await readEvaluables(database.db)).filter((segment) => isDue(segment) !== undefined)
   for (const { row } of due) {
     changed += await database.transaction(async (tx) => {
-      await members.lockSegments(tx)
-      const segment = (await readEvaluables(tx)).find((other) => other.row.segment_id === row.segment_id)
+      await lockWithRules(tx)
+      const segments = await readEvaluables(tx)
+      const segment = segments.find((other) => other.row.segment_id === row.segment_id)
       const cause = segment && (await dueWhole(tx, clock))(segment)
       if (!segment || !cause) return 0
-      return evaluateWhole(tx, segment, await readPresent(tx, clock, [segment]), cause)
+      return evaluateWhole(tx, { segment, segments, cause }, await readPresent(tx, clock, segments))
     })
   }
   return changed
@@ -232,15 +345,32 @@ function settingsText(settings: Settings): string {
   return JSON.stringify(texts)
 }
 
-/** Everybody of one segment, in the caller's transaction and under its lock: the set statement, and then what differs. */
-async function evaluateWhole(tx: Sql, { row, node }: Evaluable, present: Present, cause: string): Promise<number> {
+interface WholeLook {
+  readonly segment: Evaluable
+  /** All of the brand. */
+  readonly segments: readonly Evaluable[]
+  readonly cause: string
+}
+
+/** Everybody of one of the segments, in the caller's transaction and under its lock. */
+async function evaluateWhole(tx: Sql, look: WholeLook, present: Present): Promise<number> {
+  const { changed, isExchanged } = await writeWhole(tx, look, present)
+  if (isExchanged) await members.exchangeDue(tx, look.segment.row.segment_id)
+  return changed + (await followWhole(tx, look, present))
+}
+
+/** The set statement, and what differs. @returns whether what is due has yet to take its place. */
+async function writeWhole(
+  tx: Sql,
+  { segment: { row, node }, cause }: WholeLook,
+  present: Present,
+): Promise<{ changed: number; isExchanged: boolean }> {
   const { now, settings, cuts, run } = present
-  await members.createEvaluated(tx)
-  const hasNoDue = cause === 'definition' || cause === 'settings'
-  // Of another definition: nothing of it says anything of this one.
-  if (hasNoDue && row.evaluated_version !== null) await members.deleteDue(tx, row.segment_id)
-  await members.evaluate(tx, row.segment_id, node, groundOf(present, EVERYONE))
-  const extent = { of: 'segment', segmentId: row.segment_id, cause, hasNoDue } as const
+  await members.evaluateEverybody(tx, row.segment_id, node, groundOf(present, EVERYONE))
+  // By another definition: nothing that was due by the one before says anything of this one.
+  const isNew = cause === 'definition' || cause === 'settings'
+  const isFirst = row.evaluated_version === null
+  const extent = { of: 'segment', segmentId: row.segment_id, cause, isFirst, isNew } as const
   const { entered, left } = await members.writeDifferences(tx, extent, now, settings.zone)
   // Where standing has yet to follow a setting, all of it is looked at once more after that.
   const isFollowing = (await readRebuildDue(tx)) !== null
@@ -252,14 +382,34 @@ async function evaluateWhole(tx: Sql, { row, node }: Evaluable, present: Present
     now,
   }
   await updateEvaluated(tx, row.segment_id, evaluated)
-  return entered + left
+  return { changed: entered + left, isExchanged: isNew && !isFirst }
 }
 
-/** Evaluates a segment for everybody at once, in the transaction that wrote its definition. */
+/** The tags that the segment gives, and who is in others by them. @returns how many stays of others began or ended. */
+async function followWhole(tx: Sql, { segment, segments, cause }: WholeLook, present: Present): Promise<number> {
+  const segmentId = segment.row.segment_id
+  const { now } = present
+  const rules = (await ruleQueries.selectRules(tx)).filter((rule) => rule.segment_id === segmentId)
+  const said = rules.map((rule) => ({
+    rule,
+    people: ruleQueries.saidOfAll(segmentId, { tagId: rule.tag_id, cause, now }),
+  }))
+  return (await applyRules(tx, segments, said, now)) ? evaluateLooks(tx, segments, present) : 0
+}
+
+/** Evaluates a segment and those that refer to it for everybody at once, in the transaction that wrote its definition. */
 export async function evaluateNew(tx: Sql, clock: Clock, segmentId: number): Promise<void> {
   await subscribeToStanding(tx, SUBSCRIBER)
   const segments = await readEvaluables(tx)
-  const touched = segments.filter(({ row, restsOn }) => row.segment_id === segmentId || restsOn.includes(segmentId))
-  const present = await readPresent(tx, clock, touched)
-  for (const segment of touched) await evaluateWhole(tx, segment, present, 'definition')
+  const present = await readPresent(tx, clock, segments)
+  const looks = segments
+    .filter(({ row, restsOn }) => row.segment_id === segmentId || restsOn.includes(segmentId))
+    .map((segment) => ({ segment, segments, cause: 'definition' }))
+  const exchanged: number[] = []
+  for (const look of looks) {
+    const { isExchanged } = await writeWhole(tx, look, present)
+    if (isExchanged) exchanged.push(look.segment.row.segment_id)
+  }
+  for (const id of exchanged) await members.exchangeDue(tx, id)
+  for (const look of looks) await followWhole(tx, look, present)
 }

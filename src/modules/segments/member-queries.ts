@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
+import type { Share } from '../intake/actions.ts'
 import type { ResolvedNode } from './definition.ts'
 import type { Ground } from './ground-queries.ts'
 import { evaluationBody } from './queries.ts'
@@ -13,9 +14,13 @@ import { monthOf } from './rules.ts'
 /** Stays that ended longer ago go, by whole months. */
 export const RETENTION_MONTHS = 36
 
-/** One at a time: evaluation, and changes of definitions. */
-export async function lockSegments(tx: Sql): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtext('perennial segments'))`.execute(tx)
+/** One at a time: evaluation, and changes of definitions. Of several shares of the people each beside the others, and nothing else. */
+export async function lockSegments(tx: Sql, share?: Share): Promise<void> {
+  if (!share) await sql`select pg_advisory_xact_lock(hashtext('perennial segments'))`.execute(tx)
+  else
+    await sql`
+      select pg_advisory_xact_lock_shared(hashtext('perennial segments')),
+        pg_advisory_xact_lock(hashtext('perennial segments of a share'), ${share.number}::int)`.execute(tx)
 }
 
 /** `looks (segment_id, person_id, cause, fact_id, at)` and `evaluated (segment_id, person_id, holds, until)`, empty. */
@@ -24,11 +29,6 @@ export async function createLooks(tx: Sql): Promise<void> {
   await sql`
     create temp table looks (segment_id bigint not null, person_id bigint not null, cause text not null, fact_id bigint, at timestamptz not null)
     on commit drop`.execute(tx)
-  await createEvaluated(tx)
-}
-
-export async function createEvaluated(tx: Sql): Promise<void> {
-  await sql`drop table if exists evaluated`.execute(tx)
   await sql`
     create temp table evaluated (segment_id bigint not null, person_id bigint not null, holds boolean not null, until timestamptz not null)
     on commit drop`.execute(tx)
@@ -75,12 +75,23 @@ export async function selectNextDue(db: Sql): Promise<Date | undefined> {
   return rows[0]?.due_at
 }
 
-/** Evaluates a segment for the people of its looks, or for everybody; who is not in and never will be by time has no row. */
-export async function evaluate(tx: Sql, segmentId: number, node: ResolvedNode, ground: Ground): Promise<void> {
-  await sql`
-    insert into evaluated
-    select ${segmentId}::bigint, person_id, holds, until from (${evaluationBody(node, ground)}) e
-    where holds or until < 'infinity'`.execute(tx)
+function evaluation(segmentId: number, node: ResolvedNode, ground: Ground): RawBuilder<unknown> {
+  return sql`
+    select ${segmentId}::bigint as segment_id, person_id, holds, until from (${evaluationBody(node, ground)}) e
+    where holds or until < 'infinity'`
+}
+
+/** Evaluates a segment for the people of its looks; who is not in and never will be by time has no row. */
+export async function evaluateLooked(tx: Sql, segmentId: number, node: ResolvedNode, ground: Ground): Promise<void> {
+  await sql`insert into evaluated ${evaluation(segmentId, node, ground)}`.execute(tx)
+}
+
+/** The same for everybody: as a table that is made of it, which is on both cores. */
+export async function evaluateEverybody(tx: Sql, segmentId: number, node: ResolvedNode, ground: Ground): Promise<void> {
+  // One row for each of a million people in a hash: in the memory that is set else, they go to disk.
+  await sql`set local work_mem = '64MB'`.execute(tx)
+  await sql`drop table if exists evaluated`.execute(tx)
+  await sql`create temp table evaluated on commit drop as ${evaluation(segmentId, node, ground)}`.execute(tx)
 }
 
 /** Segments that have looks. */
@@ -92,7 +103,15 @@ export async function selectLooked(tx: Sql): Promise<number[]> {
 /** Which kept rows the writing is about. */
 export type Extent =
   | { readonly of: 'looks' }
-  | { readonly of: 'segment'; readonly segmentId: number; readonly cause: string; readonly hasNoDue: boolean }
+  | {
+      readonly of: 'segment'
+      readonly segmentId: number
+      readonly cause: string
+      /** Nothing is kept of it. */
+      readonly isFirst: boolean
+      /** What was due is by another definition. */
+      readonly isNew: boolean
+    }
 
 /** Whom of a segment there are looks for. */
 export function lookedAt(segmentId: number): RawBuilder<unknown> {
@@ -122,9 +141,7 @@ function membersBody(extent: Extent): RawBuilder<unknown> {
 /** When those of `evaluated` are due, as it is kept: (person_id, segment_id, due_at). */
 function dueBody(extent: Extent): RawBuilder<unknown> {
   if (extent.of === 'segment') {
-    return extent.hasNoDue
-      ? sql`select null::bigint as person_id, null::bigint as segment_id, null::timestamptz as due_at where false`
-      : sql`select person_id, segment_id, due_at from segments.due where segment_id = ${extent.segmentId}::bigint`
+    return sql`select person_id, segment_id, due_at from segments.due where segment_id = ${extent.segmentId}::bigint`
   }
   return sql`
     select k.person_id, k.segment_id, d.due_at
@@ -135,7 +152,8 @@ function dueBody(extent: Extent): RawBuilder<unknown> {
 }
 
 /**
- * Writes what differs: stays that begin and end, by the time or the fact that did it, and when each is due next. Sizes follow.
+ * Writes what differs: stays that begin and end, by the time or the fact that did it, and when each is due next. Sizes follow. By a
+ * definition that is new what is due takes its place with `exchangeDue`.
  *
  * @returns how many stays began and ended.
  */
@@ -146,6 +164,7 @@ export async function writeDifferences(
   zone: string,
 ): Promise<{ entered: number; left: number }> {
   await sql`analyze evaluated`.execute(tx)
+  if (extent.of === 'segment' && extent.isFirst) return writeFirst(tx, extent, now, zone)
   await sql`drop table if exists flips`.execute(tx)
   const caused =
     extent.of === 'looks'
@@ -164,8 +183,11 @@ export async function writeDifferences(
     ${looks}
     where e.person_id is null or m.person_id is null`.execute(tx)
   const counts = await countFlips(tx)
-  if (counts.entered + counts.left > 0) await writeFlips(tx, zone, now)
-  await writeDue(tx, extent, now)
+  const isChanged = counts.entered + counts.left > 0
+  if (isChanged) await writeFlips(tx, now)
+  if (extent.of === 'segment' && extent.isNew) await prepareDue(tx, extent.segmentId)
+  else await writeDue(tx, extent, now)
+  if (isChanged) await writeSizes(tx, zone, now)
   return counts
 }
 
@@ -175,7 +197,7 @@ async function countFlips(tx: Sql): Promise<{ entered: number; left: number }> {
   return rows[0] ?? { entered: 0, left: 0 }
 }
 
-async function writeFlips(tx: Sql, zone: string, now: Date): Promise<void> {
+async function writeFlips(tx: Sql, now: Date): Promise<void> {
   await createMonths(tx, now)
   await sql`
     delete from segments.members m using flips f
@@ -192,23 +214,75 @@ async function writeFlips(tx: Sql, zone: string, now: Date): Promise<void> {
     insert into segments.members (person_id, segment_id, in_at, in_cause, in_fact_id)
     select person_id, segment_id, at, cause, fact_id from flips where in_at is null
     order by person_id`.execute(tx)
+}
+
+/** Who is in a segment that is new, and when they are due: in tables of its own. */
+async function writeFirst(
+  tx: Sql,
+  { segmentId, cause }: { readonly segmentId: number; readonly cause: string },
+  now: Date,
+  zone: string,
+): Promise<{ entered: number; left: number }> {
+  const kept = membersTable(segmentId)
+  await sql`create table ${kept} (like segments.members including defaults including constraints)`.execute(tx)
+  await sql`
+    insert into ${kept} (person_id, segment_id, in_at, in_cause)
+    select person_id, segment_id, ${now}::timestamptz, ${cause}::text from evaluated where holds order by person_id`.execute(
+    tx,
+  )
+  await sql`alter table ${kept} add primary key (person_id, segment_id, in_at, out_at)`.execute(tx)
+  await sql`create index on ${kept} (segment_id, person_id)`.execute(tx)
+  await prepareDue(tx, segmentId)
+  await exchangeDue(tx, segmentId)
+  await sql`alter table segments.members_now attach partition ${kept} for values in (${sql.lit(segmentId)})`.execute(tx)
+  const { rows } = await sql<{ size: number }>`
+    update segments.segments set size = (select count(*) from evaluated where holds)
+    where segment_id = ${segmentId}::bigint returning size`.execute(tx)
+  const entered = rows[0]?.size ?? 0
+  if (entered > 0) await writeSizesOfDay(tx, sql`${segmentId}::bigint`, zone, now)
+  return { entered, left: 0 }
+}
+
+function membersTable(segmentId: number): RawBuilder<unknown> {
+  return sql.table(`segments.members_now_${segmentId}`)
+}
+
+/** Last, and in one order: shares of the people that are worked off beside each other meet here, and wait only for the commit. */
+async function writeSizes(tx: Sql, zone: string, now: Date): Promise<void> {
+  await sql`
+    select from segments.segments where segment_id in (select segment_id from flips) order by segment_id for update`.execute(
+    tx,
+  )
   await sql`
     update segments.segments s set size = s.size + f.difference
     from (
       select segment_id, count(*) filter (where in_at is null) - count(in_at) as difference from flips group by segment_id
     ) f where f.segment_id = s.segment_id`.execute(tx)
+  await writeSizesOfDay(tx, sql`select segment_id from flips`, zone, now)
+}
+
+async function writeSizesOfDay(tx: Sql, segmentIds: RawBuilder<unknown>, zone: string, now: Date): Promise<void> {
   await sql`
     insert into segments.sizes (segment_id, day, size)
     select segment_id, (${now}::timestamptz at time zone ${zone})::date, size from segments.segments
-    where segment_id in (select segment_id from flips)
+    where segment_id in (${segmentIds})
     on conflict (segment_id, day) do update set size = excluded.size`.execute(tx)
 }
 
 /** A month has its partition before the first stay that ended in it is written; months beyond the retention go then. */
 async function createMonths(tx: Sql, now: Date): Promise<void> {
+  await createMonthsOf(tx, sql`select at from flips where in_at < at`, now)
+}
+
+/** Before shares of the people are worked off beside each other, who would wait for each other to make it. */
+export function createMonth(tx: Sql, now: Date): Promise<void> {
+  return createMonthsOf(tx, sql`select ${now}::timestamptz as at`, now)
+}
+
+async function createMonthsOf(tx: Sql, instants: RawBuilder<unknown>, now: Date): Promise<void> {
   const { rows } = await sql<{ name: string; from: string; to: string }>`
     select 'members_' || to_char(month, 'YYYY_MM') as name, month::text as from, (month + interval '1 month')::text as to
-    from (select distinct date_trunc('month', at at time zone 'UTC') as month from flips where in_at < at) m
+    from (select distinct date_trunc('month', at at time zone 'UTC') as month from (${instants}) i) m
     where to_regclass('segments.members_' || to_char(month, 'YYYY_MM')) is null`.execute(tx)
   for (const { name, from, to } of rows) {
     await sql`
@@ -250,29 +324,57 @@ async function writeDue(tx: Sql, extent: Extent, now: Date): Promise<void> {
     on conflict (person_id, segment_id) do update set due_at = excluded.due_at`.execute(tx)
 }
 
+/**
+ * When the people of a segment are due by a definition that is new, as a table of its own. Of 600,000 rows beside three million,
+ * indexed as they came, 12 s and 260 MB of log; this way 1.3 s and none.
+ */
+async function prepareDue(tx: Sql, segmentId: number): Promise<void> {
+  const next = sql.table(`segments.due_${segmentId}_next`)
+  await sql`create table ${next} (like segments.due)`.execute(tx)
+  await sql`
+    insert into ${next} (person_id, segment_id, due_at)
+    select person_id, segment_id, until from evaluated where until < 'infinity' order by person_id`.execute(tx)
+  await sql`alter table ${next} add primary key (person_id, segment_id)`.execute(tx)
+  await sql`create index on ${next} (due_at)`.execute(tx)
+}
+
+/** It takes the place of what was due by another definition. Late: nobody else can ask who is due up to the end of the transaction. */
+export async function exchangeDue(tx: Sql, segmentId: number): Promise<void> {
+  const [kept, next] = [dueTable(segmentId), sql.table(`segments.due_${segmentId}_next`)]
+  await sql`drop table if exists ${kept}`.execute(tx)
+  await sql`alter table ${next} rename to ${sql.ref(`due_${segmentId}`)}`.execute(tx)
+  // As a partition that is made empty has them, so that a restored database is the same.
+  for (const index of ['pkey', 'due_at_idx']) {
+    const [from, to] = [`segments.due_${segmentId}_next_${index}`, `due_${segmentId}_${index}`]
+    await sql`alter index ${sql.table(from)} rename to ${sql.ref(to)}`.execute(tx)
+  }
+  await sql`alter table segments.due attach partition ${kept} for values in (${sql.lit(segmentId)})`.execute(tx)
+}
+
+function dueTable(segmentId: number): RawBuilder<unknown> {
+  return sql.table(`segments.due_${segmentId}`)
+}
+
 /** Everything kept of a segment's people. */
 export async function deleteMembers(tx: Sql, segmentId: number): Promise<void> {
   await sql`delete from segments.members where segment_id = ${segmentId}::bigint`.execute(tx)
-  await deleteDue(tx, segmentId)
+  // Last: nobody else can ask about members or dues from here on, up to the end of the transaction.
+  await sql`drop table if exists ${membersTable(segmentId)}, ${dueTable(segmentId)}`.execute(tx)
 }
 
 /** Whoever of `erased_identities` was in a segment never was; sizes of days that are over stay. */
 export async function eraseMembers(tx: Sql): Promise<void> {
+  // Members, then dues, then sizes, as an evaluation beside it writes them.
+  const erased = sql`person_id in (select person_id from erased_identities)`
+  const { rows } = await sql<{ segment_id: number; people: number }>`
+    with gone as (delete from segments.members where ${erased} returning segment_id, out_at)
+    select segment_id, count(*) filter (where out_at = 'infinity') as people from gone group by segment_id`.execute(tx)
+  await sql`delete from segments.due where ${erased}`.execute(tx)
+  const [segmentIds, people] = [rows.map((row) => row.segment_id), rows.map((row) => row.people)]
   await sql`
     update segments.segments s set size = s.size - m.people
-    from (
-      select segment_id, count(*) as people from segments.members
-      where out_at = 'infinity' and person_id in (select person_id from erased_identities) group by segment_id
-    ) m where m.segment_id = s.segment_id`.execute(tx)
-  for (const table of ['members', 'due'] as const) {
-    await sql`
-      delete from segments.${sql.ref(table)} where person_id in (select person_id from erased_identities)`.execute(tx)
-  }
-}
-
-/** When its people are due by a definition that is no more. */
-export async function deleteDue(tx: Sql, segmentId: number): Promise<void> {
-  await sql`delete from segments.due where segment_id = ${segmentId}::bigint`.execute(tx)
+    from unnest(${segmentIds}::bigint[], ${people}::bigint[]) as m(segment_id, people)
+    where m.segment_id = s.segment_id`.execute(tx)
 }
 
 /** Members as of an instant, by what was written then: a select body (person_id). */

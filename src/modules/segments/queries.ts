@@ -138,12 +138,27 @@ export function holdingPeople(node: ResolvedNode, ground: Ground, standing: RawB
   return sql`select person_id from (${evaluationBody(node, ground, standing)}) e where holds`
 }
 
-/** Two percent of the people by a hash of their number, and how many people there are. */
-export async function drawSample(db: Sql): Promise<{ people: number; sample: number[] }> {
-  const { rows } = await sql<{ people: number; sample: number[] | null }>`
-    select count(*) as people, array_agg(person_id) filter (where (hashint8extended(person_id, 16) & 8191) < 164) as sample
-    from relationship.published_standing`.execute(db)
-  return { people: rows[0]?.people ?? 0, sample: rows[0]?.sample ?? [] }
+/** How many clauses of a definition read tables of their own: what they cost grows with the people who are asked. */
+export function countReads(node: ResolvedNode, ground: Ground): number {
+  return compileClauses(node, ground).all.filter(({ compiled }) => compiled.body !== undefined).length
+}
+
+const HASH_SHARES = 8192
+/** More than are wanted, so that chance leaves enough. */
+const SHARES_MARGIN = 1.1
+
+/** So many of the people by a hash of their number, or all if they are fewer, and how many people there are. The first so many of the
+ * sample are a sample too. */
+export async function drawSample(db: Sql, wanted: number): Promise<{ people: number; sample: number[] }> {
+  const standing = sql`relationship.published_standing`
+  const counted = await sql<{ people: number }>`select count(*) as people from ${standing}`.execute(db)
+  const people = counted.rows[0]?.people ?? 0
+  const shares = Math.ceil((HASH_SHARES * SHARES_MARGIN * wanted) / Math.max(people, 1))
+  const hash = sql`hashint8extended(person_id, 16)`
+  const { rows } = await sql<{ sample: number[] | null }>`
+    select (array_agg(person_id order by ${hash}) filter (where (${hash} & ${HASH_SHARES - 1}::bigint) < ${shares}::bigint))[1:${wanted}::int] as sample
+    from ${standing}`.execute(db)
+  return { people, sample: rows[0]?.sample ?? [] }
 }
 
 export function anyOf(people: readonly number[]): Scope {

@@ -90,6 +90,7 @@ const tagClause = z.strictObject({
 export const TAG: ClauseKind<typeof tagClause> = {
   schema: tagClause,
   facts: ['tag'],
+  ruleTags: ({ any_of: names, sources }) => (sources && !sources.includes('rule') ? [] : names),
   compile: ({ any_of: names, sources, state, given }, ground, alias) =>
     held(
       sql`

@@ -5,6 +5,7 @@ import { actorOf } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { viewOf } from '../../platform/http-gate.ts'
+import { ruleCommand, tagAnswer } from '../tags/schema.ts'
 import {
   changeSegment,
   countSegment,
@@ -17,6 +18,7 @@ import {
   listVersions,
   readSegment,
   readSizes,
+  setRule,
 } from './actions.ts'
 import {
   countCommand,
@@ -41,6 +43,7 @@ export interface SegmentsDeps {
 
 const id = z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER)
 const segmentParams = z.object({ segment_id: id })
+const tagParams = z.object({ tag_id: id })
 const asOfQuery = z.object({ as_of: z.iso.datetime({ offset: true }).optional() })
 
 export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }: SegmentsDeps): void {
@@ -218,6 +221,33 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
       return reply.answer(
         await explainDefinition(database.db, request.body.definition, request.params.person_id, asked),
       )
+    },
+  )
+
+  routes.put(
+    '/api/v1/tags/:tag_id/rule',
+    {
+      config: { permission: 'tags:manage' },
+      schema: { operationId: 'setTagRule', params: tagParams, body: ruleCommand, response: { 200: tagAnswer } },
+    },
+    async (request, reply) => {
+      const { database } = await brandOf()
+      const { tag_id: tagId } = request.params
+      const rule = { tagId, segmentId: request.body.segment_id, by: actorOf(request) }
+      return reply.answer(await setRule(database, clock, rule))
+    },
+  )
+
+  routes.delete(
+    '/api/v1/tags/:tag_id/rule',
+    {
+      config: { permission: 'tags:manage' },
+      schema: { operationId: 'removeTagRule', params: tagParams, response: { 200: tagAnswer } },
+    },
+    async (request, reply) => {
+      const { database } = await brandOf()
+      const rule = { tagId: request.params.tag_id, segmentId: null, by: actorOf(request) }
+      return reply.answer(await setRule(database, clock, rule))
     },
   )
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { estimate, monthOf, spanOf, together } from './rules.ts'
+import { estimate, monthOf, samplePeople, spanOf, together } from './rules.ts'
 
 const SHANGHAI = 'Asia/Shanghai'
 const span = (window: Parameters<typeof spanOf>[0], at: string, zone = SHANGHAI) => {
@@ -90,6 +90,10 @@ test('the true share lies in the interval 95 times of 100', () => {
     if (low <= 0.03 * people && 0.03 * people <= high) inside += 1
   }
   assert.ok(inside > 1860 && inside < 1960, `${inside} of 2000`)
+})
+
+test('a sample is the smaller the more conditions read facts, and never less than is told apart', () => {
+  assert.deepEqual([0, 1, 2, 3, 200].map(samplePeople), [20_000, 7500, 3750, 2500, 2500])
 })
 
 test('months are counted in UTC', () => {

@@ -100,6 +100,55 @@ export function together(op: 'all' | 'any', verdicts: readonly Verdict[]): Verdi
     : { holds: !decides, until: until(verdicts, Math.min) }
 }
 
+/** A tag that a segment gives, and the tags that the segment asks for, by their names in small letters, each with its place. */
+export interface TagRule {
+  readonly tag: string
+  readonly segmentId: number
+  readonly asks: ReadonlyMap<string, string>
+}
+
+/**
+ * A round of rules in which a tag would decide about itself, in words; undefined: there is none. Each rule goes on to those whose
+ * tags its segment asks for.
+ */
+export function loopOf(rules: readonly TagRule[]): string | undefined {
+  const done = new Set<TagRule>()
+  function walk(rule: TagRule, way: readonly TagRule[]): string | undefined {
+    const begin = way.indexOf(rule)
+    if (begin >= 0) return loopText([...way.slice(begin), rule])
+    if (done.has(rule)) return undefined
+    done.add(rule)
+    for (const next of rules) {
+      const found = rule.asks.has(next.tag.toLowerCase()) ? walk(next, [...way, rule]) : undefined
+      if (found) return found
+    }
+    return undefined
+  }
+  for (const rule of rules) {
+    const found = walk(rule, [])
+    if (found) return found
+  }
+  return undefined
+}
+
+function loopText(round: readonly TagRule[]): string {
+  const steps = round.slice(1).map((next, index) => {
+    const { tag, segmentId, asks } = round[index] as TagRule
+    return `segment ${segmentId}, which gives "${tag}", asks for "${next.tag}" at ${asks.get(next.tag.toLowerCase())}`
+  })
+  return steps.join('; ')
+}
+
+const SAMPLE_PEOPLE = { most: 20_000, least: 2500, reading: 7500 } as const
+
+/**
+ * How many people a count while typing asks, where so many clauses read tables of their own. At a million people one such clause took
+ * 0.39 s for 20,000, two of them 0.8 s, and none 0.07 s: fewer people keep it within 0.2 s at any size, and the interval says so.
+ */
+export function samplePeople(reads: number): number {
+  return reads === 0 ? SAMPLE_PEOPLE.most : Math.max(SAMPLE_PEOPLE.least, Math.floor(SAMPLE_PEOPLE.reading / reads))
+}
+
 /** Half-width of the interval that has the truth in it 95 times of 100, in standard deviations. */
 const Z = 1.959963984540054
 

@@ -112,7 +112,7 @@ export const segmentVersions = z.object({
 
 export const countCommand = z.strictObject({
   definition,
-  /** `sample`: from 2 % of the people, while somebody types. */
+  /** `sample`: from some of the people, while somebody types; the more conditions read facts, the fewer. */
   method: z.enum(['sample', 'exact']).default('exact'),
   as_of: z.iso.datetime({ offset: true }).optional(),
 })

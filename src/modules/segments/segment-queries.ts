@@ -4,6 +4,11 @@ import type { Definition, SegmentUse } from './schema.ts'
 
 /* Definitions, their versions, and who uses them. */
 
+/** Who uses segments: those that said so, and the tags that segments give, whose rules are kept with the tags. */
+const USES = sql`(
+  select segment_id, user_kind, user_id, user_name from segments.uses
+  union all select segment_id, 'tag', tag_id, tag from tags.published_rules)`
+
 export interface SegmentRow {
   readonly segment_id: number
   readonly name: string
@@ -82,7 +87,7 @@ export async function replaceReferences(
 
 export async function selectUses(db: Sql, segmentId: number): Promise<SegmentUse[]> {
   const { rows } = await sql<SegmentUse>`
-    select user_kind, user_id, user_name from segments.uses where segment_id = ${segmentId}::bigint
+    select user_kind, user_id, user_name from ${USES} u where segment_id = ${segmentId}::bigint
     order by user_kind, user_id`.execute(db)
   return rows
 }
@@ -107,7 +112,7 @@ export async function selectListFigures(db: Sql, { at, zone }: { at: Date; zone:
       ) as size_before,
       (select coalesce(jsonb_agg(jsonb_build_object('user_kind', u.user_kind, 'user_id', u.user_id, 'user_name', u.user_name)
          order by u.user_kind, u.user_id), '[]')
-       from segments.uses u where u.segment_id = s.segment_id) as used_by
+       from ${USES} u where u.segment_id = s.segment_id) as used_by
     from segments.segments s`.execute(db)
   return rows
 }

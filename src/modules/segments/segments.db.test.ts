@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { sql } from 'kysely'
 import { testConsole } from '../../../test/console.ts'
 import { userOf } from '../../../test/roles.ts'
 import { catchUp } from '../../bin/catch-up.ts'
 import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { isRefusal } from '../../platform/refusal.ts'
-import { deleteSegment, explainMember, holdSegment, readNextDue, refreshSegments, releaseSegment } from './actions.ts'
+import {
+  deleteSegment,
+  explainMember,
+  holdSegment,
+  peopleOfDefinition,
+  readNextDue,
+  refreshSegments,
+  releaseSegment,
+} from './actions.ts'
 
 // Segments by the API: made, kept current as facts come and time passes, refused, explained.
 
@@ -275,4 +284,52 @@ test('another zone or period is followed once standing has', async (t) => {
   assert.equal(status, 200)
   await catchUp(desk.database, clock)
   assert.deepEqual(await membersOf(id), ['b'])
+})
+
+test('thousands of people at once are worked off on two connections, and are where a recount has them', async (t) => {
+  const { desk, clock, make } = await start(t)
+  const { storeFacts } = await import('../intake/actions.ts')
+  const { FACT_KINDS } = await import('../../bin/routes.ts')
+  const send = async (wave: number, from: number, to: number) => {
+    for (let begin = from; begin < to; begin += 1000) {
+      const facts = Array.from({ length: Math.min(1000, to - begin) }, (_, index) => ({
+        ...order(`p${begin + index}`, `W${wave}-${begin + index}`, (begin + index) % 60),
+        source: 'shop',
+      }))
+      assert.ok(!isRefusal(await storeFacts(desk.database, clock, facts, FACT_KINDS)))
+    }
+    await catchUp(desk.database, clock)
+  }
+  await send(1, 0, 2500)
+  const definitions = {
+    quiet: QUIET,
+    twice: { orders: { count: { at_least: 2 } } },
+    late: { rfm: { recency_days: { at_most: 60 } } },
+  }
+  for (const [name, definition] of Object.entries(definitions)) await make(name, definition)
+  // From another month on: what began and ended in it goes to a table of its own.
+  clock.at = START + 40 * DAY_MS
+  await catchUp(desk.database, clock)
+  await send(2, 1000, 4000)
+  const { rows } = await desk.database.pool.query<{ name: string; size: number; kept: number[]; due: number }>(
+    `select s.name, s.size, array_agg(m.person_id order by m.person_id) filter (where m.person_id is not null) as kept
+     from segments.segments s left join segments.members m on m.segment_id = s.segment_id and m.out_at = 'infinity'
+     group by s.segment_id order by s.name`,
+  )
+  for (const { name, size, kept } of rows) {
+    const definition = definitions[name as keyof typeof definitions]
+    const people = await peopleOfDefinition(desk.database.db, definition, { now: clock.now() })
+    assert.ok(!isRefusal(people))
+    const { rows: counted } = await sql<{ person_id: number }>`select person_id from (${people}) p order by 1`.execute(
+      desk.database.db,
+    )
+    assert.deepEqual(
+      kept,
+      counted.map(({ person_id }) => person_id),
+      name,
+    )
+    assert.equal(size, kept.length, name)
+    assert.ok(size > 500, `${name}: ${size}`)
+  }
+  assert.equal((await desk.database.pool.query('select from intake.pending_people')).rowCount, 0)
 })

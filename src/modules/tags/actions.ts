@@ -96,6 +96,11 @@ function answered(tag: queries.TagRow): TagAnswer {
   return { ...tag, archived_at: tag.archived_at?.toISOString() ?? null }
 }
 
+export async function readTag(db: Sql, tagId: number): Promise<TagAnswer | Refusal> {
+  const found = await queries.selectTag(db, tagId)
+  return found ? answered(found) : noSuchTag(tagId)
+}
+
 /** The tag of a name, in whatever case. */
 export async function findTag(db: Sql, name: string): Promise<TagAnswer | Refusal> {
   const found = await queries.selectTagByName(db, name.trim())
@@ -219,6 +224,9 @@ export function changeTag(
     if (!before) return noSuchTag(tagId)
     const unfit = await checkTag(tx, change, before)
     if (unfit) return unfit
+    // Segments ask for tags by name: under another one it could be asked for by the segment that gives it.
+    const isOtherName = change.name !== undefined && change.name.toLowerCase() !== before.name.toLowerCase()
+    if (before.rule_segment !== null && (isOtherName || change.is_archived)) return hasRule(before)
     await queries.updateTag(tx, tagId, change, now)
     const after = await queries.selectTag(tx, tagId)
     if (!after) throw new Error(`The tag ${tagId} went away while it was locked`)
@@ -253,7 +261,9 @@ async function checkTag(tx: Sql, wanted: TagChange, before: queries.TagRow | und
 export function removeTag(database: Database, tagId: number, by: Actor, now: Date): Promise<TagRemoval | Refusal> {
   return managed(database, { operation: 'tag_delete', by, now, fields: [] }, ofTag, async (tx) => {
     // Alone: a fact that names it may come in beside any other change.
-    if (!(await queries.lockTag(tx, tagId, 'alone'))) return noSuchTag(tagId)
+    const tag = await queries.lockTag(tx, tagId, 'alone')
+    if (!tag) return noSuchTag(tagId)
+    if (tag.rule_segment !== null) return hasRule(tag)
     const { people, isUsed } = await queries.selectUse(tx, tagId, now)
     if (isUsed) await queries.updateTag(tx, tagId, { is_archived: true }, now)
     else await queries.deleteTag(tx, tagId)
@@ -369,57 +379,47 @@ export async function listTagEdits(db: Sql, ownOf?: string): Promise<TagEdits> {
 }
 
 /**
- * Which segment gives and takes a tag from now on; null: none, and whoever has it by the rule has it no more. Refused for
- * tags that fade, because a rule holds for as long as it holds.
+ * Which segment gives and takes a tag from now on; null: none, and whoever has it by the rule has it no more. Refused for tags that
+ * fade, because a rule holds for as long as it holds, and for archived ones.
  */
 export async function setTagRule(
   tx: Sql,
   tagId: number,
-  segment: string | null,
+  segment: queries.RuleSegment | null,
   now: Date,
 ): Promise<Refusal | undefined> {
   const tag = await queries.lockTag(tx, tagId)
   if (!tag) return noSuchTag(tagId)
+  if (segment !== null && tag.archived_at) return archived(tag)
   if (segment !== null && (tag.life_days || tag.half_life_days)) return rulesDoNotFade(tagId)
   await queries.writeRule(tx, tagId, segment, now)
-  if (segment === null) {
-    await lockIntake(tx, 'beside')
-    await applied(tx, tagId, { peopleIn: editQueries.namedBody([]), peopleOut: queries.taggedBody(tagId, now), now })
-  }
   return undefined
 }
 
+/** A segment is called otherwise: its rules say so. */
+export const renameTagRules = queries.renameRules
+
 /**
- * What a rule says of people, in the caller's transaction: everybody of `peopleIn` (a select body of person_id) has the tag by
- * the rule, nobody of `peopleOut` who is not in the first; of anybody else nothing is said. Only differences are written, and
- * who changed becomes pending. May be called for many tags in one transaction, after `followIdentities` where people were
- * merged since.
+ * What a rule says of people, in the caller's transaction: everybody of `peopleIn` has the tag by the rule, nobody of `peopleOut`
+ * who is not in the first; of anybody else nothing is said. Both are select bodies (person_id, at, cause, fact_id). Only differences
+ * are written. May be called for many tags in one transaction, after `followIdentities` where people were merged since. Nobody
+ * becomes pending: standing does not rest on tags, and whatever is told by the caller, by `tag_changes (person_id, at, cause, fact_id)`,
+ * which stands until the next call.
  *
  * @returns how many people were given it and how many lost it; a refusal when there is no such tag, or it is archived.
  */
 export async function applyRuleTag(
   tx: Sql,
   tagId: number,
-  peopleIn: RawBuilder<unknown>,
-  peopleOut: RawBuilder<unknown>,
+  people: editQueries.RulePeople,
   now: Date,
 ): Promise<{ given: number; taken: number } | Refusal> {
   await lockIntake(tx, 'beside')
   const tag = await queries.lockTag(tx, tagId)
   if (!tag) return noSuchTag(tagId)
   if (tag.archived_at) return archived(tag)
-  return applied(tx, tagId, { peopleIn, peopleOut, now })
-}
-
-async function applied(
-  tx: Sql,
-  tagId: number,
-  people: { peopleIn: RawBuilder<unknown>; peopleOut: RawBuilder<unknown>; now: Date },
-): Promise<{ given: number; taken: number }> {
-  const done = await editQueries.applyRule(tx, tagId, people)
-  await insertPending(tx, people.now, { changed: 'tag_changes', kind: 'tag' })
   await editQueries.dropEdited(tx)
-  return done
+  return editQueries.applyRule(tx, tagId, people, now)
 }
 
 function noSuchPerson(personId: number): Refusal {
@@ -449,6 +449,11 @@ function archived({ name }: queries.TagRow): Refusal {
 function keptByRule({ name, rule_segment: segment }: queries.TagRow): Refusal {
   const message = `The tag "${name}" is given by its rule${segment ? `, the segment ${segment}` : ''}.`
   return refuse('conflict', 'kept_by_rule', message, 'Change the rule: taken by hand it would come back.')
+}
+
+function hasRule({ name, rule_segment: segment }: queries.TagRow): Refusal {
+  const message = `The segment "${segment}" gives the tag "${name}": it keeps its name and is not archived.`
+  return refuse('conflict', 'tag_has_rule', message, 'Take its rule off first.')
 }
 
 function rulesDoNotFade(tagId: number): Refusal {

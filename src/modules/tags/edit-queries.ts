@@ -78,7 +78,7 @@ export async function giveTag(tx: Sql, { tagId, editId, by, now }: EditStart, st
     select person_id, null::bigint as assignment_id from edited where outcome = 'changed' order by person_id`.execute(
     tx,
   )
-  await insertAssignments(tx, { tagId, source: 'manual', strength, by, editId, now })
+  await insertAssignments(tx, { tagId, strength, by, editId, now })
 }
 
 /** Nobody of `asked_people` has the tag any more, but for those whom its rule gave it. */
@@ -106,19 +106,18 @@ async function insertAssignments(
   tx: Sql,
   given: {
     tagId: number
-    source: 'manual' | 'rule'
     strength: number
-    by: string | null
-    editId: number | null
+    by: string
+    editId: number
     now: Date
   },
 ): Promise<void> {
   await numberAssignments(tx)
-  const { tagId, source, strength, by, editId, now } = given
+  const { tagId, strength, by, editId, now } = given
   await sql`
     insert into tags.assignments (person_id, assignment_id, identity_id, tag_id, source, strength, given_at, given_by, edit_id, lapses_at,
       recorded_at)
-    select n.person_id, n.assignment_id, n.person_id, t.tag_id, ${source}, ${strength}, ${now}, ${by}, ${editId},
+    select n.person_id, n.assignment_id, n.person_id, t.tag_id, 'manual', ${strength}, ${now}, ${by}, ${editId},
       ${lapseOf(sql`${strength}::double precision`, sql`${now}::timestamptz`)}, ${now}
     from new_assignments n, tags.tags t where t.tag_id = ${tagId} order by n.person_id`.execute(tx)
 }
@@ -218,40 +217,57 @@ export async function updateUndone(tx: Sql, editId: number, by: string, now: Dat
   await sql`update tags.edits set undone_at = ${now}, undone_by = ${by} where edit_id = ${editId}`.execute(tx)
 }
 
+/** What a rule says of people: select bodies (person_id, at, cause, fact_id), since when and by what each is in, or out. */
+export interface RulePeople {
+  readonly peopleIn: RawBuilder<unknown>
+  readonly peopleOut: RawBuilder<unknown>
+}
+
 /**
  * Whom a rule gives its tag: everybody of `peopleIn` has it by the rule, nobody else of `peopleOut`; who is in both has it.
- * Rows are written for who differs. Who changed: `tag_changes`.
+ * Rows are written for who differs. Who changed: `tag_changes`, with at, cause and fact_id.
  */
 export async function applyRule(
   tx: Sql,
   tagId: number,
-  { peopleIn, peopleOut, now }: { peopleIn: RawBuilder<unknown>; peopleOut: RawBuilder<unknown>; now: Date },
+  { peopleIn, peopleOut }: RulePeople,
+  now: Date,
 ): Promise<{ given: number; taken: number }> {
+  const said = sql`person_id, at, cause, fact_id`
   const has = (personId: RawBuilder<unknown>) => sql`exists (
     select from tags.assignments a
     where a.person_id = ${personId} and a.tag_id = ${tagId} and a.source = 'rule' and ${isHeld(sql`${now}::timestamptz`)})`
   // Both bodies are read before anything is written: they may rest on tags themselves.
-  await sql`create temp table rule_in on commit drop as select distinct person_id from (${peopleIn}) p`.execute(tx)
+  await sql`
+    create temp table rule_in on commit drop as
+    select distinct on (person_id) ${said} from (${peopleIn}) p order by person_id, at`.execute(tx)
   await sql`
     create temp table rule_out on commit drop as
-    select distinct p.person_id from (${peopleOut}) p
-    where not exists (select from rule_in i where i.person_id = p.person_id)`.execute(tx)
+    select distinct on (person_id) ${said} from (${peopleOut}) p
+    where not exists (select from rule_in i where i.person_id = p.person_id) order by person_id, at`.execute(tx)
   await sql`
     create temp table new_assignments on commit drop as
-    select i.person_id, null::bigint as assignment_id
+    select i.*, null::bigint as assignment_id
     from rule_in i join customers.published_canonical c on c.identity_id = i.person_id and c.person_id = i.person_id
     where not ${has(sql`i.person_id`)} order by i.person_id`.execute(tx)
-  await insertAssignments(tx, { tagId, source: 'rule', strength: 1, by: null, editId: null, now })
-  await sql`create temp table tag_changes on commit drop as select person_id from new_assignments`.execute(tx)
+  await numberAssignments(tx)
+  await sql`
+    insert into tags.assignments (person_id, assignment_id, identity_id, tag_id, source, strength, given_at, given_cause, given_fact_id,
+      recorded_at)
+    select person_id, assignment_id, person_id, ${tagId}, 'rule', 1, at, cause, fact_id, ${now} from new_assignments
+    order by person_id`.execute(tx)
+  await sql`create temp table tag_changes on commit drop as select ${said} from new_assignments`.execute(tx)
   const given = await sql<{ given: number }>`select count(*) as given from new_assignments`.execute(tx)
+  // Nobody loses it before they had it: what time did may be followed after the rule was set.
   const taken = await sql<{ taken: number }>`
     with gone as (
-      update tags.assignments a set removed_at = ${now}
+      update tags.assignments a
+      set removed_at = greatest(a.given_at, o.at), removed_cause = o.cause, removed_fact_id = o.fact_id
       from rule_out o
       where a.person_id = o.person_id and a.tag_id = ${tagId} and a.source = 'rule' and ${isHeld(sql`${now}::timestamptz`)}
-      returning a.person_id
+      returning a.person_id, o.at, o.cause, o.fact_id
     ), told as (
-      insert into tag_changes select distinct person_id from gone returning person_id
+      insert into tag_changes select distinct ${said} from gone returning person_id
     )
     select count(*) as taken from told`.execute(tx)
   await sql`drop table rule_in, rule_out`.execute(tx)

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
+import { sql } from 'kysely'
 import { testDatabase } from '../../../test/database.ts'
 import { scratchFolder } from '../../../test/scratch.ts'
 import { importAny } from '../../bin/file-kinds.ts'
@@ -22,7 +23,6 @@ import {
   readPersonTags,
   undoTagEdit,
 } from './actions.ts'
-import { namedBody } from './edit-queries.ts'
 
 // Whatever is done to tags, in any order: who has which, with what strength and until when, at any instant, what the
 // history says, and which five are the main ones, is what docs/definitions.md says. The oracle is written from there.
@@ -383,9 +383,10 @@ class Play {
     await this.database.transaction(async (tx) => {
       const tagId = this.tagIds[RULED] ?? 0
       const now = this.clock.now()
-      done(await applyRuleTag(tx, tagId, namedBody(peopleIn), namedBody(peopleOut), now))
+      const said = { peopleIn: saidBody(peopleIn, now), peopleOut: saidBody(peopleOut, now) }
+      done(await applyRuleTag(tx, tagId, said, now))
       // The same again writes nothing, in the same transaction too.
-      const again = await applyRuleTag(tx, tagId, namedBody(peopleIn), namedBody(peopleOut), now)
+      const again = await applyRuleTag(tx, tagId, said, now)
       assert.deepEqual(again, { given: 0, taken: 0 })
     })
     this.oracle.rule(peopleIn, peopleOut, this.now)
@@ -462,6 +463,11 @@ class Play {
       assert.deepEqual(records.toSorted(), expected.toSorted(), said)
     }
   }
+}
+
+function saidBody(people: readonly number[], at: Date) {
+  return sql`
+    select unnest(${people}::bigint[]) as person_id, ${at}::timestamptz as at, 'fact' as cause, null::bigint as fact_id`
 }
 
 function done<T>(answer: T | Refusal): T {

@@ -55,17 +55,21 @@ export interface RecordRow {
   readonly strength: number
   readonly given_at: Date
   readonly given_by: string | null
+  readonly given_cause: string | null
+  readonly given_fact_id: number | null
   readonly lapses_at: Date | null
   readonly ends_at: Date | null
   readonly removed_at: Date | null
   readonly removed_by: string | null
+  readonly removed_cause: string | null
+  readonly removed_fact_id: number | null
 }
 
 /** Everything that a person was given up to an instant, newest first. */
 export async function selectRecords(db: Sql, personId: number, at: Date, limit: number): Promise<RecordRow[]> {
   const { rows } = await sql<RecordRow>`
-    select a.assignment_id, a.tag_id, t.name as tag, a.source, a.origin, a.strength, a.given_at, a.given_by, a.lapses_at, a.ends_at,
-      a.removed_at, a.removed_by
+    select a.assignment_id, a.tag_id, t.name as tag, a.source, a.origin, a.strength, a.given_at, a.given_by, a.given_cause,
+      a.given_fact_id, a.lapses_at, a.ends_at, a.removed_at, a.removed_by, a.removed_cause, a.removed_fact_id
     from tags.assignments a join tags.tags t using (tag_id)
     where a.person_id = ${personId} and a.given_at <= ${at}
     order by a.given_at desc, a.assignment_id desc limit ${limit}`.execute(db)

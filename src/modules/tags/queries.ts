@@ -40,11 +40,18 @@ export interface TagRow {
   readonly life_days: number | null
   readonly half_life_days: number | null
   readonly rule_segment: string | null
+  readonly rule_segment_id: number | null
   readonly archived_at: Date | null
 }
 
+/** What a rule knows of its segment. */
+export interface RuleSegment {
+  readonly segment_id: number
+  readonly name: string
+}
+
 const TAG_COLUMNS = sql`t.tag_id, t.name, t.group_id, g.name as group, t.description, t.life_days, t.half_life_days,
-  r.segment as rule_segment, t.archived_at`
+  r.segment as rule_segment, r.segment_id as rule_segment_id, t.archived_at`
 const TAG_TABLES = sql`tags.tags t left join tags.groups g using (group_id) left join tags.rules r using (tag_id)`
 
 export async function selectGroups(db: Sql): Promise<{ group_id: number; name: string; tags: number }[]> {
@@ -187,12 +194,19 @@ export async function deleteTag(tx: Sql, tagId: number): Promise<void> {
 }
 
 /** @param segment null: no rule any more. */
-export async function writeRule(tx: Sql, tagId: number, segment: string | null, now: Date): Promise<void> {
+export async function writeRule(tx: Sql, tagId: number, segment: RuleSegment | null, now: Date): Promise<void> {
   if (segment === null) {
     await sql`delete from tags.rules where tag_id = ${tagId}`.execute(tx)
     return
   }
   await sql`
-    insert into tags.rules (tag_id, segment, set_at) values (${tagId}, ${segment}, ${now})
-    on conflict (tag_id) do update set segment = excluded.segment, set_at = excluded.set_at`.execute(tx)
+    insert into tags.rules (tag_id, segment, segment_id, set_at) values (${tagId}, ${segment.name}, ${segment.segment_id}, ${now})
+    on conflict (tag_id) do update set segment = excluded.segment, segment_id = excluded.segment_id, set_at = excluded.set_at`.execute(
+    tx,
+  )
+}
+
+/** The segment of these rules is called so from now on. */
+export async function renameRules(tx: Sql, { segment_id: segmentId, name }: RuleSegment): Promise<void> {
+  await sql`update tags.rules set segment = ${name} where segment_id = ${segmentId}`.execute(tx)
 }

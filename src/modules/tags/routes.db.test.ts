@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { sql } from 'kysely'
 import { testConsole } from '../../../test/console.ts'
 import { userOf } from '../../../test/roles.ts'
 import { atTerminal } from '../../platform/audit.ts'
@@ -181,19 +182,16 @@ test('what a rule gives is not taken by hand; an edit says what became of everyb
   const { database, clock, ok, send, makeTag, idOf, tagsOf } = await start(t)
   const regular = await makeTag({ name: 'regular' })
   const ids = ['a', 'b', 'c'].map(idOf)
-  const pending = async () => {
-    const { rows } = await database.pool.query<{ person_id: number }>(
-      `delete from intake.pending_people returning person_id`,
-    )
-    return [...new Set(rows.map((row) => row.person_id))].sort((one, other) => one - other)
-  }
-  await pending()
   await database.transaction(async (tx) => {
-    assert.equal(await setTagRule(tx, regular.tag_id, 'Buys often', clock.now()), undefined)
-    const answer = await applyRuleTag(tx, regular.tag_id, namedBody([idOf('a'), 99_999]), namedBody(ids), clock.now())
+    assert.equal(await setTagRule(tx, regular.tag_id, { segment_id: 1, name: 'Buys often' }, clock.now()), undefined)
+    const said = (people: readonly number[]) =>
+      sql`select *, ${clock.now()}::timestamptz as at, 'fact' as cause, 7::bigint as fact_id from (${namedBody(people)}) p`
+    const people = { peopleIn: said([idOf('a'), 99_999]), peopleOut: said(ids) }
+    const answer = await applyRuleTag(tx, regular.tag_id, people, clock.now())
     assert.deepEqual(answer, { given: 1, taken: 0 }, 'nobody is not given anything')
+    const { rows } = await sql<{ person_id: number }>`select person_id, cause, fact_id from tag_changes`.execute(tx)
+    assert.deepEqual(rows, [{ person_id: idOf('a'), cause: 'fact', fact_id: 7 }], 'who changed, and nobody else')
   })
-  assert.deepEqual(await pending(), [idOf('a')], 'who changed, and nobody else')
   const [byRule] = await tagsOf('a')
   assert.deepEqual([byRule?.sources, byRule?.is_by_rule_alone], [['rule'], true])
   const refused = await send('DELETE', `/people/${idOf('a')}/tags/${regular.tag_id}`)
@@ -212,7 +210,12 @@ test('what a rule gives is not taken by hand; an edit says what became of everyb
   const twice = await send('POST', `/tag-edits/${edit.edit_id}/undo`, {})
   assert.deepEqual([twice.status, twice.code], [409, 'already_undone'])
 
-  await database.transaction((tx) => setTagRule(tx, regular.tag_id, null, clock.now()))
+  for (const change of [{ name: 'faithful' }, { is_archived: true }]) {
+    const kept = await send('PATCH', `/tags/${regular.tag_id}`, change)
+    assert.deepEqual([kept.status, kept.code], [409, 'tag_has_rule'])
+  }
+  assert.equal((await send('DELETE', `/tags/${regular.tag_id}`)).code, 'tag_has_rule')
+  await ok('DELETE', `/tags/${regular.tag_id}/rule`)
   assert.deepEqual(await tagsOf('a'), [], 'without its rule nobody has it by the rule')
 })
 

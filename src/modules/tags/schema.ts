@@ -70,6 +70,7 @@ export const tag = z.object({
   half_life_days: z.number().int().nullable(),
   /** The segment that gives and takes it; null: none. */
   rule_segment: z.string().nullable(),
+  rule_segment_id: z.number().int().nullable(),
   archived_at: z.iso.datetime().nullable(),
   /** Who has it as of the answer's instant. */
   people: z.number().int(),
@@ -144,11 +145,17 @@ export const tagRecord = z.object({
   strength: z.number(),
   given_at: z.iso.datetime(),
   given_by: z.string().nullable(),
+  /** Of what a rule gave: `fact`, `time`, `definition`, `cuts`, `value` or `settings` of its segment, or `rule`. */
+  given_cause: z.string().nullable(),
+  given_fact_id: z.number().int().nullable(),
   lapses_at: z.iso.datetime().nullable(),
   /** When its source ended it. */
   ends_at: z.iso.datetime().nullable(),
   removed_at: z.iso.datetime().nullable(),
   removed_by: z.string().nullable(),
+  /** Of what a rule took: as above. */
+  removed_cause: z.string().nullable(),
+  removed_fact_id: z.number().int().nullable(),
 })
 export type TagRecord = z.infer<typeof tagRecord>
 
@@ -160,6 +167,9 @@ export const personTags = z.object({
   history: z.array(tagRecord),
 })
 export type PersonTags = z.infer<typeof personTags>
+
+/** The segment that is to give and take the tag. */
+export const ruleCommand = z.object({ segment_id: z.number().int().positive() }).strict()
 
 export const giveCommand = z.object({ tag_id: z.number().int().positive(), strength: strength.optional() }).strict()
 

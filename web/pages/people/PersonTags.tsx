@@ -223,8 +223,19 @@ function History({ records }: { records: readonly TagRecord[] }) {
   )
 }
 
-function givenBy(t: TFunction, { given_by, source, origin }: TagRecord): string {
+const CAUSES = ['fact', 'time', 'definition', 'cuts', 'value', 'settings', 'rule'] as const
+
+/** Why a rule gave a tag or took it, in words: nothing where it is not known. */
+function causeText(t: TFunction, cause: string | null): string {
+  const known = CAUSES.find((one) => one === cause)
+  return known
+    ? `${t('sentence.comma')}${t(known === 'rule' ? 'tags.cause_rule' : `person_segments.cause_${known}`)}`
+    : ''
+}
+
+function givenBy(t: TFunction, { given_by, source, origin, given_cause: cause }: TagRecord): string {
   if (given_by !== null) return t('tags.history_by', { by: given_by })
+  if (source === 'rule') return `${t('tags.source_rule')}${causeText(t, cause)}`
   return origin === null ? t(`tags.source_${source}`) : `${t(`tags.source_${source}`)} ${origin}`
 }
 
@@ -233,7 +244,9 @@ function Ended({ record }: { record: TagRecord }) {
   const { t } = useTranslation()
   const { day, asOf } = useBrandFormat()
   const taken =
-    record.removed_by === null ? t('tags.history_taken_rule') : t('tags.history_taken', { by: record.removed_by })
+    record.removed_by === null
+      ? `${t('tags.history_taken_rule')}${causeText(t, record.removed_cause)}`
+      : t('tags.history_taken', { by: record.removed_by })
   const ends = [
     { at: record.removed_at, why: taken },
     { at: record.ends_at, why: t('tags.history_ended') },

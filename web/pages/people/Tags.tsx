@@ -221,14 +221,28 @@ function TagTable({
 
 function TagNotes({ tag }: { tag: Tag }) {
   const { t } = useTranslation()
-  const notes = [tag.description, fadesText(t, tag), tag.rule_segment && t('tags.rule', { segment: tag.rule_segment })]
-  return notes.map(
-    (note) =>
-      note && (
-        <span key={note} className="tag-note">
-          {note}
-        </span>
-      ),
+  const notes = [tag.description, fadesText(t, tag)]
+  return (
+    <>
+      {notes.map(
+        (note) =>
+          note && (
+            <span key={note} className="tag-note">
+              {note}
+            </span>
+          ),
+      )}
+      {tag.rule_segment_id !== null && (
+        <Link
+          to="/people/segments/$segment_id"
+          params={{ segment_id: tag.rule_segment_id }}
+          search={{}}
+          className="tag-note"
+        >
+          {t('tags.rule', { segment: tag.rule_segment ?? '' })}
+        </Link>
+      )}
+    </>
   )
 }
 

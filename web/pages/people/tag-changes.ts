@@ -1,8 +1,10 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { App } from 'antd'
+import { useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
 import { answered } from '../../api/errors.ts'
+import type { Tag } from '../../api/queries.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { problemText } from '../../ui/ProblemPanel.tsx'
 
@@ -13,6 +15,8 @@ export interface TagFields {
   description: string | null
   life_days: number | null
   half_life_days: number | null
+  /** The segment that gives and takes it. */
+  rule_segment_id: number | null
 }
 
 interface Named {
@@ -43,16 +47,34 @@ function useChange<Given, Done>(
   })
 }
 
-export function useSaveTag(tagId: number | undefined, onDone: () => void) {
+export function useSaveTag(tag: Tag | undefined, onDone: () => void) {
   const { t } = useTranslation()
+  // What a refusal of the rule left behind: saved once more, the tag is there.
+  const made = useRef(tag)
   return useChange(
-    (fields: TagFields) =>
-      tagId === undefined
-        ? answered(api.POST('/api/v1/tags', { body: fields }))
-        : answered(api.PATCH('/api/v1/tags/{tag_id}', { params: { path: { tag_id: tagId } }, body: fields })),
+    async ({ rule_segment_id: segmentId, ...fields }: TagFields) => {
+      const before = made.current
+      const ruledBy = before?.rule_segment_id ?? null
+      // With a rule it has no other name and no life: the rule goes before, and comes after.
+      if (before && ruledBy !== null && segmentId === null) await endRule(before.tag_id)
+      const saved = before
+        ? await answered(
+            api.PATCH('/api/v1/tags/{tag_id}', { params: { path: { tag_id: before.tag_id } }, body: fields }),
+          )
+        : await answered(api.POST('/api/v1/tags', { body: fields }))
+      made.current = { people: 0, ...saved }
+      const params = { path: { tag_id: saved.tag_id } }
+      return segmentId === null || segmentId === ruledBy
+        ? saved
+        : answered(api.PUT('/api/v1/tags/{tag_id}/rule', { params, body: { segment_id: segmentId } }))
+    },
     (tag) => t('tags.saved', { tag: tag.name }),
     onDone,
   )
+}
+
+function endRule(tagId: number) {
+  return answered(api.DELETE('/api/v1/tags/{tag_id}/rule', { params: { path: { tag_id: tagId } } }))
 }
 
 export function useSaveGroup(groupId: number | undefined, onDone: () => void) {
