@@ -846,12 +846,12 @@ export interface ValueFits {
 export interface ValuePeople {
   person_id: number
   fit_id: number
-  valued_at: Date
+  valued_at: Date | null
   repeats: number
   last_days: number
   watched_days: number
   mean_spend_minor: number
-  p_alive: number
+  p_alive: number | null
   expected_occasions: number
   expected_minor: number
   expected_low_minor: number

@@ -5949,6 +5949,7 @@ export interface operations {
                     "application/json": {
                         person_id: number;
                         valued_at: string | null;
+                        next_valued_at: string | null;
                         currency: string;
                         /** @enum {string} */
                         basis: "margin" | "revenue";
@@ -5967,6 +5968,7 @@ export interface operations {
                         expected_high_minor: number;
                         realised_minor: number;
                         own_minor: number;
+                        kept_minor: number;
                         allocated_minor: number;
                         influenced_minor: number;
                         rhythm: {

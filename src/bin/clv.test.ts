@@ -184,6 +184,20 @@ suite('CDNOW', () => {
     })
   })
 
+  test('the public file as it is, by what it calls its columns', async (t) => {
+    const path = needData(t, 'cdnow_sample/cdnowElog.csv')
+    if (!path) return
+    const said = await clv(path, {
+      ...UNTIL,
+      model: 'bg-nbd',
+      horizon: '39',
+      columns: 'customer=sampleid, amount=sales',
+    })
+    within(said.log_likelihood, -9582.429, 0.01)
+    within(one(said, 1).expected_purchases, 1.226, 0.001)
+    within(one(said, 1).expected_spend, 24.6586, 0.01)
+  })
+
   test('BG/NBD of the published summary, whose times are rounded', async (t) => {
     const path = needData(t, 'cdnow_sample/cdnow_customers_summary.csv')
     if (!path) return
@@ -438,6 +452,7 @@ suite('thin and odd tables', () => {
     return isRefusal(answer) ? answer.code : undefined
   }
   const FLAGS = { model: 'bg-nbd', unit: 'day', until: '2026-03-31', horizon: '365' }
+  const SURVIVORS = { model: 'sbg', unit: 'day', horizon: '5' }
 
   test('three customers: a historic rate and a shrunk mean, said so, with all figures', async (t) => {
     const file = await tableIn(
@@ -454,7 +469,48 @@ suite('thin and odd tables', () => {
         for (const figure of [customer.clv, customer.clv_low, customer.clv_high, customer.dert])
           assert.ok(Number.isFinite(figure))
     }
-    assert.equal((await clv(file, { ...FLAGS, model: 'sbg' })).people, 2)
+    const contracts = await clv(file, { ...FLAGS, model: 'sbg', 'step-length': '31' })
+    // A paid on 5 January and 5 February, when one renewal was due, and not in March; B never again.
+    assert.deepEqual(
+      [contracts.people, contracts.model, contracts.fallback, contracts.parameters],
+      [2, 'historic-rate', 'few_repeaters', { alpha: 2.5, beta: 1.5 }],
+    )
+  })
+
+  test('a shop where nobody has come again is worth what its first occasions are', async (t) => {
+    const rows = Array.from({ length: 300 }, (_, index) => `c${index},2026-0${1 + (index % 2)}-10,${20 + (index % 3)}`)
+    const said = await clv(await tableIn(t, `customer,date,amount\n${rows.join('\n')}\n`), FLAGS)
+    assert.deepEqual([said.fallback, said.spend.fallback], ['few_repeaters', 'few_repeaters'])
+    for (const { expected_spend, expected_purchases, clv } of said.customers) {
+      within(expected_spend, 21, 1e-9)
+      within(clv, 21 * expected_purchases, 1e-9)
+      assert.ok(clv > 0)
+    }
+  })
+
+  test('contracts that tell no spread of leaving are valued by one rate, and say so', async (t) => {
+    const alive = async (column: string) =>
+      clv(await tableIn(t, `alive\n${column}\n`), { ...SURVIVORS, survivors: 'alive' })
+    const half = await alive('1024\n512\n256\n128\n64')
+    assert.deepEqual([half.model, half.fallback], ['historic-rate', 'not_converged'])
+    // 960 left of 1,920 renewals that were due.
+    assert.deepEqual(half.parameters, { alpha: 960.5, beta: 960.5 })
+    assert.deepEqual((await alive('1000\n1000\n1000')).parameters, { alpha: 0.5, beta: 2000.5 })
+    assert.equal((await alive('1000\n0\n0')).fallback, 'few_repeaters')
+  })
+
+  test('whatever the horizon it ends: without a discount at once, with one after 1,200 steps at most', async (t) => {
+    const file = await tableIn(t, 'customer,date,amount\nA,2026-01-05,10\nA,2026-02-05,30\n')
+    const far = await clv(file, { ...FLAGS, horizon: '1000000' })
+    assert.equal(far.total.clv, far.customers[0]?.clv)
+    for (const values of [
+      { ...FLAGS, horizon: '1000000', discount: '0.1' },
+      { ...FLAGS, horizon: '365', 'step-length': '0.1', discount: '0.1' },
+      { ...FLAGS, model: 'sbg', horizon: '1201' },
+    ]) {
+      const run = async () => clvCommand.run({ config: readConfig(), values, positionals: [file] })
+      await assert.rejects(run, (error) => error instanceof UsageError && /steps, 1,200 at most/.test(error.message))
+    }
   })
 
   test('what cannot be valued is refused with a reason', async (t) => {
@@ -484,6 +540,9 @@ suite('thin and odd tables', () => {
       { ...FLAGS, discount: '0.1', per: 'step' },
       { ...FLAGS, 'margin-rate': 'much' },
       { ...FLAGS, survivors: 'alive' },
+      { ...FLAGS, columns: 'sampleid' },
+      { ...FLAGS, columns: 'customer=a,customer=b' },
+      { ...FLAGS, columns: 'toString=a' },
     ]
     for (const values of wrong) {
       const run = async () => clvCommand.run({ config: readConfig(), values, positionals: ['none.csv'] })

@@ -12,11 +12,20 @@ import { FALLBACK_REASONS, type Span, UNITS, type Unit } from '../modules/value/
 import { readNumber } from '../platform/fields.ts'
 import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
 import { type Answer, type Command, type CommandInput, choice, EXIT, table, text, UsageError } from './command.ts'
-import { type PaymentRows, readColumns, readPayments, wallClock } from './plain-tables.ts'
+import {
+  type PaymentColumns,
+  type PaymentRows,
+  readColumns,
+  readPaymentColumns,
+  readPayments,
+  wallClock,
+} from './plain-tables.ts'
 
 const MODELS = ['bg-nbd', 'pareto-nbd', 'gamma-gamma', 'sbg'] as const
 const DAY_MS = 86_400_000
 const MONTH_DAYS = 365 / 12
+/** A hundred years of months. Each step is worked out for each history: 23,000 of them took minutes. */
+const STEPS_MAX = 1200
 
 /** Lifetime value of a plain table, no database: for analysts, by the same models. */
 export const clvCommand: Command = {
@@ -35,6 +44,11 @@ export const clvCommand: Command = {
       type: 'string',
       value: 'L',
       help: 'a step, or a contract period: in units, or as 30d (default: a month; sbg: 1)',
+    },
+    columns: {
+      type: 'string',
+      value: 'LIST',
+      help: 'what the table calls them: customer=buyer,date=day,amount=total, or some of these',
     },
     survivors: { type: 'string', value: 'COLUMN', help: 'sbg of a table of survivors by period: its column' },
   },
@@ -55,6 +69,7 @@ interface Options {
   readonly marginRate: number
   readonly discount: number
   readonly per: 'step' | 'year'
+  readonly columns: PaymentColumns
   readonly survivors: string | undefined
 }
 
@@ -73,17 +88,33 @@ function readOptions({ values }: CommandInput): Options {
   if (discount > 0 && text(values.per) === 'step' && length === undefined && model !== 'sbg')
     throw new UsageError('--per step needs --step-length: how long is a step?')
   const usual = model === 'sbg' ? span(unit, 1) : spanOfDays(unit, MONTH_DAYS)
+  const horizon = lengthOf('horizon', text(values.horizon), unit) ?? missingHorizon()
+  const step = lengthOf('step-length', length, unit) ?? usual
+  const steps = Math.ceil(horizon / step)
+  if (steps > STEPS_MAX && (discount > 0 || model === 'sbg')) {
+    throw new UsageError(
+      `--horizon ${text(values.horizon)} has ${steps.toLocaleString('en-US')} steps, ${STEPS_MAX.toLocaleString('en-US')} at most: ` +
+        'shorten it, or give a longer --step-length.',
+    )
+  }
   return {
     model,
     unit,
     until,
-    horizon: lengthOf('horizon', text(values.horizon), unit) ?? missingHorizon(),
-    step: lengthOf('step-length', length, unit) ?? usual,
+    horizon,
+    step,
     marginRate: rate('margin-rate', text(values['margin-rate']), 1),
     discount,
     per,
+    columns: columnsIn(text(values.columns)),
     survivors,
   }
+}
+
+function columnsIn(list: string | undefined): PaymentColumns {
+  const columns = list === undefined ? {} : readPaymentColumns(list)
+  if (!columns) throw new UsageError(`--columns ${list} names no columns: write customer=buyer,date=day,amount=total.`)
+  return columns
 }
 
 function missingHorizon(): never {
@@ -103,7 +134,7 @@ function lengthOf(flag: string, given: string | undefined, unit: Unit): Span<Uni
   const [, number, letter] = /^(\d+(?:\.\d+)?)([dw]?)$/.exec(given.trim()) ?? []
   const value = Number(number)
   if (!(value > 0 && value <= 1e6))
-    throw new UsageError(`--${flag} ${given} is no length of time: write 39, 39w or 273d.`)
+    throw new UsageError(`--${flag} ${given} is no length of time above 0, up to 1,000,000: write 39, 39w or 273d.`)
   if (!letter) return span(unit, value)
   return spanOfDays(unit, letter === 'w' ? value * 7 : value)
 }
@@ -117,7 +148,7 @@ function discounts({ unit, discount, per, step }: Options): { ratePerStep: numbe
 async function valueFile(path: string, options: Options): Promise<Answer | Refusal> {
   const untilMs = wallClock(options.until ?? '')
   if (untilMs === undefined) throw new UsageError(`--until ${options.until} is no date: write 1997-09-30.`)
-  const read = await readPayments(path)
+  const read = await readPayments(path, Number.POSITIVE_INFINITY, options.columns)
   if (isRefusal(read)) return read
   const until = Math.floor(untilMs / DAY_MS)
   const payments = read.payments.map(({ customer, at, amount }) => ({ customer, day: Math.floor(at / DAY_MS), amount }))
@@ -133,10 +164,10 @@ async function valueFile(path: string, options: Options): Promise<Answer | Refus
   }
   if (options.model === 'sbg') {
     if (payments.every(({ day, amount }) => day > until || amount < 0)) return nothing(path, options)
-    const { estimate, calibration, customers } = valueContracts(payments, plain)
+    const { estimate, reason, calibration, customers } = valueContracts(payments, plain)
     return answer(read, {
       ...head,
-      ...contractsOf(estimate),
+      ...contractsOf(estimate, reason),
       people: customers.length,
       repeaters: customers.filter(({ x }) => x > 0).length,
       calibration,
@@ -214,10 +245,10 @@ function headOf(options: Options) {
 
 type Contracts = ReturnType<typeof valueContracts>
 
-function contractsOf(estimate: Contracts['estimate']) {
+function contractsOf(estimate: Contracts['estimate'], reason: Contracts['reason']) {
   return {
-    model: 'sbg',
-    ...reasonOf(estimate.isConverged ? undefined : 'not_converged'),
+    model: reason ? 'historic-rate' : 'sbg',
+    ...reasonOf(reason),
     parameters: estimate.parameters,
     log_likelihood: estimate.logLikelihood,
     standard_errors: estimate.standardErrors,
@@ -268,7 +299,7 @@ async function valueSurvivors(path: string, options: Options, column: string): P
       'Survivors are whole numbers that never rise, from the first period on.',
     )
   }
-  const { estimate, calibration } = fitContracts(renewalsOf(survivors))
+  const { estimate, reason, calibration } = fitContracts(renewalsOf(survivors))
   const read = { rowsIn, payments: [], rejected, later: 0 }
   return answer(read, {
     ...headOf(options),
@@ -276,7 +307,7 @@ async function valueSurvivors(path: string, options: Options, column: string): P
     rows_after_until: 0,
     rows_rejected: 0,
     rejected,
-    ...contractsOf(estimate),
+    ...contractsOf(estimate, reason),
     people: survivors[0] ?? 0,
     repeaters: survivors[1] ?? 0,
     calibration,

@@ -18,12 +18,20 @@ export interface PaymentRows {
   readonly later: number
 }
 
-/** Customer, date and amount of every row up to an instant of the file's own clock; all rows without one. */
-export async function readPayments(path: string, asOf = Number.POSITIVE_INFINITY): Promise<PaymentRows | Refusal> {
+/**
+ * Customer, date and amount of every row up to an instant of the file's own clock; all rows without one.
+ *
+ * @param called what the table calls some of the columns.
+ */
+export async function readPayments(
+  path: string,
+  asOf = Number.POSITIVE_INFINITY,
+  called: PaymentColumns = {},
+): Promise<PaymentRows | Refusal> {
   const payments: PaymentRows['payments'] = []
   const rejected: Rejected[] = []
   let later = 0
-  const rowsIn = await readColumns(path, PAYMENT_COLUMNS, ({ customer, date, amount }, line) => {
+  const rowsIn = await readColumns(path, { ...PAYMENT_COLUMNS, ...called }, ({ customer, date, amount }, line) => {
     const at = wallClock(date)
     const sum = readNumber(amount)
     if (!customer) rejected.push({ line, reason: 'missing_customer' })
@@ -35,6 +43,16 @@ export async function readPayments(path: string, asOf = Number.POSITIVE_INFINITY
   return isRefusal(rowsIn) ? rowsIn : { rowsIn, payments, rejected, later }
 }
 const PAYMENT_COLUMNS = { customer: ['customer', 'customer_id'], date: ['date'], amount: ['amount'] } as const
+export type PaymentColumns = Readonly<Partial<Record<keyof typeof PAYMENT_COLUMNS, readonly string[]>>>
+
+/** `customer=buyer,amount=total` as columns; undefined where it is no such list. */
+export function readPaymentColumns(list: string): PaymentColumns | undefined {
+  const pairs = list.split(',').map((pair) => pair.split('=').map((part) => part.trim()))
+  const isRight = ([name, column, ...rest]: string[]) =>
+    name !== undefined && Object.hasOwn(PAYMENT_COLUMNS, name) && Boolean(column) && rest.length === 0
+  if (!pairs.every(isRight) || new Set(pairs.map(([name]) => name)).size < pairs.length) return undefined
+  return Object.fromEntries(pairs.map(([name = '', column = '']) => [name, [column]]))
+}
 
 /**
  * Every row of a table, by the columns named: what is in them without space around, '' in a column that need not be there and is

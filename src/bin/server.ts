@@ -80,7 +80,6 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
   stopping.onStop(() => valuing.stop())
   const settling = createSettling(systemClock, {
     log: console.error,
-    changed: valuing.note,
     spent: (seconds, outcome) => spentRefreshing.observe({ outcome }, seconds),
   })
   stopping.onStop(() => settling.stop())

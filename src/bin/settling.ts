@@ -38,13 +38,11 @@ export function createSettling(
     log: (sentence: string) => void
     /** @returns how many people it worked off. */
     work?: (database: Database) => Promise<number>
-    /** Told of a database in which somebody was worked off. */
-    changed?: (database: Database) => void
     /** Told how long each run took. */
     spent?: (seconds: number, outcome: 'done' | 'failed') => void
   },
 ): Settling {
-  const { log, work = (database) => catchUp(database, clock, CUTS_KEPT_MS), changed, spent } = options
+  const { log, work = (database) => catchUp(database, clock, CUTS_KEPT_MS), spent } = options
   const due = new Set<Database>()
   const running = new Map<Database, Promise<void>>()
   const stopping = new AbortController()
@@ -55,7 +53,6 @@ export function createSettling(
       const begun = clock.now().getTime()
       try {
         const people = await work(database)
-        if (people > 0) changed?.(database)
         const took = clock.now().getTime() - begun
         spent?.(took / 1000, 'done')
         pause = pauseAfter(took, people)

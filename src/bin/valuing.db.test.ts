@@ -109,7 +109,6 @@ test('a run that failed says why, and is tried again after an hour; what follows
   assert.equal(await countFits(database), 1)
 
   await send(database, clock, [order('4', 'b', 1, 50)])
-  valuing.note(database)
   assert.equal(await valuing.run(database), true, 'what came in is followed')
   const { rows } = await database.pool.query(
     `select realised_minor from value.people join customers.published_people using (person_id) where value = 'b'`,
@@ -128,7 +127,6 @@ test('a run that somebody asks for is shown while it waits and runs, is asked fo
   assert.equal(await valuing.run(database), true)
   const release = await holdValues(database)
   await send(database, clock, [order('4', 'b', 1, 50)])
-  valuing.note(database)
   const following = valuing.run(database)
   await waitForWaiting(database)
   const { promise: over, resolve: ended } = Promise.withResolvers<void>()

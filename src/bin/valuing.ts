@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { isValueRunDue } from '../modules/value/actions.ts'
+import { isFollowDue, isValueRunDue } from '../modules/value/actions.ts'
 import type { ValueRunState } from '../modules/value/schema.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/db.ts'
@@ -7,8 +7,6 @@ import { isRefusal } from '../platform/refusal.ts'
 
 /** Values are made anew off the request path: whole each night, referrals also between. */
 export interface Valuing {
-  /** Somebody's facts changed: referrals, and what came in, may have. */
-  note(database: Database): void
   /**
    * Does for one database what is due, unless something is under way. A failure is told and tried again later.
    *
@@ -48,7 +46,6 @@ const RETRY_MS = 3600 * 1000
  * meanwhile. So each piece of work has a thread, and one at a time; with it goes the memory that it took.
  */
 export function createValuing(clock: Clock, log: (sentence: string) => void, thread: URL = THREAD): Valuing {
-  const changed = new Set<Database>()
   const failedAt = new Map<Database, number>()
   /** Databases whose everybody is being valued or waits for it, since when, in the order in which they were asked for. */
   const runningSince = new Map<Database, Date>()
@@ -78,7 +75,6 @@ export function createValuing(clock: Clock, log: (sentence: string) => void, thr
   async function valueEverybody(database: Database, now: Date): Promise<void> {
     failedAt.set(database, now.getTime())
     runningSince.set(database, runningSince.get(database) ?? now)
-    changed.delete(database)
     try {
       await inThread({ work: 'everybody', url: urlOf(database), now })
       failedAt.delete(database)
@@ -95,19 +91,18 @@ export function createValuing(clock: Clock, log: (sentence: string) => void, thr
       await valueEverybody(database, now)
       return true
     }
-    if (!changed.delete(database)) return false
+    if (!(await isFollowDue(database))) return false
     await inThread({ work: 'changes', url: urlOf(database), now })
     return true
   }
 
   /** One thing at a time, of whatever brand. @returns what `work` does; undefined where something is under way, or it failed. */
-  async function alone<T>(database: Database, work: () => Promise<T>): Promise<T | undefined> {
+  async function alone<T>(work: () => Promise<T>): Promise<T | undefined> {
     if (isBusy || isStopping) return undefined
     isBusy = true
     try {
       return await work()
     } catch (error) {
-      changed.add(database)
       if (!isStopping) log(`Values could not be made: ${sentenceOf(error)}`)
       return undefined
     } finally {
@@ -121,13 +116,12 @@ export function createValuing(clock: Clock, log: (sentence: string) => void, thr
     if (!next || isBusy || isStopping) return
     const [database, ended] = next
     asked.delete(database)
-    await alone(database, () => valueEverybody(database, clock.now()))
+    await alone(() => valueEverybody(database, clock.now()))
     ended()
   }
 
   return {
-    note: (database) => changed.add(database),
-    run: async (database) => (await alone(database, () => workOff(database))) ?? false,
+    run: async (database) => (await alone(() => workOff(database))) ?? false,
     begin: (database, ended) => {
       if (isStopping || runningSince.has(database)) return false
       runningSince.set(database, clock.now())

@@ -50,6 +50,10 @@ async function readsWhereFrom(page: Page, value: PersonValue): Promise<void> {
   assert.equal(minor(total?.[3]), value.allocated_minor)
   assert.equal(sum, value.allocated_minor, 'the lines make the total')
   assert.deepEqual(
+    said[0]?.slice(2).map((text) => minor(text)),
+    [value.own_minor, value.kept_minor],
+  )
+  assert.deepEqual(
     said.slice(1).map((line) => [line[0], minor(line[2]), minor(line[3])]),
     value.brought.map((below) => [below.name ?? below.key, below.own_minor, below.allocated_minor]),
   )
@@ -155,14 +159,12 @@ test('Value with the demo brand', async (t) => {
   })
 
   await t.test('a cell opens its people, and one of them shows where the money comes from', async (t) => {
-    // Who buys little and brings much, above all; where the demo has none, any whose people brought somebody.
-    const wanted = (cell: (typeof matrix.cells)[number]) =>
-      Number(cell.depth === 4 && cell.transaction === 1 && cell.propagation === 3) * 100 +
-      cell.propagation * 10 +
-      cell.depth
-    const cell = matrix.cells.filter(({ people }) => people > 0).sort((a, b) => wanted(b) - wanted(a))[0]
-    assert.ok(cell && cell.propagation > 1, 'the demo has people who brought others')
-    const { depth, transaction, propagation } = cell
+    // Who buys little and brings much.
+    const [depth, transaction, propagation] = [4, 1, 3] as const
+    const cell = matrix.cells.find(
+      (one) => one.depth === depth && one.transaction === transaction && one.propagation === propagation,
+    )
+    assert.ok(cell && cell.people > 0, 'the demo has repeat buyers who buy little and brought others')
     const listed = valueCellPage.parse(
       await api(`/api/v1/value/people?depth=${depth}&transaction=${transaction}&propagation=${propagation}&limit=200`),
     ).people
@@ -197,8 +199,21 @@ test('Value with the demo brand', async (t) => {
     await drawer(page).getByText(money(value.own_minor, currency), { exact: true }).first().waitFor()
     await inspect(opened, 'value-person-drawer-narrow-dark')
 
+    // The whole way by what is on the screen: from Today, by customer equity and its interval, to each yuan of one person.
     const wide = await signedInPage(t, browser, product)
-    await wide.page.goto(`/people/${person.person_id}`)
+    await wide.page.goto('/')
+    await region(wide.page, '关键数字')
+      .getByRole('row', { name: /^客户资产/ })
+      .getByRole('link')
+      .click()
+    const head = region(wide.page, '客户资产')
+    const [low, high] = [equity.customer_equity_low_minor ?? 0, equity.customer_equity_high_minor ?? 0]
+    await head.getByText(`实际有80%的可能在${money(low, currency)}到${money(high, currency)}之间`).waitFor()
+    await wide.page.getByRole('link', { name: new RegExp(`^${name} `) }).click()
+    await drawer(wide.page).getByRole('rowheader').getByRole('link').first().click()
+    await readsWhereFrom(wide.page, value)
+    await drawer(wide.page).getByRole('link', { name: '打开整页' }).click()
+    await wide.page.waitForURL(`**/people/${person.person_id}`)
     await readsWhereFrom(wide.page, value)
     await region(wide.page, '客户价值').scrollIntoViewIfNeeded()
     await inspect(wide, 'value-person-wide-light')

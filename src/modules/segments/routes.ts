@@ -231,7 +231,7 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
       schema: { operationId: 'setTagRule', params: tagParams, body: ruleCommand, response: { 200: tagAnswer } },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const { tag_id: tagId } = request.params
       const rule = { tagId, segmentId: request.body.segment_id, by: actorOf(request) }
       return reply.answer(await setRule(database, clock, rule))
@@ -245,7 +245,7 @@ export function registerSegmentsRoutes(app: FastifyInstance, { clock, brandOf }:
       schema: { operationId: 'removeTagRule', params: tagParams, response: { 200: tagAnswer } },
     },
     async (request, reply) => {
-      const { database } = await brandOf()
+      const { database } = await brandOf(request)
       const rule = { tagId: request.params.tag_id, segmentId: null, by: actorOf(request) }
       return reply.answer(await setRule(database, clock, rule))
     },

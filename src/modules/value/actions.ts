@@ -14,6 +14,7 @@ export { discountPerUnit, span, spanOfDays } from './rules.ts'
 export {
   beginValueRun,
   followChanges,
+  isFollowDue,
   isValueRunDue,
   nothingWatched,
   type ValueRuns,

@@ -378,6 +378,27 @@ test('where nobody drops out, dropout is not identified, and the NBD is used', (
   }
 })
 
+test('where all lives are of one rate s and β grow together, and that is a maximum', () => {
+  const random = chance(11)
+  const rows = Array.from({ length: 1000 }, () => {
+    const rate = gamma(random, 0.8) / 8
+    const end = 30 * exponential(random)
+    const T = 150 + Math.floor(100 * random())
+    let [x, tX] = [0, 0]
+    for (let at = exponential(random) / rate; at < Math.min(T, end); at += exponential(random) / rate) {
+      x += 1
+      tX = at
+    }
+    return { x, tX: Math.min(T, Math.ceil(tX)), T }
+  })
+  const { fitted: found, reason } = fitOccasions('pareto-nbd', groupHistories('week', rows))
+  assert.deepEqual([found.model, reason], ['pareto-nbd', undefined])
+  if (found.model !== 'pareto-nbd') return
+  const { s, beta } = found.estimate.parameters
+  assert.ok(s > 20, `s is ${s}`)
+  near(s / beta, 1 / 30, 0.005)
+})
+
 test('Gamma-Gamma is refused where it says nothing, and the shrunk mean takes its place', () => {
   const random = chance(8)
   const groups = (spend: (x: number) => number) =>

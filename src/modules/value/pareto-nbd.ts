@@ -20,15 +20,16 @@ type Parameters = OccasionParameters['pareto-nbd']
 const EVEN = betaQuadrature(1, 1, 20)
 
 /**
- * ln of ∫ from t on of the likelihood of dropping out at y, but for s/(r + s + x): the published ₂F₁(r + s + x, …) after Euler's
- * transformation, so that its argument is in [0, 1) and its first parameter 1.
+ * ln of ∫ from t on of the likelihood of dropping out at y, by that of being alive at T and but for s/(r + s + x): the published
+ * ₂F₁(r + s + x, …) after Euler's transformation, so that its argument is in [0, 1) and its first parameter 1. Ratios are taken before
+ * logarithms: where s and β are of the size of a million their own powers differ in no digit that is left.
  */
-function logTail(r: number, alpha: number, s: number, beta: number, x: number, t: number): number {
+function logTail(r: number, alpha: number, s: number, beta: number, x: number, t: number, T: number): number {
   const c = r + s + x + 1
-  const [logA, logB] = [Math.log(alpha + t), Math.log(beta + t)]
-  if (alpha >= beta)
-    return Math.log(hypergeometricOne(r + x, c, (alpha - beta) / (alpha + t))) - (r + x) * logA - s * logB
-  return Math.log(hypergeometricOne(s + 1, c, (beta - alpha) / (beta + t))) + (1 - r - x) * logA - (s + 1) * logB
+  const powers = (r + x) * Math.log1p((T - t) / (alpha + t)) + s * Math.log1p((T - t) / (beta + t))
+  if (alpha >= beta) return Math.log(hypergeometricOne(r + x, c, (alpha - beta) / (alpha + t))) + powers
+  const series = hypergeometricOne(s + 1, c, (beta - alpha) / (beta + t))
+  return Math.log((series * (alpha + t)) / (beta + t)) + powers
 }
 
 /** From here on the continued fraction of ₂F₁ takes hundreds of steps, and one of the two densities hardly bends. */
@@ -60,10 +61,9 @@ function logOddsDead({ r, alpha, s, beta }: Parameters, x: number, tX: number, T
         : logMean(beta, s, alpha, r + x, tX, T) - Math.log(beta + T)
     return Math.log(s) + measure
   }
-  const atLast = logTail(r, alpha, s, beta, x, tX)
-  const atEnd = logTail(r, alpha, s, beta, x, T)
-  const alive = -(r + x) * Math.log(alpha + T) - s * Math.log(beta + T)
-  return Math.log(s / (r + s + x)) + atLast - alive + Math.log(-Math.expm1(Math.min(atEnd - atLast, -1e-18)))
+  const atLast = logTail(r, alpha, s, beta, x, tX, T)
+  const atEnd = logTail(r, alpha, s, beta, x, T, T)
+  return Math.log(s / (r + s + x)) + atLast + Math.log(-Math.expm1(Math.min(atEnd - atLast, -1e-18)))
 }
 
 /** Negative log-likelihood of (ln r, ln α, ln s, ln β), its gradient by central differences. */
@@ -86,21 +86,22 @@ export function paretoNbdObjective(histories: Histories<Unit>): Objective {
   }
 }
 
-function paretoNbdValue({ weights, xs, txs, Ts, xAt, txAt, TAt, xWeights, people }: Histories<Unit>) {
+function paretoNbdValue({ weights, xs, txs, Ts, xAt, txAt, TAt, xWeights }: Histories<Unit>) {
   return (point: Float64Array): number => {
     const [r, alpha, s, beta] = point.map(Math.exp) as unknown as [number, number, number, number]
     const parameters = { r, alpha, s, beta }
-    let sum = people * (r * (point[1] as number) + s * (point[3] as number))
+    const logAlpha = point[1] as number
+    let sum = 0
     const gammaR = logGamma(r)
     for (let i = 0; i < xs.length; i += 1) {
       const x = xs[i] as number
-      if (x > 0) sum += (xWeights[i] as number) * (logGamma(r + x) - gammaR)
+      if (x > 0) sum += (xWeights[i] as number) * (logGamma(r + x) - gammaR - x * logAlpha)
     }
     for (let group = 0; group < weights.length; group += 1) {
       const x = xs[xAt[group] as number] as number
       const T = Ts[TAt[group] as number] as number
       const odds = logOddsDead(parameters, x, txs[txAt[group] as number] as number, T)
-      const alive = -(r + x) * Math.log(alpha + T) - s * Math.log(beta + T)
+      const alive = -(r + x) * Math.log1p(T / alpha) - s * Math.log1p(T / beta)
       sum += (weights[group] as number) * (alive + log1pExp(odds))
     }
     return Number.isFinite(sum) ? -sum : Number.POSITIVE_INFINITY

@@ -14,8 +14,10 @@ import {
   fitSpend,
   type Interval,
   personInterval,
+  REPEATERS_MIN,
   residualOccasions,
   spanOfDays,
+  unestimated,
   valuer,
 } from './rules.ts'
 import {
@@ -31,6 +33,7 @@ import {
   CALIBRATION_MOST,
   type Discounting,
   type Estimate,
+  type FallbackReason,
   type FittedOccasions,
   type FittedSpend,
   type Span,
@@ -106,7 +109,7 @@ export function valuePayments<U extends Unit>(
   if (histories.watched === 0) return NOTHING_WATCHED
   const occasions = fitOccasions(asked, histories)
   const groups = spendGroups(purchases)
-  const spend = fitSpend(groups)
+  const spend = fitSpend(groups, spendOfOccasions(purchases))
   const values = valuer(occasions.fitted, spend.fitted, discounting)
   const residuals = new Map<string, number | null>()
   const customers = purchases.map((own): PlainCustomer => {
@@ -162,6 +165,11 @@ export function spendGroups(purchases: readonly Purchases[]): SpendGroup[] {
   return purchases
     .filter(({ x, repeatSpend }) => x > 0 && repeatSpend > 0)
     .map(({ x, repeatSpend }) => ({ x, meanSpend: repeatSpend, people: 1 }))
+}
+
+function spendOfOccasions(purchases: readonly Purchases[]): number {
+  const occasions = purchases.reduce((sum, { x }) => sum + x + 1, 0)
+  return purchases.reduce((sum, { x, meanSpend }) => sum + (x + 1) * meanSpend, 0) / occasions
 }
 
 function historyOf<U extends Unit>(unit: U, { x, txDays, TDays }: Purchases) {
@@ -252,6 +260,8 @@ function minimum(values: readonly number[]): number {
 
 export interface PlainContracts {
   readonly estimate: Estimate<SbgParameters>
+  /** Why it is one rate of leaving for everybody, and not one of their own. */
+  readonly reason: FallbackReason | undefined
   readonly renewals: Renewals
   /** Of those whose renewal t was due, how many renewed, and how many the model expects to. */
   readonly calibration: readonly {
@@ -331,9 +341,11 @@ function contractInterval(
 
 export function fitContracts(renewals: Renewals): Omit<PlainContracts, 'customers'> {
   const { left, staying } = renewals
-  const fitted = estimate(['alpha', 'beta'], sbgObjective(renewals), SBG_STARTS)
   const length = Math.max(left.length, staying.length - 1)
   const sum = (list: readonly number[], from: number) => list.slice(from).reduce((all, people) => all + people, 0)
+  const asked = estimate(['alpha', 'beta'], sbgObjective(renewals), SBG_STARTS)
+  const reason = sum(left, 1) + sum(staying, 1) < REPEATERS_MIN ? 'few_repeaters' : toldBy(asked)
+  const fitted = reason ? unestimated(leavingRate(renewals)) : asked
   const calibration = Array.from({ length }, (_, index) => {
     const renewed = sum(left, index + 1) + sum(staying, index + 1)
     const people = renewed + (left[index] ?? 0)
@@ -344,7 +356,23 @@ export function fitContracts(renewals: Renewals): Omit<PlainContracts, 'customer
       expected: people * sbgSurvival(fitted.parameters, index, 1),
     }
   })
-  return { estimate: fitted, renewals, calibration }
+  return { estimate: fitted, reason, renewals, calibration }
+}
+
+/** Of a likelihood that only rises towards one rate for all, or towards nobody who leaves, there are no errors. */
+function toldBy({ isConverged, covariance }: Estimate<SbgParameters>): FallbackReason | undefined {
+  return isConverged && covariance ? undefined : 'not_converged'
+}
+
+/** One rate of leaving for everybody, as all renewals that were due together tell it: half of one more left, and half renewed. */
+function leavingRate({ left, staying }: Renewals): SbgParameters {
+  const gone = left.reduce((all, people) => all + people, 0)
+  return { alpha: gone + 0.5, beta: renewalsIn(left) + renewalsIn(staying) + 0.5 }
+}
+
+/** `list[n]` people have renewed n times each. */
+function renewalsIn(list: readonly number[]): number {
+  return list.reduce((all, people, renewed) => all + people * renewed, 0)
 }
 
 /** What people with 0, 1, … 6, 7 and more repeat occasions were expected to do afterwards. */

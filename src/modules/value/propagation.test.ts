@@ -174,9 +174,31 @@ test('real graphs, cyclic as they are, are taken in whole', async (t) => {
       const [initiator = '', , ...participants] = line.trim().split(/[\s,]+/)
       return participants.map((participant) => edge(initiator, participant))
     }),
+    // Who said it before, and when the next did.
+    memetracker: (await lines('memetracker_cascade.txt')).flatMap((line) => {
+      const said = line
+        .trim()
+        .split(/\s+/)
+        .map((event) => event.split(','))
+      return said.slice(1).map(([to = '', at], index) => edge(said[index]?.[0] ?? '', to, Number(at)))
+    }),
+    // Up to three advisers whom each doctor named, and the month in which the doctor took it up.
+    doctors: (await lines('medInnovations.csv')).slice(1).flatMap((line) => {
+      const row = line.split(',')
+      return row
+        .slice(26, 29)
+        .flatMap((adviser) => (adviser === 'NA' ? [] : [edge(adviser, row[1] ?? '', Number(row.at(-2)))]))
+    }),
   }
   const sizes = Object.fromEntries(Object.entries(graphs).map(([name, edges]) => [name, edges.length]))
-  assert.deepEqual(sizes, { email: 25_571, bitcoin: 24_186, android: 48_573, beibei: 155_660 })
+  assert.deepEqual(sizes, {
+    email: 25_571,
+    bitcoin: 24_186,
+    android: 48_573,
+    beibei: 155_660,
+    memetracker: 163_103 - 10_131,
+    doctors: 286,
+  })
   for (const [name, edges] of Object.entries(graphs)) {
     const everybody = new Set(edges.flatMap(({ referrer, invitee }) => [referrer, invitee]))
     const own = new Map([...everybody].map((person, index) => [person, BigInt((index * 7919) % 100_000) - 2000n]))

@@ -14,7 +14,7 @@ export async function lockValues(tx: Sql): Promise<void> {
 export async function createValuedPeople(tx: Sql, now: Date, { zone, period_days: days }: Settings): Promise<void> {
   await sql`
     create temp table valued_people on commit drop as
-    select h.person_id, repeats, last_days, watched_days, last_day, realised_minor, coalesce(s.depth >= 1, false) as is_reachable,
+    select h.person_id, repeats, last_days, watched_days, last_day, realised_minor, paid_minor, coalesce(s.depth >= 1, false) as is_reachable,
       s.net_paid_minor, s.last_occasion_at,
       case when repeats > 0 then greatest(0, (paid_minor - first_minor)::double precision / repeats) else 0 end as mean_spend_minor
     from (
@@ -58,6 +58,15 @@ export async function selectSpendGroups(tx: Sql): Promise<{ x: number; meanSpend
     from valued_people where repeats > 0 and mean_spend_minor > 0
     group by repeats, round(ln(mean_spend_minor) * 50) order by 1, 2`.execute(tx)
   return rows
+}
+
+/** Mean of what was paid on an occasion, the first ones too. */
+export async function selectSpendOfOccasions(tx: Sql): Promise<number> {
+  const { rows } = await sql<{ mean: number }>`
+    select coalesce(sum(paid_minor) / nullif(sum(repeats + 1), 0), 0)::double precision as mean from valued_people`.execute(
+    tx,
+  )
+  return rows[0]?.mean ?? 0
 }
 
 export interface EarlierGroup {
@@ -211,7 +220,6 @@ export async function insertCuts(tx: Sql, now: Date): Promise<void> {
     set own_minor = excluded.own_minor, influenced_minor = excluded.influenced_minor`.execute(tx)
 }
 
-/** Whether the last run was on an earlier day of the brand and it is past `hour` there; or none was and somebody has bought. */
 /** Whether somebody bought before the day of `now`: else there is nothing to fit. */
 export async function hasWatched(db: Sql, now: Date, { zone }: Settings): Promise<boolean> {
   const { rows } = await sql<{ found: boolean }>`
@@ -222,16 +230,20 @@ export async function hasWatched(db: Sql, now: Date, { zone }: Settings): Promis
   return rows[0]?.found ?? false
 }
 
-export async function isRunDue(db: Sql, now: Date, hour: number, { zone }: Settings): Promise<boolean> {
-  const { rows } = await sql<{ is_due: boolean }>`
+/** From this hour of the brand's day on: the day before is whole, and nobody works. */
+const RUN_HOUR = 3
+
+/** When a run is due next: on the brand's day after the last one, from 3 in the morning on; at once where none was and somebody has bought. */
+export async function selectRunDueAt(db: Sql, now: Date, { zone }: Settings): Promise<Date | undefined> {
+  const { rows } = await sql<{ due_at: Date | null }>`
     select case
-      when last.fitted_at is null then exists (
-        select from relationship.published_occasions where occasion_at < date_trunc('day', ${now}::timestamptz, ${zone}))
-      else (last.fitted_at at time zone ${zone})::date < (${now}::timestamptz at time zone ${zone})::date
-        and extract(hour from ${now}::timestamptz at time zone ${zone}) >= ${hour}
-      end as is_due
+      when last.fitted_at is not null then
+        (date_trunc('day', last.fitted_at at time zone ${zone}) + interval '1 day' + make_interval(hours => ${RUN_HOUR})) at time zone ${zone}
+      when exists (select from relationship.published_occasions where occasion_at < date_trunc('day', ${now}::timestamptz, ${zone}))
+        then ${now}::timestamptz
+      end as due_at
     from (select max(fitted_at) as fitted_at from value.fits) last`.execute(db)
-  return rows[0]?.is_due ?? false
+  return rows[0]?.due_at ?? undefined
 }
 
 /**

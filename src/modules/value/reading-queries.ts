@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { PeopleScope } from '../../platform/roles.ts'
 import { inScope, ofScope } from '../customers/actions.ts'
+import { LEVELS_MAX } from './propagation.ts'
 import { RHYTHMS, type Rhythm, type ValueCellQuery } from './schema.ts'
 
 /** What a source calls a person: the identity known longest, and the latest name. */
@@ -25,7 +26,7 @@ export async function selectEquity(db: Sql, scope: PeopleScope): Promise<ScopedE
   const { rows } = await sql<ScopedEquity>`
     select count(*) as people, count(*) filter (where d.depth >= 1) as reachable,
       coalesce(sum(expected_minor) filter (where d.depth >= 1), 0)::bigint as expected_minor
-    from (${ofScope(sql`select person_id, expected_minor from value.people`, scope)}) v
+    from (${ofScope(sql`select person_id, expected_minor from value.people where valued_at is not null`, scope)}) v
     left join relationship.published_standing d using (person_id)`.execute(db)
   return rows[0] ?? { people: 0, reachable: 0, expected_minor: 0 }
 }
@@ -42,7 +43,7 @@ export async function selectTenths(db: Sql, scope: PeopleScope): Promise<Tenth[]
     select tenth, count(*) as people, min(expected_minor) as least_minor, sum(expected_minor)::bigint as expected_minor
     from (
       select expected_minor, ntile(10) over (order by expected_minor desc, person_id)::int as tenth
-      from (${ofScope(sql`select person_id, expected_minor from value.people`, scope)}) v
+      from (${ofScope(sql`select person_id, expected_minor from value.people where valued_at is not null`, scope)}) v
     ) t group by tenth order by tenth`.execute(db)
   return rows
 }
@@ -63,6 +64,7 @@ export interface PersonRow {
   readonly own_minor: number
   readonly allocated_minor: number
   readonly influenced_minor: number
+  readonly tree_depth: number
   /** Null: by a run of before they were kept. */
   readonly turns_days: number[] | null
 }
@@ -112,8 +114,15 @@ export interface BroughtRow extends NamedRow {
   readonly tree_depth: number
 }
 
-/** Those below, who bring most first: 100 at most, of a tree's first 100,000 people. */
-export async function selectBrought(db: Sql, personId: number, scope: PeopleScope): Promise<BroughtRow[]> {
+/** Those below, of whom most comes here first: 100 at most, of a tree's first 100,000 people. */
+export async function selectBrought(
+  db: Sql,
+  personId: number,
+  referralShare: number,
+  scope: PeopleScope,
+): Promise<BroughtRow[]> {
+  const share = sql`power(${referralShare}::float8, levels)
+    * case when levels > ${LEVELS_MAX} then 0 when levels = least(${LEVELS_MAX}, tree_depth) then 1 else 1 - ${referralShare}::float8 end`
   const { rows } = await sql<BroughtRow>`
     with recursive below as (
       select person_id, 1 as levels from value.referral_edges where referrer_person_id = ${personId} and refusal is null
@@ -121,13 +130,13 @@ export async function selectBrought(db: Sql, personId: number, scope: PeopleScop
       select e.person_id, b.levels + 1 from below b join value.referral_edges e on e.referrer_person_id = b.person_id
       where e.refusal is null and b.levels < 100
     ), seen as (
-      select b.person_id, b.levels, v.own_minor, v.tree_depth
+      select b.person_id, b.levels, v.own_minor, v.tree_depth, abs(v.own_minor * (${share})) as brought
       from (select * from below limit 100000) b join value.published_values v using (person_id)
       where ${inScope(sql`b.person_id`, scope)}
-      order by abs(v.own_minor) desc, b.person_id limit 100
+      order by brought desc, abs(v.own_minor) desc, b.person_id limit 100
     )
-    select s.*, k.key, k.key_kind, k.source, r.name from seen s ${WITH_KEY}
-    order by abs(s.own_minor) desc, s.person_id`.execute(db)
+    select s.person_id, s.levels, s.own_minor, s.tree_depth, k.key, k.key_kind, k.source, r.name from seen s ${WITH_KEY}
+    order by s.brought desc, abs(s.own_minor) desc, s.person_id`.execute(db)
   return rows
 }
 

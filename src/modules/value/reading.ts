@@ -8,7 +8,7 @@ import { type PersonRows, selectPersonRows } from '../intake/actions.ts'
 import { missingLever } from './lever.ts'
 import { selectSignals } from './lever-queries.ts'
 import { fractionOf, LEVELS_MAX, splitValue } from './propagation.ts'
-import { type FitRow, selectLastFit } from './queries.ts'
+import { type FitRow, selectLastFit, selectRunDueAt } from './queries.ts'
 import * as queries from './reading-queries.ts'
 import { rhythmAt, shareShorter, turnsOf } from './rhythm.ts'
 import type {
@@ -84,16 +84,22 @@ export async function readPersonValue(
     queries.selectPersonValue(db, personId),
     queries.selectDaysSince(db, personId, now, settings.zone),
     queries.selectChain(db, personId, scope),
-    queries.selectBrought(db, personId, scope),
+    queries.selectBrought(db, personId, settings.referral_share, scope),
   ])
   const { reason = null, model = null, spend_model = null, spend_reason = null } = fit ? modelsOf(fit) : {}
   const beta = fractionOf(settings.referral_share.toFixed(4))
+  /** Of somebody's own value, what goes to whom so many levels up. */
+  const shareOf = (own: number, depth: number, levels: number) =>
+    Number(splitValue(BigInt(own), Math.min(LEVELS_MAX, depth), beta)[levels] ?? 0n)
   const isValued = row?.valued_at != null
   const paced = fit && isValued && daysSince !== undefined ? rhythm(fit, row, daysSince, settings.period_days) : null
+  const isWaiting = !isValued && daysSince !== undefined
+  const dueAt = isWaiting ? await selectRunDueAt(db, now, settings) : undefined
   const signals = paced && paced.state !== 'in_rhythm' ? await selectSignals(db, personId, now) : undefined
   return {
     person_id: personId,
     valued_at: row?.valued_at?.toISOString() ?? null,
+    next_valued_at: dueAt?.toISOString() ?? null,
     currency: settings.currency ?? DEFAULT_CURRENCY,
     basis: basisOf(fit ? fit.margin_rate : settings.margin_rate),
     model: isValued ? model : null,
@@ -111,6 +117,7 @@ export async function readPersonValue(
     expected_high_minor: row?.expected_high_minor ?? 0,
     realised_minor: row?.realised_minor ?? 0,
     own_minor: row?.own_minor ?? 0,
+    kept_minor: shareOf(row?.own_minor ?? 0, row?.tree_depth ?? 0, 0),
     allocated_minor: row?.allocated_minor ?? 0,
     influenced_minor: row?.influenced_minor ?? 0,
     rhythm: paced,
@@ -118,10 +125,7 @@ export async function readPersonValue(
     chain,
     brought: brought.map(({ tree_depth, ...below }) => ({
       ...below,
-      allocated_minor:
-        below.levels > LEVELS_MAX
-          ? 0
-          : Number(splitValue(BigInt(below.own_minor), Math.min(LEVELS_MAX, tree_depth), beta)[below.levels] ?? 0n),
+      allocated_minor: shareOf(below.own_minor, tree_depth, below.levels),
     })),
   }
 }

@@ -1,13 +1,14 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 
 /**
- * `claims_now`, for the transaction: every referral claim between people as they are now, with what sets it aside. A person arrives
- * with their first connection or occasion, whichever comes first. A claim after that brought nobody: an assist.
+ * Referral claims between people as they are now, with what sets each aside. A person arrives with their first connection or occasion,
+ * whichever comes first. A claim after that brought nobody: an assist.
+ *
+ * @param claims which of them: rows of published_referral_claims.
  */
-export async function createClaims(tx: Sql, now: Date, attributionDays: number): Promise<void> {
-  await sql`
-    create temp table claims_now on commit drop as
+function claimsBody(now: Date, attributionDays: number, claims: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
     select c.invitee_person_id as person_id, c.claim_id, c.referrer_person_id, c.claimed_at,
       case
         when c.invitee_person_id = c.referrer_person_id then null
@@ -15,7 +16,7 @@ export async function createClaims(tx: Sql, now: Date, attributionDays: number):
         when a.arrived_at < c.claimed_at then 'assist'
         when a.arrived_at > c.claimed_at + make_interval(hours => ${24 * attributionDays}) then 'outside_window'
       end as set_aside
-    from customers.published_referral_claims c
+    from ${claims} c
     cross join lateral (
       select min(at) as arrived_at from (
         select begun_at as at from customers.published_connections k where k.person_id = c.invitee_person_id
@@ -24,50 +25,78 @@ export async function createClaims(tx: Sql, now: Date, attributionDays: number):
         where o.person_id = c.invitee_person_id and o.from_at <= ${now} and o.to_at > ${now}
       ) known
     ) a
-    where c.invitee_person_id > 0 and c.referrer_person_id > 0 and c.claimed_at <= ${now}`.execute(tx)
-  await sql`create index on claims_now (person_id)`.execute(tx)
-  await sql`create index on claims_now (referrer_person_id)`.execute(tx)
-  await sql`analyze claims_now`.execute(tx)
+    where c.invitee_person_id > 0 and c.referrer_person_id > 0 and c.claimed_at <= ${now}`
+}
+
+/** `region`, for the transaction: everybody of whom there is a claim, or was. */
+export async function createWholeRegion(tx: Sql): Promise<void> {
+  await sql`
+    create temp table region on commit drop as
+    select invitee_person_id as person_id from customers.published_referral_claims
+    union select referrer_person_id from customers.published_referral_claims
+    union select person_id from value.referral_edges
+    union select referrer_person_id from value.referral_edges`.execute(tx)
+  await sql`create unique index on region (person_id)`.execute(tx)
+  await sql`analyze region`.execute(tx)
 }
 
 /**
  * `region`, for the transaction: the weak components, by the claims as they were and as they are, of everybody of whom some claim
- * changed, or, of `changed_values`, what they are worth; all people of claims with `isAll`. What lies outside can't be reached by the
- * change.
- *
- * @returns its people.
+ * changed, or, of `changed_values`, what they are worth. Only claims of `claimed_people` can have changed, and what lies outside the
+ * region can't be reached by the change: all of it is looked up by index.
  */
-export async function createRegion(tx: Sql, isAll: boolean): Promise<number> {
+export async function createTouchedRegion(tx: Sql, now: Date, attributionDays: number): Promise<void> {
   await sql`
     create temp table changed_referrals on commit drop as
     select unnest(array[n.person_id, n.referrer_person_id, e.person_id, e.referrer_person_id]) as person_id
-    from claims_now n full join value.referral_edges e using (person_id, claim_id)
-    where ${isAll} or (n.referrer_person_id, n.claimed_at, n.set_aside) is distinct from
-      (e.referrer_person_id, e.claimed_at, e.set_aside)
+    from (${claimsBody(
+      now,
+      attributionDays,
+      sql`(
+        select c.* from claimed_people p join customers.published_referral_claims c on c.invitee_person_id = p.person_id
+        union
+        select c.* from claimed_people p join customers.published_referral_claims c on c.referrer_person_id = p.person_id)`,
+    )}) n
+    full join (
+      select e.* from claimed_people p join value.referral_edges e using (person_id)
+      union
+      select e.* from claimed_people p join value.referral_edges e on e.referrer_person_id = p.person_id
+    ) e using (person_id, claim_id)
+    where (n.referrer_person_id, n.claimed_at, n.set_aside) is distinct from (e.referrer_person_id, e.claimed_at, e.set_aside)
     union all select person_id from changed_values join value.propagation using (person_id)`.execute(tx)
-  await sql`create temp table region (person_id bigint not null) on commit drop`.execute(tx)
-  const { rows: found } = await sql<{ is_changed: boolean }>`
-    select exists (select from changed_referrals) as is_changed`.execute(tx)
-  if (!found[0]?.is_changed) return 0
-  // Either way, by one column: a join over "is one of both" has no plan but every pair.
   await sql`
-    create temp table referral_links on commit drop as
-    select person_id, referrer_person_id as other_id from claims_now
-    union select referrer_person_id, person_id from claims_now
-    union select person_id, referrer_person_id from value.referral_edges
-    union select referrer_person_id, person_id from value.referral_edges`.execute(tx)
-  await sql`create index on referral_links (person_id)`.execute(tx)
-  await sql`analyze referral_links`.execute(tx)
-  await sql`
-    insert into region
+    create temp table region on commit drop as
     with recursive reached as (
       select person_id from changed_referrals where person_id is not null
       union
-      select l.other_id from reached r join referral_links l using (person_id)
+      -- Each by its index: a join over "is one of both" has no plan but every pair.
+      select l.person_id from reached r cross join lateral (
+        select referrer_person_id as person_id from value.referral_edges e where e.person_id = r.person_id
+        union all
+        select e.person_id from value.referral_edges e where e.referrer_person_id = r.person_id
+        union all
+        select referrer_person_id from customers.published_referral_claims c where c.invitee_person_id = r.person_id
+        union all
+        select invitee_person_id from customers.published_referral_claims c where c.referrer_person_id = r.person_id
+      ) l where l.person_id > 0
     )
     select person_id from reached`.execute(tx)
   await sql`create unique index on region (person_id)`.execute(tx)
   await sql`analyze region`.execute(tx)
+}
+
+/**
+ * `claims_now`, for the transaction: the claims of the region. One that came in meanwhile and leads out of it is left to the next time:
+ * its people are pending.
+ *
+ * @returns how many people the region has.
+ */
+export async function createClaims(tx: Sql, now: Date, attributionDays: number): Promise<number> {
+  const within = sql`(
+    select c.* from customers.published_referral_claims c
+    join region i on i.person_id = c.invitee_person_id join region r on r.person_id = c.referrer_person_id)`
+  await sql`create temp table claims_now on commit drop as ${claimsBody(now, attributionDays, within)}`.execute(tx)
+  await sql`analyze claims_now`.execute(tx)
   const { rows } = await sql<{ people: number }>`select count(*) as people from region`.execute(tx)
   return rows[0]?.people ?? 0
 }
@@ -89,10 +118,10 @@ export interface ClaimRow {
   readonly set_aside: string | null
 }
 
-/** Claims of the region's people, in the order in which they were made. */
+/** `claims_now`, in the order in which they were made. */
 export async function selectRegionClaims(tx: Sql): Promise<ClaimRow[]> {
   const { rows } = await sql<ClaimRow>`
-    select c.* from claims_now c join region using (person_id) order by claimed_at, claim_id`.execute(tx)
+    select * from claims_now order by claimed_at, claim_id`.execute(tx)
   return rows
 }
 

@@ -121,6 +121,18 @@ test('what a person is worth comes with its model, its interval and with whom ea
   const parts = (value: typeof a) => value.brought.reduce((sum, { allocated_minor }) => sum + allocated_minor, 0)
   assert.equal(a.allocated_minor, a.own_minor + parts(a))
   assert.equal(parts(a), Math.trunc(b.own_minor / 5) + Math.trunc(c.own_minor / 25) + Math.trunc(d.own_minor / 25))
+  assert.deepEqual([a.kept_minor, e.kept_minor], [a.own_minor, e.own_minor], 'nobody is above them')
+  // A fifth of b goes up, of c and d a fifth in all: four of them to b, one to a.
+  assert.equal(b.kept_minor, b.own_minor - Math.trunc(b.own_minor / 5))
+  const passed = (minor: number) => Math.trunc((minor * 4) / 25) + Math.trunc(minor / 25)
+  assert.equal(c.kept_minor, c.own_minor - passed(c.own_minor))
+  for (const value of [a, b, c, d, e]) assert.equal(value.kept_minor + parts(value), value.allocated_minor)
+  const comes = a.brought.map(({ allocated_minor }) => Math.abs(allocated_minor))
+  assert.deepEqual(
+    comes,
+    comes.toSorted((x, y) => y - x),
+    'of whom most comes first',
+  )
   const own = [a, b, c, d, e]
   assert.equal(
     own.reduce((sum, { allocated_minor }) => sum + allocated_minor, 0),

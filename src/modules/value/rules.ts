@@ -123,10 +123,12 @@ function fitParetoNbd<U extends Unit>(histories: Histories<U>): FittedOccasions<
  * Gamma-Gamma, or, labelled, each person's mean shrunk to that of all: as if they had bought once more at it.
  *
  * @param groups of people with at least one repeat occasion and spend above 0.
+ * @param ofOccasions mean of all occasions: where nobody has come again it stands in, or everybody would be worth nothing.
  */
-export function fitSpend(groups: readonly SpendGroup[]): Fit<FittedSpend> {
+export function fitSpend(groups: readonly SpendGroup[], ofOccasions = 0): Fit<FittedSpend> {
   const people = groups.reduce((sum, group) => sum + group.people, 0)
-  const mean: FittedSpend = { model: 'shrunk-mean', estimate: unestimated({ mean: meanSpend(groups), weight: 1 }) }
+  const ofAll = unestimated({ mean: people > 0 ? meanSpend(groups) : Math.max(0, ofOccasions), weight: 1 })
+  const mean: FittedSpend = { model: 'shrunk-mean', estimate: ofAll }
   const instead = (reason: FallbackReason, ...before: FittedSpend[]): Fit<FittedSpend> => ({
     fitted: mean,
     reason,
@@ -146,7 +148,7 @@ export function fitSpend(groups: readonly SpendGroup[]): Fit<FittedSpend> {
   return { fitted: wanted, reason: undefined, tried: [wanted] }
 }
 
-function unestimated<Parameters>(parameters: Parameters): Estimate<Parameters> {
+export function unestimated<Parameters>(parameters: Parameters): Estimate<Parameters> {
   return { parameters, logLikelihood: null, standardErrors: {}, covariance: null, isConverged: true }
 }
 
@@ -242,7 +244,7 @@ export function residualOccasions<U extends Unit>(
   }
 }
 
-/** The continuous rate per unit of a rate per year or per step. */
+/** Per unit, of a rate per year or per step. */
 export function discountPerUnit(unit: Unit, rate: number, per: 'year' | { readonly step: number }): number {
   return Math.log1p(rate) / (per === 'year' ? UNIT_YEAR[unit] : per.step)
 }
@@ -261,14 +263,15 @@ export function expectedSpend({ model, estimate }: FittedSpend, x: number, spend
   }
 }
 
-/** Some 80 MB of them. */
+/** Some 80 MB. */
 const HISTORIES_KEPT = 400_000
 
 /** The moments of E[Y(Y − 1)] need nodes that depend on x alone: made once for all people. */
 export function valuer<U extends Unit>(fitted: FittedOccasions<U>, spend: FittedSpend, discounting: Discounting<U>) {
   const { horizon, step, ratePerStep, marginRate } = discounting
   const nodesOf = fitted.model === 'bg-nbd' ? dropoutNodes(fitted.estimate.parameters, 16) : undefined
-  const ends = stepEnds(horizon, step)
+  // Without a discount steps make no difference: 100,000 weeks by months took minutes.
+  const ends = ratePerStep === 0 ? [horizon] : stepEnds(horizon, step)
   const factors = ends.map((end) => Math.exp((-Math.log1p(ratePerStep) * end) / step))
   const occasions = (history: History<U>) => {
     let [expected, discounted] = [0, 0]
@@ -397,10 +400,7 @@ export function personInterval({ margin, variance, none }: PersonExpectation): I
   return { low: at(tail), high: at(1 - tail) }
 }
 
-/**
- * Where the realised margin of many people together falls with probability 0.8: log-normal with the mean, and with the variance
- * of chance and of parameters that are only estimated.
- */
+/** Where the margin of many together falls with probability 0.8: log-normal, with the variance of chance and of what is only estimated. */
 export function totalInterval(mean: number, variance: number): Interval {
   if (!(mean > 0)) return { low: 0, high: 0 }
   const width = Math.log1p(variance / (mean * mean))

@@ -11,8 +11,9 @@ import type { Clock } from '../../platform/clock.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { readSettings } from '../brand/actions.ts'
 import { erasePerson } from '../customers/actions.ts'
-import { followChanges, valueEverybody } from './runs.ts'
-import { createChangedValues, settleValues } from './settled-queries.ts'
+import { readEquity, readPersonValue } from './reading.ts'
+import { followChanges, isFollowDue, valueEverybody } from './runs.ts'
+import { settleValues } from './settled-queries.ts'
 
 const NOW = new Date('2026-06-01T04:00:00Z')
 const clock: Clock = { now: () => NOW }
@@ -263,6 +264,9 @@ test('referrals kept up to date are those of a replay from scratch', async (t) =
       await database.transaction(async (tx) => {
         await sql`delete from value.referral_edges`.execute(tx)
         await sql`delete from value.propagation`.execute(tx)
+        await sql`
+          insert into intake.pending_people (subscriber, person_id, pending_since)
+          select distinct 'value', person_id, ${NOW}::timestamptz from customers.published_people`.execute(tx)
       })
       await followChanges(database, NOW)
       assert.deepEqual(await state(), kept)
@@ -272,6 +276,8 @@ test('referrals kept up to date are those of a replay from scratch', async (t) =
   const { edges, places } = await state()
   t.diagnostic(`${edges.length} claims, ${places.length} people in trees, ${replayed} replays`)
   assert.ok(replayed > 10 && places.length > 10)
+  await valueEverybody(database, NOW)
+  assert.deepEqual((await state()).edges, edges, 'a run finds the same')
 })
 
 test('between runs what came in moves, of its people and of the trees they are in, and nothing else', async (t) => {
@@ -293,7 +299,11 @@ test('between runs what came in moves, of its people and of the trees they are i
   const before = await values()
   assert.equal(await followChanges(database, NOW), 0)
   await post(order('c-2', 'c', 3, 40), order('z-1', 'z', 3, 40))
-  assert.equal(await followChanges(database, NOW), 3, 'a, b and c; z was never valued, d is in no tree with them')
+  assert.equal(
+    await followChanges(database, NOW),
+    4,
+    'a, b, c and z, who bought for the first time; d is in no tree with them',
+  )
   const after = await values()
   const of = (key: string, name: string) => (after.get(key)?.[name] ?? 0) - (before.get(key)?.[name] ?? 0)
   assert.deepEqual(
@@ -308,12 +318,99 @@ test('between runs what came in moves, of its people and of the trees they are i
       [2000, 2000, 0, 0],
     ],
   )
-  assert.equal(after.has('z'), false)
-  const refund = { ...order('c-2r', 'c', 1, 40), refund_of: 'c-2' }
-  await post(refund)
-  assert.equal(await followChanges(database, NOW), 3)
+  const z = after.get('z')
+  assert.deepEqual(
+    [z?.own_minor, z?.realised_minor, z?.allocated_minor],
+    [2000, 2000, 2000],
+    'at half of what was paid',
+  )
+  assert.deepEqual([z?.valued_at, z?.p_alive, z?.expected_minor], [null, null, 0], 'what is expected waits for the run')
+  const told = await readPersonValue(database.db, await personOf('z'), NOW)
+  assert.ok(!isRefusal(told))
+  // Three in the morning in Shanghai.
+  assert.deepEqual([told.valued_at, told.next_valued_at], [null, '2026-06-01T19:00:00.000Z'])
+  const known = await readPersonValue(database.db, await personOf('a'), NOW)
+  assert.ok(!isRefusal(known) && known.valued_at !== null && known.next_valued_at === null)
+  const { people: valued } = await readEquity(database.db)
+  assert.equal(valued, 4, 'z is not valued yet')
+
+  await post({ ...order('c-2r', 'c', 1, 40), refund_of: 'c-2' }, { ...order('z-1r', 'z', 1, 40), refund_of: 'z-1' })
+  assert.equal(await followChanges(database, NOW), 4)
   assert.deepEqual(await values(), before, 'a refund takes it back')
-  assert.ok((await personOf('d')) > 0)
+
+  await post(order('z-2', 'z', 2, 40))
+  await followChanges(database, NOW)
+  await valueEverybody(database, NOW)
+  const run = (await values()).get('z') as unknown as { valued_at: Date; expected_minor: number } | undefined
+  assert.ok(run && run.valued_at.getTime() === NOW.getTime() && run.expected_minor > 0)
+})
+
+test('whoever is merged into another leaves no value of their own behind', async (t) => {
+  const { database, post, rows, personOf } = await start(t)
+  await post(
+    ...['a', 'b', 'c'].flatMap((key) => [connection(key, 100), order(`${key}-1`, key, 80, 100)]),
+    claim('1', 'b', 'c', 101),
+  )
+  await valueEverybody(database, NOW)
+  const realised = async () =>
+    (await rows(sql<{ sum: number }>`select sum(realised_minor)::bigint as sum from value.published_values`))[0]?.sum
+  assert.equal(await realised(), 30_000)
+  await post({ kind: 'person', external_id: 'j', updated_at: ago(0), identities: [who('a'), who('b')] })
+  assert.ok((await followChanges(database, NOW)) > 0)
+  assert.equal(await personOf('a'), await personOf('b'))
+  assert.equal(await realised(), 30_000, 'what both brought is the one person’s')
+  const left = await rows(
+    sql`select person_id from value.published_values v where not exists (
+          select from customers.published_people p where p.person_id = v.person_id)
+        union all select person_id from value.settled s where not exists (
+          select from customers.published_people p where p.person_id = s.person_id)`,
+  )
+  assert.deepEqual(left, [])
+})
+
+test('following reads nobody whose facts did not change', async (t) => {
+  const { database, post, rows } = await start(t)
+  await post(
+    ...people.flatMap((key) => [connection(key, 100), order(`${key}-1`, key, 80, 100)]),
+    claim('1', 'b', 'a', 101),
+  )
+  await valueEverybody(database, NOW)
+  const pending = async () =>
+    (await rows(sql<{ count: number }>`select count(*) from intake.pending_people where subscriber = 'value'`))[0]
+      ?.count
+  assert.equal(await pending(), 0, 'a run has seen everybody')
+  // A value that nobody's facts changed stays as it is: it is not looked at.
+  await sql`update value.people set net_paid_minor = 1`.execute(database.db)
+  assert.equal(await followChanges(database, NOW), 0)
+  await post(order('c-2', 'c', 3, 40))
+  assert.equal(await pending(), 1)
+  assert.equal(await followChanges(database, NOW), 1)
+  assert.equal(await pending(), 0)
+})
+
+test('a brand in which nobody was valued keeps nobody pending for it', async (t) => {
+  const { database, post, rows } = await start(t)
+  const pending = () => rows(sql`select from intake.pending_people where subscriber = 'value'`)
+  await post(connection('a', 3))
+  assert.equal(await followChanges(database, NOW), 0)
+  await post(connection('b', 3))
+  assert.deepEqual(await pending(), [])
+  assert.equal(await valueEverybody(database, NOW), undefined)
+  await post(connection('c', 3))
+  assert.deepEqual(await pending(), [])
+  await post(order('c-1', 'c', 2, 30))
+  assert.ok(await valueEverybody(database, NOW))
+  await post(order('c-2', 'c', 1, 30))
+  assert.equal(await followChanges(database, NOW), 1)
+
+  // A run of before values followed whom standing hands on.
+  await sql`delete from intake.subscribers where subscriber = 'value'`.execute(database.db)
+  assert.equal(await isFollowDue(database), true)
+  assert.equal(await followChanges(database, NOW), 0)
+  assert.equal(await isFollowDue(database), false)
+  await post(order('c-3', 'c', 1, 30))
+  assert.equal(await isFollowDue(database), true)
+  assert.equal(await followChanges(database, NOW), 1)
 })
 
 /** Settled values of one person after each of some runs, in place of the fits that would have made them. */
@@ -331,7 +428,6 @@ test('settled values follow beyond a twentieth, thirds beyond it of a cut, and r
     await sql`update value.people set realised_minor = 0, expected_minor = ${expected}, p_alive = ${alive}, turns_days = ${turns}
       where person_id = ${person}`.execute(database.db)
     return database.transaction(async (tx) => {
-      await createChangedValues(tx, true)
       await settleValues(tx, true, settings)
       const { rows: found } = await sql<Record<string, unknown>>`
         select own_minor, p_alive, transaction, turns_days, (turns_at[1] at time zone ${settings.zone})::text as late_at

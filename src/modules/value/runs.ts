@@ -4,7 +4,8 @@ import { type Refusal, refuse } from '../../platform/refusal.ts'
 import { recordAudit } from '../audit/actions.ts'
 import { readSettings } from '../brand/actions.ts'
 import type { Settings } from '../brand/schema.ts'
-import { insertPending } from '../intake/actions.ts'
+import { claimPending, countPending, insertPending } from '../intake/actions.ts'
+import { isSubscribedToStanding, subscribeToStanding, unsubscribeFromStanding } from '../relationship/actions.ts'
 import { groupHistories, type Histories } from './histories.ts'
 import { NOTHING_WATCHED } from './plain-table.ts'
 import { acceptEdges, fractionOf, propagate } from './propagation.ts'
@@ -42,6 +43,10 @@ const YEAR_DAYS = 365
 const STEPS = 12
 /** The model is tried on the time that it was not shown: a third of all, a year at most. */
 const HELD_BACK_SHARE = 1 / 3
+/** Standing hands on whose facts it has followed, from the first run on. */
+const SUBSCRIBER = 'value'
+/** People followed in one transaction: what 200,000 orders change takes seconds. */
+const FOLLOWED_PEOPLE = 200_000
 /** People scored, and places written, at a time. */
 const BATCH_ROWS = 20_000
 
@@ -52,15 +57,23 @@ const BATCH_ROWS = 20_000
  * @returns undefined where nobody has bought, or only today: then there is nothing to fit, and values stay as they are.
  */
 export async function valueEverybody(database: Database, now: Date): Promise<RunReport | undefined> {
+  // On its own: standing waits for it, and must not wait for the run.
+  await database.transaction((tx) => subscribeToStanding(tx, SUBSCRIBER))
   return database.transaction(async (tx) => {
     await queries.lockValues(tx)
+    // What standing has followed by now the run will see.
+    await claimPending(tx, SUBSCRIBER, Number.MAX_SAFE_INTEGER)
     const settings = await readSettings(tx)
     await queries.createValuedPeople(tx, now, settings)
     const groups = await queries.selectHistoryGroups(tx)
     const histories = groupHistories(UNIT, groups.map(historyRow))
-    if (histories.watched === 0) return undefined
+    if (histories.watched === 0) {
+      if (await queries.selectLastFit(tx)) await follow(tx, now)
+      else await unsubscribeFromStanding(tx, SUBSCRIBER)
+      return undefined
+    }
     const occasions = fitOccasions(MODEL, histories)
-    const spend = fitSpend(await queries.selectSpendGroups(tx))
+    const spend = fitSpend(await queries.selectSpendGroups(tx), await queries.selectSpendOfOccasions(tx))
     const before = await queries.selectLastFit(tx)
     const calibration = await calibrate(tx, now, settings, histories)
     const fit = {
@@ -104,9 +117,9 @@ export async function valueEverybody(database: Database, now: Date): Promise<Run
     const { low, high } = totalInterval(expected, variance + uncertain * expected * expected)
     const equity = { people, expected: Math.round(expected), low: Math.round(low), high: Math.round(high) }
     await queries.updateEquity(tx, fitId, equity)
-    await createChangedValues(tx, true)
-    await referrals.createClaims(tx, now, settings.attribution_days)
-    const inTrees = await replay(tx, settings, true)
+    await referrals.createWholeRegion(tx)
+    const inTrees = await referrals.createClaims(tx, now, settings.attribution_days)
+    await replay(tx, settings)
     await queries.insertCuts(tx, now)
     await settleValues(tx, true, settings)
     return {
@@ -164,41 +177,59 @@ function alreadyRunning(): Refusal {
   return refuse('conflict', 'value_run_running', 'Everybody is being valued already.', 'Wait until that run is done.')
 }
 
-/** From this hour of the brand's day on: the day before is whole, and nobody works. */
-const RUN_HOUR = 3
-
 /** Whether everybody is to be valued now: once a day, from 3 in the morning on; at once where nobody ever was. */
 export async function isValueRunDue({ db }: Database, now: Date): Promise<boolean> {
-  return queries.isRunDue(db, now, RUN_HOUR, await readSettings(db))
+  const dueAt = await queries.selectRunDueAt(db, now, await readSettings(db))
+  return dueAt !== undefined && dueAt <= now
 }
 
 /**
- * Follows the facts between runs: what came in of the people valued by the last one, and the weak components of referrals in which a
- * claim, an arrival, a merge or somebody's own value changed; these are replayed. Nothing else is touched, and what is expected stays
- * that of the run.
+ * Follows the facts between runs, of the people whom standing has handed on: what came in of each, and the weak components of referrals
+ * in which a claim, an arrival, a merge or somebody's own value changed; these are replayed. Nothing else is read, and what is expected
+ * stays that of the run.
  *
  * @returns of how many people something may be another value than before.
  */
 export async function followChanges(database: Database, now: Date): Promise<number> {
-  return database.transaction(async (tx) => {
-    await queries.lockValues(tx)
-    if (!(await queries.selectLastFit(tx))) return 0
-    const settings = await readSettings(tx)
-    await createChangedValues(tx, false)
-    await updateRealised(tx, now, settings)
-    await referrals.createClaims(tx, now, settings.attribution_days)
-    await replay(tx, settings, false)
-    const people = await referrals.countTouched(tx)
-    if (people === 0) return 0
-    await settleValues(tx, false, settings)
-    await insertPending(tx, now, { changed: 'settled_changes', kind: 'value' })
-    return people
-  })
+  if (!(await isSubscribedToStanding(database.db, SUBSCRIBER))) {
+    // A brand that was never valued pays nothing; one whose last run did not subscribe yet is followed from now on.
+    if (!(await queries.selectLastFit(database.db))) return 0
+    await database.transaction((tx) => subscribeToStanding(tx, SUBSCRIBER))
+  }
+  let people = 0
+  for (let claimed = FOLLOWED_PEOPLE; claimed === FOLLOWED_PEOPLE; ) {
+    claimed = await database.transaction(async (tx) => {
+      await queries.lockValues(tx)
+      const count = await claimPending(tx, SUBSCRIBER, FOLLOWED_PEOPLE)
+      if (count > 0) people += await follow(tx, now)
+      return count
+    })
+  }
+  return people
 }
 
-async function replay(tx: Sql, settings: Settings, isAll: boolean): Promise<number> {
-  const people = await referrals.createRegion(tx, isAll)
+/** Whether anybody waits to be followed. */
+export async function isFollowDue({ db }: Database): Promise<boolean> {
+  if (await isSubscribedToStanding(db, SUBSCRIBER)) return (await countPending(db, SUBSCRIBER)) > 0
+  return (await queries.selectLastFit(db)) !== undefined
+}
+
+/** Of `claimed_people`. */
+async function follow(tx: Sql, now: Date): Promise<number> {
+  const settings = await readSettings(tx)
+  await createChangedValues(tx)
+  await updateRealised(tx, now, settings)
+  await referrals.createTouchedRegion(tx, now, settings.attribution_days)
+  if ((await referrals.createClaims(tx, now, settings.attribution_days)) > 0) await replay(tx, settings)
+  const people = await referrals.countTouched(tx)
   if (people === 0) return 0
+  await settleValues(tx, false, settings)
+  await insertPending(tx, now, { changed: 'settled_changes', kind: 'value' })
+  return people
+}
+
+/** The referrals of `region` from scratch, by `claims_now`. */
+async function replay(tx: Sql, settings: Settings): Promise<void> {
   await referrals.clearRegion(tx)
   const claims = await referrals.selectRegionClaims(tx)
   const candidates = claims.filter((claim) => claim.set_aside === null)
@@ -237,7 +268,6 @@ async function replay(tx: Sql, settings: Settings, isAll: boolean): Promise<numb
       influenced: batch.map(({ influenced }) => String(influenced)),
     })
   }
-  return people
 }
 
 export function discountingOf(settings: Settings): Discounting<typeof UNIT> {

@@ -213,8 +213,10 @@ const named = {
 /** What one person is worth, and why. */
 export const personValue = z.object({
   person_id: id,
-  /** Null: not valued yet; then all figures are 0 or null. */
+  /** Null: no run has valued them yet; then only what came in is known, and what they brought. */
   valued_at: z.iso.datetime().nullable(),
+  /** From when on the run that values them is due; null for whoever is valued, or has not bought. */
+  next_valued_at: z.iso.datetime().nullable(),
   currency: z.string(),
   basis: z.enum(['margin', 'revenue']),
   model: z.enum(OCCASION_MODELS).nullable(),
@@ -233,6 +235,8 @@ export const personValue = z.object({
   expected_high_minor: money,
   realised_minor: money,
   own_minor: money,
+  /** Of their own value, what is not passed up; the rest of allocated value comes from those they brought. */
+  kept_minor: money,
   allocated_minor: money,
   influenced_minor: money,
   /** Days since the last occasion, the share of this person's own gaps that are shorter, and what that is called. */
@@ -248,7 +252,7 @@ export const personValue = z.object({
   lever: missingLever.nullable(),
   /** Who brought them, and who brought those, up to the root; of people that may be seen. */
   chain: z.array(z.object({ ...named, levels: z.number().int() })),
-  /** What of allocated and influenced value comes from whom: the 100 that bring most, of people that may be seen. */
+  /** What of allocated and influenced value comes from whom: the 100 of whom most comes, of people that may be seen. */
   brought: z.array(z.object({ ...named, levels: z.number().int(), own_minor: money, allocated_minor: money })),
 })
 export type PersonValue = z.infer<typeof personValue>

@@ -10,27 +10,57 @@ import type { Settings } from '../brand/schema.ts'
 /** Part of what is kept, in which a value may move without being followed; of P(alive) in itself. */
 const BAND = 0.05
 
-/** People whose realised margin may have moved since the run: `changed_values`, for the transaction. */
-export async function createChangedValues(tx: Sql, isNone: boolean): Promise<void> {
+/**
+ * Of `claimed_people`, those whose realised margin may have moved since it was worked out, those who bought for the first time since the
+ * run, and numbers that are nobody's any more: `changed_values`, for the transaction.
+ */
+export async function createChangedValues(tx: Sql): Promise<void> {
   await sql`
     create temp table changed_values on commit drop as
-    select p.person_id from value.people p join relationship.published_standing s using (person_id)
-    where ${!isNone} and s.net_paid_minor is distinct from p.net_paid_minor`.execute(tx)
+    select c.person_id from claimed_people c
+    left join value.people p using (person_id) left join relationship.published_standing s using (person_id)
+    where case when p.person_id is null then s.last_occasion_at is not null
+      else s.person_id is null or s.net_paid_minor is distinct from p.net_paid_minor end`.execute(tx)
+  await sql`analyze changed_values`.execute(tx)
 }
 
-/** Of `changed_values`: what came in by `now` in the period, at the margin rate of the fit they were valued by. */
+/**
+ * Of `changed_values`: what came in by `now` in the period, at the margin rate of the fit they were valued by. Whom no run has valued has
+ * that alone, of the latest fit: what they are expected to bring waits for the next.
+ */
 export async function updateRealised(tx: Sql, now: Date, { period_days: days }: Settings): Promise<void> {
   await sql`
-    update value.people p set realised_minor = round(o.paid_minor * coalesce(f.margin_rate, 1))::bigint,
-      net_paid_minor = s.net_paid_minor
+    create temp table came_in on commit drop as
+    select c.person_id, s.net_paid_minor, o.paid_minor, s.person_id is not null and o.occasions > 0 as is_buyer
     from changed_values c
-    join relationship.published_standing s using (person_id)
+    left join relationship.published_standing s using (person_id)
     cross join lateral (
-      select coalesce(sum(net_minor), 0) as paid_minor from relationship.published_occasions o
+      select count(*) as occasions, coalesce(sum(net_minor) filter (
+        where occasion_at > ${now}::timestamptz - make_interval(hours => ${24 * days})), 0) as paid_minor
+      from relationship.published_occasions o
       where o.person_id = c.person_id and from_at <= ${now} and to_at > ${now} and occasion_at <= ${now}
-        and occasion_at > ${now}::timestamptz - make_interval(hours => ${24 * days})
-    ) o, value.fits f
+    ) o`.execute(tx)
+  await sql`
+    delete from value.people p using came_in c
+    where p.person_id = c.person_id and not c.is_buyer and (p.valued_at is null or c.net_paid_minor is null)`.execute(
+    tx,
+  )
+  await sql`
+    update value.people p set realised_minor = round(c.paid_minor * coalesce(f.margin_rate, 1))::bigint, net_paid_minor = c.net_paid_minor
+    from came_in c, value.fits f
     where p.person_id = c.person_id and f.fit_id = p.fit_id`.execute(tx)
+  await sql`
+    insert into value.people (person_id, fit_id, repeats, last_days, watched_days, mean_spend_minor, expected_occasions, expected_minor,
+      expected_low_minor, expected_high_minor, realised_minor, net_paid_minor)
+    select c.person_id, f.fit_id, 0, 0, 0, 0, 0, 0, 0, 0, round(c.paid_minor * coalesce(f.margin_rate, 1))::bigint, c.net_paid_minor
+    from came_in c, (select fit_id, margin_rate from value.fits order by fit_id desc limit 1) f
+    where c.is_buyer
+    on conflict (person_id) do nothing`.execute(tx)
+  await sql`
+    delete from value.settled k using came_in c
+    where k.person_id = c.person_id and not exists (select from value.people p where p.person_id = k.person_id)`.execute(
+    tx,
+  )
 }
 
 /**

@@ -6,8 +6,7 @@ import { Button } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { type ListedSegment, segmentsQuery } from '../../api/segment-queries.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
-import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
-import { SkeletonRows } from '../../ui/Skeleton.tsx'
+import { Loaded } from '../../ui/Loaded.tsx'
 import { useMay } from '../../ui/session.ts'
 import { When } from '../../ui/When.tsx'
 import { PageHeader, WithBrand } from '../../ui/WithBrand.tsx'
@@ -35,43 +34,28 @@ const LIST_FRESH_MS = 5_000
 function Body() {
   const { t } = useTranslation()
   const mayWrite = useMay('segments:write')
-  const { data, error, isFetching, refetch } = useQuery({ ...segmentsQuery, refetchInterval: LIST_FRESH_MS })
-  if (error && !data) {
-    return (
-      <ProblemPanel
-        title={t('problem.segments')}
-        error={error}
-        kept={t('problem.kept')}
-        onRetry={() => void refetch()}
-        retrying={isFetching}
-      />
-    )
-  }
-  if (!data) {
-    return (
-      <div role="status" aria-label={t('app.loading')}>
-        <SkeletonRows lines={[34, 42, 38, 46]} />
-      </div>
-    )
-  }
-  if (data.segments.length === 0) {
-    return (
-      <section className="nobody" aria-labelledby="segments-none">
-        <h2 id="segments-none">{t('segment_list.none_title')}</h2>
-        <p>{t('segment_list.lead')}</p>
-        <p className="soft">{t(mayWrite ? 'segment_list.none' : 'segment_list.none_read')}</p>
-        {mayWrite && <NewButton />}
-      </section>
-    )
-  }
+  const query = useQuery({ ...segmentsQuery, refetchInterval: LIST_FRESH_MS })
   return (
-    <section aria-label={t('nav.tab_segments')}>
-      <div className="segments-head">
-        <p className="soft">{t('segment_list.lead')}</p>
-        {mayWrite && <NewButton />}
-      </div>
-      <SegmentTable segments={data.segments} />
-    </section>
+    <Loaded query={query} problem={t('problem.segments')} lines={[34, 42, 38, 46]}>
+      {({ segments }) =>
+        segments.length === 0 ? (
+          <section className="nobody" aria-labelledby="segments-none">
+            <h2 id="segments-none">{t('segment_list.none_title')}</h2>
+            <p>{t('segment_list.lead')}</p>
+            <p className="soft">{t(mayWrite ? 'segment_list.none' : 'segment_list.none_read')}</p>
+            {mayWrite && <NewButton />}
+          </section>
+        ) : (
+          <section aria-label={t('nav.tab_segments')}>
+            <div className="segments-head">
+              <p className="soft">{t('segment_list.lead')}</p>
+              {mayWrite && <NewButton />}
+            </div>
+            <SegmentTable segments={segments} />
+          </section>
+        )
+      }
+    </Loaded>
   )
 }
 

@@ -104,22 +104,23 @@ function CalibrationChart({ rows }: { rows: readonly CalibrationRow[] }) {
   const optionFor = useCallback((): ChartOption => {
     const palette = chartPalette(isDark)
     const last = rows.length - 1
-    const line = (name: string, color: string, type: 'solid' | 'dashed', position: 'top' | 'bottom') => ({
+    const line = (name: string, color: string, type: 'solid' | 'dashed', isAbove: boolean) => ({
       type: 'line' as const,
       name,
       symbolSize: 6,
       lineStyle: { color, type },
       itemStyle: { color },
-      // Named on the line itself, at its last point.
+      // Named at its end, where no line runs; the upper one higher, so that near ends do not write over each other.
       label: {
         show: true,
-        position,
+        position: 'right' as const,
+        offset: [2, isAbove ? -8 : 8],
         color: palette.ink,
         formatter: ({ dataIndex }: { dataIndex: number }) => (dataIndex === last ? name : ''),
       },
     })
     return {
-      grid: { left: 40, right: 40, top: 28, bottom: 28 },
+      grid: { left: 40, right: 92, top: 28, bottom: 28 },
       tooltip: {
         trigger: 'axis',
         axisPointer: { type: 'line' },
@@ -146,11 +147,11 @@ function CalibrationChart({ rows }: { rows: readonly CalibrationRow[] }) {
         const isActualAbove = end !== undefined && end.actual > end.expected
         return [
           {
-            ...line(t('value.expected_each'), palette.value, 'dashed', isActualAbove ? 'bottom' : 'top'),
+            ...line(t('value.expected_each'), palette.value, 'dashed', !isActualAbove),
             data: rows.map((row) => row.expected),
           },
           {
-            ...line(t('value.actual_each'), palette.accent, 'solid', isActualAbove ? 'top' : 'bottom'),
+            ...line(t('value.actual_each'), palette.accent, 'solid', isActualAbove),
             data: rows.map((row) => row.actual),
           },
         ]

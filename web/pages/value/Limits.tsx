@@ -13,8 +13,8 @@ export function Limits({ equity }: { equity: Equity }) {
     ...(reason !== null && model !== null && asked !== null
       ? [
           t('value.limit_model', {
-            asked: SHORT_NAMES[asked],
-            used: t(`value.model_${model}`),
+            asked: t(`value.name_${asked}`),
+            used: t(`value.name_${model}`),
             reason: t(`value.reason_${reason}`),
           }),
         ]
@@ -22,8 +22,8 @@ export function Limits({ equity }: { equity: Equity }) {
     ...(spendReason !== null && spendModel !== null
       ? [
           t('value.limit_spend', {
-            asked: SHORT_NAMES['gamma-gamma'],
-            used: t(`value.spend_${spendModel}`),
+            asked: t('value.name_gamma-gamma'),
+            used: t(`value.name_${spendModel}`),
             reason: t(`value.reason_${spendReason}`),
           }),
         ]
@@ -49,11 +49,3 @@ export function Limits({ equity }: { equity: Equity }) {
     </section>
   )
 }
-
-const SHORT_NAMES = {
-  'bg-nbd': 'BG/NBD',
-  'pareto-nbd': 'Pareto/NBD',
-  nbd: 'NBD',
-  'historic-rate': 'historic rate',
-  'gamma-gamma': 'Gamma-Gamma',
-} as const

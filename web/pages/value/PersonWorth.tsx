@@ -4,8 +4,7 @@ import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { personWorthQuery, type PersonWorth as Worth } from '../../api/value-queries.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
-import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
-import { SkeletonRows } from '../../ui/Skeleton.tsx'
+import { Loaded } from '../../ui/Loaded.tsx'
 import { useMay } from '../../ui/session.ts'
 import { NoMarginRate } from './NoMarginRate.tsx'
 import { ReferralTree } from './ReferralTree.tsx'
@@ -15,46 +14,52 @@ export function PersonWorth({ personId }: { personId: number }) {
   const { t } = useTranslation()
   const { instant } = useBrandFormat()
   const mayRead = useMay('people:read')
-  const { data, error, isFetching, refetch } = useQuery({ ...personWorthQuery(personId), enabled: mayRead })
+  const query = useQuery({ ...personWorthQuery(personId), enabled: mayRead })
   if (!mayRead) return null
+  const valuedAt = query.data?.valued_at ?? null
   return (
     <section aria-labelledby="worth-title" className="worth">
       <h3 id="worth-title">
         {t('value.person_title')}{' '}
-        {data?.valued_at != null && <span className="aside">{t('value.valued', { at: instant(data.valued_at) })}</span>}
+        {valuedAt !== null && <span className="aside">{t('value.valued', { at: instant(valuedAt) })}</span>}
       </h3>
-      {error && !data ? (
-        <ProblemPanel
-          title={t('value.problem')}
-          error={error}
-          kept={t('problem.kept')}
-          onRetry={() => void refetch()}
-          retrying={isFetching}
-        />
-      ) : !data ? (
-        <div role="status" aria-label={t('list.loading')}>
-          <SkeletonRows lines={[52, 44, 48]} />
-        </div>
-      ) : (
-        <>
-          {data.valued_at === null ? (
-            <p className="soft">{t('value.person_none')}</p>
-          ) : (
-            <>
-              {data.basis === 'revenue' && <NoMarginRate />}
-              <Figures worth={data} />
-              <Rhythm worth={data} />
-              <Missing worth={data} />
-              <HowKnown worth={data} />
-            </>
-          )}
-          {(data.valued_at !== null || data.allocated_minor !== 0 || data.brought.length > 0) && (
-            <Brought worth={data} />
-          )}
-          {data.chain.length > 0 && <Chain worth={data} />}
-        </>
-      )}
+      <Loaded query={query} problem={t('value.problem')} lines={[52, 44, 48]}>
+        {(worth) => (
+          <>
+            {worth.valued_at === null ? (
+              <NotValuedYet worth={worth} />
+            ) : (
+              <>
+                {worth.basis === 'revenue' && <NoMarginRate />}
+                <Figures worth={worth} />
+                <Rhythm worth={worth} />
+                <Missing worth={worth} />
+                <HowKnown worth={worth} />
+              </>
+            )}
+            {(worth.valued_at !== null || worth.allocated_minor !== 0 || worth.brought.length > 0) && (
+              <Brought worth={worth} />
+            )}
+            {worth.chain.length > 0 && <Chain worth={worth} />}
+          </>
+        )}
+      </Loaded>
     </section>
+  )
+}
+
+function NotValuedYet({ worth }: { worth: Worth }) {
+  const { t } = useTranslation()
+  const { instant, money } = useBrandFormat()
+  const { next_valued_at: dueAt, realised_minor: realised } = worth
+  if (dueAt === null) return <p className="soft">{t('value.person_none')}</p>
+  return (
+    <p>
+      {t(worth.basis === 'revenue' ? 'value.person_waits_revenue' : 'value.person_waits', {
+        realised: money(realised),
+        at: instant(dueAt),
+      })}
+    </p>
   )
 }
 
@@ -188,14 +193,17 @@ function HowKnown({ worth }: { worth: Worth }) {
   )
 }
 
-/** Where allocated value comes from, line by line; what the lines of others leave is what the person keeps. */
+/** Where allocated value comes from, line by line, to the last cent. */
 function Brought({ worth }: { worth: Worth }) {
   const { t } = useTranslation()
   const { amount, currency } = useBrandFormat()
   const { brought, allocated_minor: allocated, influenced_minor: influenced } = worth
-  if (brought.length === 0 && influenced === 0) return <p className="soft">{t('value.brought_none')}</p>
-  const ofOthers = brought.reduce((sum, below) => sum + below.allocated_minor, 0)
-  const isWhole = brought.reduce((sum, below) => sum + below.own_minor, 0) === influenced
+  if (brought.length === 0 && influenced === 0) return <p className="soft brought-none">{t('value.brought_none')}</p>
+  const unlisted = {
+    own: influenced - brought.reduce((sum, below) => sum + below.own_minor, 0),
+    allocated: allocated - worth.kept_minor - brought.reduce((sum, below) => sum + below.allocated_minor, 0),
+  }
+  const isWhole = unlisted.own === 0 && unlisted.allocated === 0
   return (
     <>
       <h4 id="brought-title">{t('value.brought_title')}</h4>
@@ -204,7 +212,9 @@ function Brought({ worth }: { worth: Worth }) {
           <thead>
             <tr>
               <th scope="col">{t('value.from')}</th>
-              <th scope="col">{t('value.levels')}</th>
+              <th scope="col" className="worth-level">
+                {t('value.levels')}
+              </th>
               <th scope="col" className="number">
                 {t('value.their_own', { currency })}
               </th>
@@ -215,21 +225,29 @@ function Brought({ worth }: { worth: Worth }) {
           </thead>
           <tbody>
             <tr>
-              <th scope="row">{t(isWhole ? 'value.self' : 'value.self_and_rest')}</th>
-              <td>{t('value.level_own')}</td>
+              <th scope="row">{t('value.self')}</th>
+              <td className="worth-level">{t('value.level_own')}</td>
               <td className="number value">{amount(worth.own_minor)}</td>
-              <td className="number value">{amount(allocated - ofOthers)}</td>
+              <td className="number value">{amount(worth.kept_minor)}</td>
             </tr>
             {brought.map((below) => (
               <tr key={below.person_id}>
                 <th scope="row">
                   <PersonLink person={below} />
                 </th>
-                <td>{t('value.level', { levels: below.levels })}</td>
+                <td className="worth-level">{t('value.level', { levels: below.levels })}</td>
                 <td className="number value">{amount(below.own_minor)}</td>
                 <td className="number value">{amount(below.allocated_minor)}</td>
               </tr>
             ))}
+            {!isWhole && (
+              <tr>
+                <th scope="row">{t('value.rest')}</th>
+                <td />
+                <td className="number value">{amount(unlisted.own)}</td>
+                <td className="number value">{amount(unlisted.allocated)}</td>
+              </tr>
+            )}
             <tr className="worth-total">
               <th scope="row">{t('value.total')}</th>
               <td />

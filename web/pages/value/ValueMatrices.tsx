@@ -7,8 +7,7 @@ import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { csvText, download } from '../../ui/csv.ts'
 import { DepthName, depthNameKey } from '../../ui/Depth.tsx'
 import { Figure } from '../../ui/Figure.tsx'
-import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
-import { SkeletonRows } from '../../ui/Skeleton.tsx'
+import { Loaded } from '../../ui/Loaded.tsx'
 import { THIRDS, thirdKey } from './thirds.ts'
 
 const DEPTHS = [5, 4, 3, 2, 1, 0] as const
@@ -19,43 +18,35 @@ const TINT_MAX_PERCENT = 30
 export function ValueMatrices() {
   const { t } = useTranslation()
   const { money } = useBrandFormat()
-  const { data, error, isFetching, refetch } = useQuery(valueMatrixQuery)
+  const query = useQuery(valueMatrixQuery)
   const cuts = (minors: readonly number[]) => (minors.length === 0 ? '–' : minors.map(money).join(' · '))
   return (
     <section aria-labelledby="matrix-title">
       <div className="chart-head">
         <h2 id="matrix-title">{t('value.matrix')}</h2>
-        {data && <CsvButton matrix={data} />}
+        {query.data && <CsvButton matrix={query.data} />}
       </div>
-      {error && !data ? (
-        <ProblemPanel
-          title={t('value.problem')}
-          error={error}
-          kept={t('problem.kept')}
-          onRetry={() => void refetch()}
-          retrying={isFetching}
-        />
-      ) : !data ? (
-        <div role="status" aria-label={t('list.loading')}>
-          <SkeletonRows lines={[90, 72, 84, 66, 78]} />
-        </div>
-      ) : data.cells.length === 0 ? (
-        <p className="soft">{t('list.empty')}</p>
-      ) : (
-        <>
-          <div className="value-matrices">
-            {DEPTHS.filter((depth) => data.cells.some((cell) => cell.depth === depth)).map((depth) => (
-              <DepthMatrix key={depth} depth={depth} matrix={data} />
-            ))}
-          </div>
-          <p className="note">
-            {t('value.matrix_note', {
-              own: cuts(data.own_cuts_minor),
-              influenced: cuts(data.influenced_cuts_minor),
-            })}
-          </p>
-        </>
-      )}
+      <Loaded query={query} problem={t('value.problem')} lines={[90, 72, 84, 66, 78]}>
+        {(matrix) =>
+          matrix.cells.length === 0 ? (
+            <p className="soft">{t('list.empty')}</p>
+          ) : (
+            <>
+              <div className="value-matrices">
+                {DEPTHS.filter((depth) => matrix.cells.some((cell) => cell.depth === depth)).map((depth) => (
+                  <DepthMatrix key={depth} depth={depth} matrix={matrix} />
+                ))}
+              </div>
+              <p className="note">
+                {t('value.matrix_note', {
+                  own: cuts(matrix.own_cuts_minor),
+                  influenced: cuts(matrix.influenced_cuts_minor),
+                })}
+              </p>
+            </>
+          )
+        }
+      </Loaded>
     </section>
   )
 }
