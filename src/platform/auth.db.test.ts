@@ -89,6 +89,7 @@ test('a link signs the owner in once, and makes the account on first use', async
     gives: ROLES,
     sees: { people: 'everyone', is_masked: false },
     brand: { key: 'main', name: 'Main', is_demo: false },
+    brands: [{ key: 'main', name: 'Main', is_demo: false }],
   })
   const { user_id: _, ...owner } = user as Record<string, unknown>
   assert.deepEqual(owner, {
