@@ -1,6 +1,6 @@
-// `node bench/ingest.ts [--kinds order,interaction,mix] [--facts 300000] [--batch 1000] [--connections 4] [--refunds 0]`: how
-// many facts a second are stored for good when they come over HTTP, into a server and a PostgreSQL of this run's own. Prints
-// one line of JSON for each kind and ends by itself.
+// `node with-node.mjs bench/ingest.ts [--kinds order,interaction,mix] [--facts 300000] [--batch 1000] [--connections 4]
+// [--refunds 0]`: how many facts a second are stored for good when they come over HTTP, into a server and a PostgreSQL of this
+// run's own. Prints one line of JSON for each kind and ends by itself.
 //
 //   order         orders of 1 to 3 lines
 //   interaction   one thing that somebody did
@@ -170,7 +170,8 @@ async function measure(work: Work): Promise<void> {
   await chmod(home, 0o755)
   const env = { ...process.env, PERENNIAL_HOME: home, PORT: '0', DATABASE_URL: '' }
   // Not by with-node.mjs: the figures are of this process and not of a parent.
-  const server = spawn(process.execPath, ['src/bin/server.ts', '--empty'], {
+  // With the options that with-node.mjs gave to this run too.
+  const server = spawn(process.execPath, [...process.execArgv, 'src/bin/server.ts', '--empty'], {
     cwd: root,
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
