@@ -58,7 +58,7 @@ test('the demo brand has people at every depth, who move, lapse, and were told o
   assert.ok(!isRefusal(moved))
   assert.ok(moved.ups > 20 && moved.downs > 20, `${moved.ups} up, ${moved.downs} down`)
   const causes = moved.causes.map(({ kind }) => kind)
-  for (const kind of ['connection', 'end_of_connection', 'interaction', 'order', 'refund', 'time']) {
+  for (const kind of ['connection', 'end_of_connection', 'interaction', 'order', 'refund', 'time'] as const) {
     assert.ok(causes.includes(kind), `a move by ${kind}, not only by ${causes}`)
   }
 

@@ -577,6 +577,7 @@ export interface RelationshipDepthChanges {
   cause_fact_id: number | null
   recorded_at: Date
   superseded_at: Date | null
+  cause_kind: number
 }
 
 export interface RelationshipFanTiers {
@@ -621,6 +622,7 @@ export interface RelationshipPublishedDepthChanges {
   to_depth: number
   cause_fact_id: number | null
   recorded_at: Date
+  cause_kind: number
 }
 
 export interface RelationshipPublishedOccasions {

@@ -4720,7 +4720,7 @@ export interface operations {
                 from_depth?: number;
                 to_depth?: number;
                 moved?: "up" | "down" | "any" | "all";
-                cause?: string;
+                cause?: "time" | "order" | "refund" | "end_of_connection" | "connection" | "membership" | "person" | "interaction" | "review" | "spread" | "spread_voided";
                 after?: string;
                 limit?: number;
             };
@@ -4762,7 +4762,8 @@ export interface operations {
                         net_deepening_value_minor: number;
                         unvalued: number;
                         causes: {
-                            kind: string;
+                            /** @enum {string} */
+                            kind: "time" | "order" | "refund" | "end_of_connection" | "connection" | "membership" | "person" | "interaction" | "review" | "spread" | "spread_voided";
                             ups: number;
                             downs: number;
                         }[];
@@ -4778,7 +4779,8 @@ export interface operations {
                             to_depth: number;
                             changed_at: string | null;
                             cause: {
-                                kind: string;
+                                /** @enum {string} */
+                                kind: "time" | "order" | "refund" | "end_of_connection" | "connection" | "membership" | "person" | "interaction" | "review" | "spread" | "spread_voided";
                                 fact_id: number | null;
                                 source: string | null;
                                 external_id: string | null;
@@ -4840,7 +4842,8 @@ export interface operations {
                             from_depth: number;
                             to_depth: number;
                             cause: {
-                                kind: string;
+                                /** @enum {string} */
+                                kind: "time" | "order" | "refund" | "end_of_connection" | "connection" | "membership" | "person" | "interaction" | "review" | "spread" | "spread_voided";
                                 fact_id: number | null;
                                 source: string | null;
                                 external_id: string | null;

@@ -936,9 +936,10 @@ create table relationship.depth_changes (
   cause_fact_id bigint,
   recorded_at timestamp with time zone not null,
   superseded_at timestamp with time zone,
+  cause_kind smallint not null,
   constraint depth_changes_pkey PRIMARY KEY (person_id, changed_at, recorded_at)
 );
-CREATE INDEX depth_changes_by_time ON relationship.depth_changes USING btree (changed_at) INCLUDE (person_id, from_depth, to_depth, cause_fact_id) WHERE (superseded_at IS NULL);
+CREATE INDEX depth_changes_by_time ON relationship.depth_changes USING btree (changed_at) INCLUDE (person_id, from_depth, to_depth, cause_fact_id, cause_kind) WHERE (superseded_at IS NULL);
 
 create table relationship.fan_tiers (
   person_id bigint not null,
@@ -991,8 +992,9 @@ create table relationship.people_counts (
 --   to_depth smallint
 --   cause_fact_id bigint
 --   recorded_at timestamp with time zone
+--   cause_kind smallint
 create view relationship.published_depth_changes as
-  select person_id, changed_at, from_depth, to_depth, cause_fact_id, recorded_at
+  select person_id, changed_at, from_depth, to_depth, cause_fact_id, recorded_at, cause_kind
   from relationship.depth_changes where superseded_at is null;
 
 -- Its columns:

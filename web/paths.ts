@@ -45,6 +45,21 @@ export type FanTier = (typeof FAN_TIERS)[number]
 export const WAYS = ['up', 'down', 'any', 'all'] as const
 export type Way = (typeof WAYS)[number]
 
+export const CAUSES = [
+  'order',
+  'refund',
+  'connection',
+  'end_of_connection',
+  'membership',
+  'person',
+  'interaction',
+  'review',
+  'spread',
+  'spread_voided',
+  'time',
+] as const
+export type Cause = (typeof CAUSES)[number]
+
 /** What opens beside a page: a list, a person, or a person in front of a list. */
 export interface Opened {
   list?: ListName
@@ -55,7 +70,7 @@ export interface Opened {
   from_depth?: number
   to_depth?: number
   moved?: Way
-  cause?: string
+  cause?: Cause
   /** Thirds of transaction value and of propagation value. */
   transaction?: number
   propagation?: number
@@ -116,7 +131,7 @@ function readList(list: ListName, raw: Record<string, unknown>): Opened | undefi
           from_depth: depthOf(raw.from_depth),
           to_depth: depthOf(raw.to_depth),
           moved: WAYS.find((way) => way === raw.moved),
-          cause: typeof raw.cause === 'string' && /^[a-z_]{1,40}$/.test(raw.cause) ? raw.cause : undefined,
+          cause: CAUSES.find((cause) => cause === raw.cause),
         }),
       }
   }
@@ -260,7 +275,7 @@ export const opens = {
       ? { moved: 'all' }
       : defined({ from_depth: fromDepth, to_depth: toDepth })),
   }),
-  moved: (way: Way, cause?: string): Opened => ({ list: 'moved', moved: way, ...defined({ cause }) }),
+  moved: (way: Way, cause?: Cause): Opened => ({ list: 'moved', moved: way, ...defined({ cause }) }),
   person: (personId: number): Opened => ({ person: personId }),
 } as const
 

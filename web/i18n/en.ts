@@ -277,7 +277,6 @@ export const en: Texts<MessageKey> = {
   'cause.spread': 'Share that brought an order',
   'cause.spread_voided': 'That order was refunded',
   'cause.time': 'Time',
-  'cause.unknown': 'Not known',
 
   'segment.champions': 'Champions',
   'segment.loyal_customers': 'Loyal customers',

@@ -262,7 +262,6 @@ export const zhCN = {
   'cause.spread': '带来订单的分享',
   'cause.spread_voided': '分享带来的订单退了',
   'cause.time': '时间到了',
-  'cause.unknown': '不详',
 
   'segment.champions': '冠军客户',
   'segment.loyal_customers': '忠诚客户',

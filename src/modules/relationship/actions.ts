@@ -27,7 +27,6 @@ import {
   tierHoldersBody,
 } from './interest-queries.ts'
 import {
-  CLAIMED,
   countStanding,
   EVERYONE,
   lockStanding,
@@ -119,7 +118,7 @@ async function refreshPending(database: Database, clock: Clock, share?: Share): 
       await lockStanding(tx, share)
       const count = await claimPending(tx, SUBSCRIBER, BATCH_PEOPLE, share)
       if (count === 0) return count
-      await rewriteStanding(tx, CLAIMED, clock.now(), await readSettings(tx))
+      await rewriteStanding(tx, clock.now(), await readSettings(tx))
       await passPending(tx, EVENT)
       return count
     })
@@ -149,7 +148,7 @@ export async function refreshLapsed(database: Database, clock: Clock): Promise<n
       await lockStanding(tx)
       const now = clock.now()
       const count = await claimLapsed(tx, now, BATCH_PEOPLE)
-      if (count > 0) await rewriteStanding(tx, CLAIMED, now, await readSettings(tx))
+      if (count > 0) await rewriteStanding(tx, now, await readSettings(tx))
       return count
     })
   }

@@ -13,28 +13,27 @@ import type { Scope } from './queries.ts'
 
 const DAY = (zone: string) => sql`(last_occasion_at at time zone ${zone})::date`
 
-function countedBody(scope: Scope, zone: string): RawBuilder<unknown> {
+function countedBody(standing: RawBuilder<unknown>, zone: string): RawBuilder<unknown> {
   return sql`
-    select depth, ${DAY(zone)} as last_occasion_day, occasions, count(*) as people
-    from relationship.standing where person_id ${scope} group by 1, 2, 3`
+    select depth, ${DAY(zone)} as last_occasion_day, occasions, count(*) as people from ${standing} group by 1, 2, 3`
 }
 
-/** Notes how the people of `scope` are counted, before their standing is written anew. */
-export async function noteCounts(tx: Sql, scope: Scope, { zone }: Pick<Settings, 'zone'>): Promise<void> {
-  await sql`create temp table counted_before on commit drop as ${countedBody(scope, zone)}`.execute(tx)
-}
-
-/** Appends what has changed since `noteCounts`. */
-export async function appendCountChanges(tx: Sql, scope: Scope, { zone }: Pick<Settings, 'zone'>): Promise<void> {
+/** Replaces the standing of `claimed_people` by the rows of a select body, and appends how many people are counted otherwise now. */
+export async function replaceStanding(
+  tx: Sql,
+  made: RawBuilder<unknown>,
+  { zone }: Pick<Settings, 'zone'>,
+): Promise<void> {
+  const columns = sql`depth, last_occasion_at, occasions`
   await sql`
+    with gone as (
+      delete from relationship.standing s using claimed_people c where s.person_id = c.person_id returning ${columns}
+    )
     insert into relationship.people_count_changes
-    select depth, last_occasion_day, occasions, sum(people)
-    from (
-      ${countedBody(scope, zone)}
-      union all
-      select depth, last_occasion_day, occasions, -people from counted_before
-    ) counted group by 1, 2, 3 having sum(people) <> 0`.execute(tx)
-  await sql`drop table counted_before`.execute(tx)
+    select depth, last_occasion_day, occasions, -people from (${countedBody(sql`gone`, zone)}) counted`.execute(tx)
+  await sql`
+    with made as (insert into relationship.standing ${made} returning ${columns})
+    insert into relationship.people_count_changes ${countedBody(sql`made`, zone)}`.execute(tx)
 }
 
 /** One writer of `people_counts` at a time. Who appends changes does not come here. */
@@ -47,7 +46,7 @@ export async function recount(tx: Sql, { zone }: Pick<Settings, 'zone'>): Promis
   await lockCounts(tx)
   await sql`delete from relationship.people_count_changes`.execute(tx)
   await sql`delete from relationship.people_counts`.execute(tx)
-  await sql`insert into relationship.people_counts ${countedBody(sql`> 0`, zone)}`.execute(tx)
+  await sql`insert into relationship.people_counts ${countedBody(sql`relationship.standing`, zone)}`.execute(tx)
 }
 
 /** Changes that are read with every figure, before they are folded in: 5,000 cost a millisecond. */

@@ -1,7 +1,9 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Settings } from '../brand/schema.ts'
-import { activePeople, INTERACTIONS, interestSpans } from './interest-queries.ts'
+import { EVERYBODYS, factsOf } from './facts-queries.ts'
+import { activePeople, interestSpans } from './interest-queries.ts'
 import type { Scope } from './queries.ts'
+import { CAUSE_KINDS, type CauseKind } from './schema.ts'
 
 /** What of the settings decides a depth. */
 export type DepthSettings = Pick<Settings, 'period_days' | 'member_by_purchase' | 'spread_window'>
@@ -54,41 +56,63 @@ export function beyondInterest(scope: Scope, and = sql`union`): RawBuilder<unkno
     ${and} select person_id from commerce.published_spreads where person_id ${scope}`
 }
 
-/** Where occasions are read, unless somebody has those of the people concerned, and no others, at hand. */
-export const OCCASIONS = sql`relationship.occasions`
-
-/** The occasions of the people of `scope`. */
-export function occasionsIn(scope: Scope, occasions: RawBuilder<unknown>): RawBuilder<unknown> {
-  return occasions === OCCASIONS ? sql`${occasions} where person_id ${scope}` : sql`${occasions} where true`
-}
-
 const FURTHER_CONDITIONS = ['enrolled', 'scored', 'product', 'spreads']
 
 /**
- * The spans in which each further condition holds, (person_id, condition, begin_at, end_at, begun_by, ended_by), by the facts
- * up to `now`; a fact that time takes away is ended by none.
+ * The spans in which each further condition holds, (person_id, condition, begin_at, end_at, begun_by, ended_by and the kinds of these
+ * two), by the facts up to `now`; a fact that time takes away is ended by none.
  */
 export function furtherSpans(
   scope: Scope,
   now: Date,
   settings: DepthSettings,
-  interactions = INTERACTIONS,
+  facts = EVERYBODYS,
 ): RawBuilder<unknown> {
   return sql`
-    select person_id, 'enrolled' as condition, begin_at, end_at, begun_by, null::bigint as ended_by from (${enrolledSpans(scope, now)}) e
+    select person_id, 'enrolled' as condition, begin_at, end_at, begun_by, null::bigint as ended_by, begun_kind, null::int as ended_kind
+    from (${enrolledSpans(scope, now)}) e
     union all
-    select person_id, condition, begin_at, end_at, begun_by, null from (${interestSpans(scope, now, interactions)}) i
+    select person_id, condition, begin_at, end_at, begun_by, null, ${kindCode('interaction')}, null
+    from (${interestSpans(scope, now, facts)}) i
     union all
-    select person_id, 'spreads', begin_at, end_at, begun_by, ended_by from (${spreadSpans(scope, now, settings)}) a`
+    select person_id, 'spreads', begin_at, end_at, begun_by, ended_by, begun_kind, ended_kind
+    from (${spreadSpans(scope, now, settings)}) a`
+}
+
+/** The kind of a cause as the log keeps it. */
+export function kindCode(kind: CauseKind): RawBuilder<unknown> {
+  return sql.lit(CAUSE_KINDS.indexOf(kind))
+}
+
+/** A document that sold and gave back at one instant, of one person: what it caused is told by the way the depth went. */
+const SOLD_AND_GAVE_BACK = sql.lit(15)
+
+/** A fact and its kind as one value: of several at one instant the greatest was recorded last. Null, which is time's, where no fact is. */
+function decision(factId: RawBuilder<unknown>, kind: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`(${factId} << 4 | ${kind})`
+}
+
+/**
+ * Whether a document sold or gave back at an instant, for a row of `known` occasions. Asked only where a day had several orders or a
+ * refund: a look into an index for each of few.
+ */
+function documentKind(factId: RawBuilder<unknown>, at: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
+    case when (select true from commerce.published_orders o
+        where o.person_id = known.person_id and o.order_id = ${factId} and o.paid_at = ${at} limit 1) is null then ${kindCode('refund')}
+      when (select true from commerce.published_allocations a
+        where a.person_id = known.person_id and a.refund_id = ${factId} and a.refunded_at = ${at} limit 1) then ${SOLD_AND_GAVE_BACK}
+      else ${kindCode('order')} end`
 }
 
 /** Memberships, whose end is part of them and may lie ahead; an enrolment that a record tells of has no end. */
 function enrolledSpans(scope: Scope, now: Date): RawBuilder<unknown> {
   return sql`
-    select person_id, enrolled_at as begin_at, coalesce(ended_at, 'infinity') as end_at, membership_id as begun_by
+    select person_id, enrolled_at as begin_at, coalesce(ended_at, 'infinity') as end_at, membership_id as begun_by,
+      ${kindCode('membership')} as begun_kind
     from customers.published_memberships where person_id ${scope} and enrolled_at <= ${now}
     union all
-    select person_id, enrolled_at, 'infinity', claim_id
+    select person_id, enrolled_at, 'infinity', claim_id, ${kindCode('person')}
     from customers.published_records where person_id ${scope} and enrolled_at <= ${now}`
 }
 
@@ -100,11 +124,11 @@ function spreadSpans(scope: Scope, now: Date, settings: DepthSettings): RawBuild
       : sql`'infinity'::timestamptz`
   return sql`
     select person_id, spread_at as begin_at, least(voided_at, ${periodEnd}) as end_at, spread_id as begun_by,
-      case when voided_at <= ${periodEnd} then voided_by end as ended_by
+      case when voided_at <= ${periodEnd} then voided_by end as ended_by, begun_kind, ended_kind
     from (
-      (${reviewSpreads(scope, now)})
+      select *, ${kindCode('review')} as begun_kind, ${kindCode('refund')} as ended_kind from (${reviewSpreads(scope, now)}) reviews
       union all
-      (${shareSpreads(scope, now)})
+      select *, ${kindCode('spread')}, ${kindCode('spread_voided')} from (${shareSpreads(scope, now)}) shares
     ) spread`
 }
 
@@ -147,7 +171,7 @@ function reviewSpreads(scope: Scope, now: Date): RawBuilder<unknown> {
 }
 
 /**
- * How deep each relationship was at every instant up to \`now\`, and when time alone will change it: one row for each
+ * How deep each relationship was at every instant up to `now`, what made it so, and when time alone will change it: one row for each
  * run of equal depth (domain.md §1).
  *
  * Depth rests on counts, each a sum of steps in time: occasions in period (an occasion adds one from the instant it is
@@ -165,7 +189,7 @@ export function depthRunsBody(
   settings: DepthSettings,
   further: Further = 'all',
   spans: RawBuilder<unknown> = sql`(${furtherSpans(scope, now, settings)})`,
-  occasions = OCCASIONS,
+  facts = EVERYBODYS,
 ): RawBuilder<unknown> {
   /** A column for each further condition. */
   const each = (column: (condition: string) => RawBuilder<unknown>) =>
@@ -176,48 +200,51 @@ export function depthRunsBody(
   const zeros = each(() => sql`0`)
   const edges = sql`
       union all
-      select person_id, at, 0, 0, 0, cause${each((condition) => sql`(condition = ${condition})::int * step`)}
+      select person_id, at, 0, 0, 0, ${decision(sql`cause`, sql`kind`)}${each((condition) => sql`(condition = ${condition})::int * step`)}
       from ${spans} spans
-      cross join lateral (values (begin_at, 1, begun_by), (end_at, -1, ended_by)) as edge(at, step, cause)
+      cross join lateral (values (begin_at, 1, begun_by, begun_kind), (end_at, -1, ended_by, ended_kind)) as edge(at, step, cause, kind)
       where begin_at < end_at and at < 'infinity'`
   const period = sql`make_interval(hours => ${settings.period_days * 24})`
+  const opening = sql`case when is_opened_by_sale then ${kindCode('order')} else ${documentKind(sql`opened_by`, sql`from_at`)} end`
+  const connections = sql`${factsOf(scope, 'connections', facts)} and begun_at <= ${now}`
   return sql`
     with known as (
       select person_id, from_at, case when to_at <= ${now} then to_at else 'infinity' end as to_at, opened_by,
-        case when to_at <= ${now} then closed_by end as ended_by, occasion_at + ${period} as period_ends_at
-      from ${occasionsIn(scope, occasions)} and from_at <= ${now}
+        case when to_at <= ${now} then closed_by end as ended_by, occasion_at + ${period} as period_ends_at,
+        opened_by = order_id and from_at = occasion_at as is_opened_by_sale
+      from ${factsOf(scope, 'occasions', facts)} and from_at <= ${now}
     ), steps as (
       select person_id, from_at as at, (period_ends_at > from_at)::int as in_period, 1 as ever, 0 as connections,
-        opened_by as cause${each((condition) => sql`0 as ${sql.ref(condition)}`)} from known
+        ${decision(sql`opened_by`, opening)} as decision${each((condition) => sql`0 as ${sql.ref(condition)}`)} from known
       union all
       select person_id, period_ends_at, -1, 0, 0, null${zeros} from known where period_ends_at > from_at and period_ends_at < to_at
       union all
-      select person_id, to_at, -(period_ends_at >= to_at)::int, -1, 0, ended_by${zeros} from known where to_at < 'infinity'
+      select person_id, to_at, -(period_ends_at >= to_at)::int, -1, 0, ${decision(sql`ended_by`, documentKind(sql`ended_by`, sql`to_at`))}${zeros} from known where to_at < 'infinity'
       union all
-      select person_id, begun_at, 0, 0, 1, connection_id${zeros} from customers.published_connections
-      where person_id ${scope} and begun_at <= ${now}
+      select person_id, begun_at, 0, 0, 1, ${decision(sql`connection_id`, kindCode('connection'))}${zeros} from ${connections}
       union all
-      select person_id, ended_at, 0, 0, -1, connection_id${zeros} from customers.published_connections
-      where person_id ${scope} and begun_at <= ${now} and ended_at <= ${now}
+      select person_id, ended_at, 0, 0, -1, ${decision(sql`connection_id`, kindCode('end_of_connection'))}${zeros} from ${connections} and ended_at <= ${now}
       ${further === 'none' ? sql`` : edges}
     ), instants as (
       -- As int, or the running sums are numeric and take twice the time. Sorted first: all that follows goes in that order.
       select person_id, at, sum(in_period)::int as in_period, sum(ever)::int as ever, sum(connections)::int as connections,
-        max(cause) as cause${each((condition) => sql`sum(${sql.ref(condition)})::int as ${sql.ref(condition)}`)}
+        max(decision) as decision${each((condition) => sql`sum(${sql.ref(condition)})::int as ${sql.ref(condition)}`)}
       from (select * from steps order by person_id, at) s group by person_id, at
     ), counted as (
-      select person_id, at, cause, ${sql.join(counts.map((count) => sql`${sql.ref(count)} as ${step(count)}`))},
+      select person_id, at, decision, ${sql.join(counts.map((count) => sql`${sql.ref(count)} as ${step(count)}`))},
         ${sql.join(counts.map((count) => sql`sum(${sql.ref(count)}) over w as ${sql.ref(count)}`))}
       from instants window w as (partition by person_id order by at rows unbounded preceding)
     ), compared as (
       -- What it was before is worked out from the step, which spares another window: a fifth of the time.
-      select person_id, at, cause, ${depth} as depth, from_depth
+      select person_id, at, decision, ${depth} as depth, from_depth
       from counted cross join lateral (
         select ${depth} as from_depth
         from (select ${sql.join(counts.map((count) => sql`${sql.ref(count)} - ${step(count)} as ${sql.ref(count)}`))}) earlier
       ) before
     )
-    select person_id, at as since, from_depth, depth, cause, lead(at) over w as ends_at, lead(depth) over w as next_depth
+    select person_id, at as since, from_depth, depth, decision >> 4 as cause,
+      (case decision & 15 when ${SOLD_AND_GAVE_BACK} then case when depth > from_depth then ${kindCode('order')} else ${kindCode('refund')} end
+        else coalesce(decision & 15, ${kindCode('time')}) end)::smallint as cause_kind, lead(at) over w as ends_at, lead(depth) over w as next_depth
     from compared where depth <> from_depth
     window w as (partition by person_id order by at)`
 }

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
 import { INTERACTION_TYPES } from '../interactions/schema.ts'
+import { EVERYBODYS, type Facts, factsOf } from './facts-queries.ts'
 import type { Scope } from './queries.ts'
 import { FAN_TIERS, INTEREST, tiersFrom } from './schema.ts'
 
@@ -34,18 +35,18 @@ function growthAt(at: RawBuilder<unknown>): RawBuilder<unknown> {
     * power(2::float8, (${us} % ${halfLife})::float8 / ${halfLife}))`
 }
 
-/** Where interactions are read, unless those of the people concerned are at hand. */
-export const INTERACTIONS = sql`interactions.published_interactions`
-
-/** The score just after each instant at which it rose, and the interaction that did it: (person_id, at, score, interaction_id). */
-function scoresBody(scope: Scope, now: Date, interactions = INTERACTIONS): RawBuilder<unknown> {
+/**
+ * The score just after each instant at which it rose, and the interaction that did it: (person_id, at, score, interaction_id).
+ * @param interactions what stands after from, ending in a where.
+ */
+function scoresBody(interactions: RawBuilder<unknown>, now: Date): RawBuilder<unknown> {
   return sql`
     select person_id, at, interaction_id,
       sum(weight * growth) over (partition by person_id order by at) / growth as score
     from (
       select person_id, occurred_at as at, max(interaction_id) as interaction_id, sum(weight) as weight, ${growthAt(sql`occurred_at`)} as growth
-      from ${interactions} join ${WEIGHTS} as weighed(type, weight) using (type)
-      where person_id ${scope} and occurred_at <= ${now}
+      from (select person_id, occurred_at, interaction_id, type from ${interactions} and occurred_at <= ${now}) known
+      join ${WEIGHTS} as weighed(type, weight) using (type)
       group by person_id, occurred_at
     ) risen`
 }
@@ -59,7 +60,7 @@ function activeBody(interactions: RawBuilder<unknown>): RawBuilder<unknown> {
 
 /** The people of `scope` whom interest may make members: (person_id). */
 export function activePeople(scope: Scope): RawBuilder<unknown> {
-  return activeBody(sql`(select person_id, type from ${INTERACTIONS} where person_id ${scope}) known`)
+  return activeBody(sql`(select person_id, type from ${factsOf(scope, 'interactions', EVERYBODYS)}) known`)
 }
 
 /**
@@ -71,17 +72,17 @@ export function activePeople(scope: Scope): RawBuilder<unknown> {
  * doubles may miss a whole second by less. A later span covers what is left of an earlier one, which therefore need not be
  * cut off where the later one begins.
  */
-export function interestSpans(scope: Scope, now: Date, interactions = INTERACTIONS): RawBuilder<unknown> {
+export function interestSpans(scope: Scope, now: Date, facts: Facts): RawBuilder<unknown> {
   const seconds = sql`floor(${INTEREST.half_life_seconds} * ln(score / ${INTEREST.score}::float8) / ln(2::float8) + 1e-6) + 1`
   return sql`
     with known as materialized (
-      select person_id, type, occurred_at, interaction_id from ${interactions} where person_id ${scope} and occurred_at <= ${now}
+      select person_id, type, occurred_at, interaction_id from ${factsOf(scope, 'interactions', facts)} and occurred_at <= ${now}
     ), acts as materialized (
       -- Nobody else is ever interested, whatever they looked at: of a shop's visitors nine in ten.
       select * from known where person_id in (${activeBody(sql`known`)})
     )
     select person_id, 'scored' as condition, at as begin_at, at + make_interval(secs => ${seconds}) as end_at, interaction_id as begun_by
-    from (${scoresBody(scope, now, sql`acts`)}) scores where ${seconds} > 0
+    from (${scoresBody(sql`acts where true`, now)}) scores where ${seconds} > 0
     union all
     select person_id, 'product', occurred_at, occurred_at + make_interval(hours => ${INTEREST.product_days * 24}), interaction_id
     from acts where type = any(${PRODUCT_TYPES}::text[])`
@@ -96,7 +97,7 @@ function tierEndsBody(
   scope: Scope,
   now: Date,
   { fan_tier_scores: scores }: TierSettings,
-  interactions = INTERACTIONS,
+  facts = EVERYBODYS,
 ): RawBuilder<unknown> {
   const tiers = tiersFrom(scores).slice(1)
   const ends = sql.join(
@@ -104,7 +105,7 @@ function tierEndsBody(
   )
   return sql`
     select person_id, ${ends}
-    from (${lastScoresBody(scope, now, { interactions })}) last_scores where score >= ${tiers[0]?.from ?? 0}::float8`
+    from (${lastScoresBody(scope, now, { facts })}) last_scores where score >= ${tiers[0]?.from ?? 0}::float8`
 }
 
 /**
@@ -117,7 +118,7 @@ export async function writeFanTiers(
   now: Date,
   settings: TierSettings,
   further: 'none' | 'all',
-  interactions = INTERACTIONS,
+  facts = EVERYBODYS,
 ): Promise<void> {
   const columns = sql.join(TIER_ENDS.map(({ column }) => column))
   await sql`delete from relationship.fan_tiers where person_id ${scope}`.execute(tx)
@@ -125,9 +126,7 @@ export async function writeFanTiers(
   await sql`
     insert into relationship.fan_tiers (person_id, ${columns}, value_order)
     select person_id, ${columns}, -net_paid_minor
-    from (${tierEndsBody(scope, now, settings, interactions)}) t join relationship.standing using (person_id)`.execute(
-    tx,
-  )
+    from (${tierEndsBody(scope, now, settings, facts)}) t join relationship.standing using (person_id)`.execute(tx)
 }
 
 /**
@@ -188,7 +187,7 @@ export function scoreHeldUntil(threshold: number): RawBuilder<unknown> {
 export function lastScoresBody(
   scope: Scope,
   now: Date,
-  { withFact = false, interactions = INTERACTIONS } = {},
+  { withFact = false, facts = EVERYBODYS } = {},
 ): RawBuilder<unknown> {
   return sql`
     select person_id, max(at) as at, sum(weight * growth) / ${growthAt(sql`max(at)`)} as score
@@ -196,8 +195,8 @@ export function lastScoresBody(
     from (
       select person_id, occurred_at as at, sum(weight) as weight, ${growthAt(sql`occurred_at`)} as growth
         ${withFact ? sql`, max(interaction_id) as interaction_id` : sql``}
-      from ${interactions} join ${WEIGHTS} as weighed(type, weight) using (type)
-      where person_id ${scope} and occurred_at <= ${now}
+      from (select person_id, occurred_at, interaction_id, type from ${factsOf(scope, 'interactions', facts)} and occurred_at <= ${now}) known
+      join ${WEIGHTS} as weighed(type, weight) using (type)
       group by person_id, occurred_at
     ) risen group by person_id`
 }
@@ -209,6 +208,8 @@ export async function selectLastScore(
   now: Date,
 ): Promise<{ at: Date; score: number } | undefined> {
   const { rows } = await sql<{ at: Date; score: number }>`
-    select at, score from (${scoresBody(scope, now)}) scores order by at desc limit 1`.execute(db)
+    select at, score from (${scoresBody(factsOf(scope, 'interactions', EVERYBODYS), now)}) scores order by at desc limit 1`.execute(
+    db,
+  )
   return rows[0]
 }

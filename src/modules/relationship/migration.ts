@@ -5,6 +5,7 @@ import { DEFAULT_CURRENCY } from '../brand/schema.ts'
 import { isInScope, isPerson } from '../customers/actions.ts'
 import * as queries from './migration-queries.ts'
 import {
+  type CauseKind,
   type ChangeCause,
   DEPTHS,
   type FlowPage,
@@ -32,14 +33,13 @@ export async function reportMigration(database: Database, span: queries.Span): P
           return read(other)
         })
       const reading = [
-        queries.selectFlows(tx, span, settings),
-        beside(async (other) => ({
-          depthsAt: await queries.selectDepthsAt(other, span, settings),
-          unknown: await queries.countUnknownAt(other, span, settings),
-        })),
+        queries
+          .selectFlows(tx, span, settings)
+          .then(async (flows) => ({ flows, unknown: await queries.countUnknownAt(tx, span, settings) })),
+        beside((other) => queries.selectDepthsAt(other, span, settings)),
       ] as const
       await Promise.allSettled(reading)
-      const [flows, { depthsAt, unknown }] = await Promise.all(reading)
+      const [{ flows, unknown }, depthsAt] = await Promise.all(reading)
       return compose(span, settings.currency ?? DEFAULT_CURRENCY, flows, depthsAt, unknown)
     }),
   )
@@ -128,7 +128,7 @@ interface Flow {
   readonly fromDepth?: number | undefined
   readonly toDepth?: number | undefined
   readonly moved?: queries.FlowQuery['moved']
-  readonly cause?: string | undefined
+  readonly cause?: CauseKind | undefined
 }
 
 /** One page of the people of a flow, or of whatever else of a migration is asked for, with the fact that decided each. */
@@ -225,7 +225,7 @@ function causeOf(
   row: Pick<queries.CausedRow, 'changed_at' | 'cause_fact_id' | 'kind' | 'source' | 'external_id' | 'at'>,
 ): ChangeCause {
   return {
-    kind: row.cause_fact_id === null ? 'time' : (row.kind ?? 'unknown'),
+    kind: row.kind,
     fact_id: row.cause_fact_id,
     source: row.source,
     external_id: row.external_id,

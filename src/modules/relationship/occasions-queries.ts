@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
+import { EVERYBODYS, type Facts, factsOf } from './facts-queries.ts'
 import type { Scope } from './queries.ts'
 
 /** The key of an order's purchase occasion: its calendar day in the brand's zone, or the order itself. */
@@ -32,7 +33,7 @@ export function occasionsBody(
   return sql`
     with days as materialized (select distinct person_id, occasion_key from (${eventful}) eventful),
       eventful_orders as materialized (${ordersOfDays(sql`days`, key)})
-    ${historiesBody(sql`eventful_orders`)}
+    ${historiesBody(sql`eventful_orders`, EVERYBODYS)}
     union all
     (select person_id, ${key}, paid_at, 'infinity', paid_at, order_id, 1, amount_minor, order_id, null
     from commerce.published_orders o
@@ -58,13 +59,9 @@ export function plainDaysBody(scope: Scope, settings: OccasionSettings): RawBuil
     from commerce.published_orders where person_id > 0 and person_id ${scope} group by 1, 2 order by 1, 2`
 }
 
-/** Makes such a `table` of the people of `scope` right. */
-export async function putHistories(
-  tx: Sql,
-  table: RawBuilder<unknown>,
-  scope: Scope,
-  settings: OccasionSettings,
-): Promise<void> {
+/** Makes such a table, the occasions of `facts`, right. */
+export async function putHistories(tx: Sql, scope: Scope, settings: OccasionSettings, facts: Facts): Promise<void> {
+  const table = facts.occasions
   const key = occasionKey(settings.occasion_unit, settings.zone)
   // By where they lie, and as an array: of a join the planner makes a walk over the whole table.
   await sql`
@@ -73,7 +70,7 @@ export async function putHistories(
     from ${table} d
     left join (
       select distinct person_id, ${key} as occasion_key
-      from (select distinct person_id, order_id from commerce.published_allocations where person_id ${scope}) a
+      from (select distinct person_id, order_id from ${factsOf(scope, 'allocations', facts)}) a
       join commerce.published_orders using (person_id, order_id)
     ) refunded using (person_id, occasion_key)
     where order_count > 1 or refunded.person_id is not null`.execute(tx)
@@ -82,7 +79,7 @@ export async function putHistories(
   await sql`
     insert into ${table}
     with eventful_orders as materialized (${ordersOfDays(sql`eventful_days`, key)})
-    ${historiesBody(sql`eventful_orders`)}`.execute(tx)
+    ${historiesBody(sql`eventful_orders`, facts)}`.execute(tx)
   await sql`drop table eventful_days`.execute(tx)
 }
 
@@ -117,7 +114,7 @@ function ordersOfDays(days: RawBuilder<unknown>, key: RawBuilder<unknown>): RawB
 }
 
 /** The history of each day whose `orders` are given, all of them: what it looked like from when to when. */
-function historiesBody(orders: RawBuilder<unknown>): RawBuilder<unknown> {
+function historiesBody(orders: RawBuilder<unknown>, facts: Facts): RawBuilder<unknown> {
   return sql`
     select person_id, occasion_key, at as from_at, coalesce(next_at, 'infinity') as to_at, occasion_at, order_id, order_count,
       net_minor, fact_id as opened_by, next_fact_id as closed_by
@@ -129,13 +126,13 @@ function historiesBody(orders: RawBuilder<unknown>): RawBuilder<unknown> {
         (coalesce(sum(amount_minor - refunded_minor) filter (where counts), 0))::bigint as net_minor,
         lead(at) over (partition by person_id, occasion_key order by at) as next_at,
         lead(fact_id) over (partition by person_id, occasion_key order by at) as next_fact_id
-      from (select *, not is_refunded or refunded_minor < amount_minor as counts from (${ordersThen(orders)}) o) o
+      from (select *, not is_refunded or refunded_minor < amount_minor as counts from (${ordersThen(orders, facts)}) o) o
       group by person_id, occasion_key, at, fact_id
     ) states where order_count > 0`
 }
 
 /** Every order of a day at every instant of its history, with what was refunded of it by then. */
-function ordersThen(orders: RawBuilder<unknown>): RawBuilder<unknown> {
+function ordersThen(orders: RawBuilder<unknown>, { allocations }: Facts): RawBuilder<unknown> {
   return sql`
     select i.person_id, i.occasion_key, i.at, i.fact_id, o.order_id, o.paid_at, o.amount_minor,
       coalesce(sum(a.amount_minor), 0)::bigint as refunded_minor, count(a.refund_id) > 0 as is_refunded
@@ -145,11 +142,11 @@ function ordersThen(orders: RawBuilder<unknown>): RawBuilder<unknown> {
         select person_id, occasion_key, paid_at as at, order_id as fact_id from ${orders} o
         union all
         select o.person_id, o.occasion_key, a.refunded_at, a.refund_id
-        from ${orders} o join commerce.published_allocations a using (person_id, order_id)
+        from ${orders} o join ${allocations} a using (person_id, order_id)
       ) event group by person_id, occasion_key, at
     ) i
     join ${orders} o on o.person_id = i.person_id and o.occasion_key = i.occasion_key and o.paid_at <= i.at
-    left join commerce.published_allocations a
+    left join ${allocations} a
       on a.person_id = o.person_id and a.order_id = o.order_id and a.refunded_at <= i.at
     group by i.person_id, i.occasion_key, i.at, i.fact_id, o.order_id, o.paid_at, o.amount_minor`
 }

@@ -2,16 +2,8 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
 import type { Share } from '../intake/actions.ts'
-import {
-  beyondInterest,
-  depthCase,
-  depthRunsBody,
-  type Further,
-  furtherPeople,
-  furtherSpans,
-  OCCASIONS,
-  occasionsIn,
-} from './depth-queries.ts'
+import { beyondInterest, depthCase, depthRunsBody, type Further, furtherPeople, furtherSpans } from './depth-queries.ts'
+import { EVERYBODYS, type Facts, factsOf, lookUp, peopleOf } from './facts-queries.ts'
 import { activePeople } from './interest-queries.ts'
 import { occasionsBody } from './occasions-queries.ts'
 import { hasFacts } from './people-queries.ts'
@@ -61,13 +53,18 @@ export function liveFigures(now: Date): RawBuilder<unknown> {
 }
 
 /**
- * One row for each person of the canonical map, with the columns of `figures` beside. Net paid has everything refunded taken
+ * One row for each person, with the columns of `figures` beside. Net paid has everything refunded taken
  * off, also what found no order to reduce.
  */
-export function withNetPaid(scope: Scope, now: Date, figures: RawBuilder<unknown>): RawBuilder<unknown> {
+export function withNetPaid(
+  scope: Scope,
+  now: Date,
+  figures: RawBuilder<unknown>,
+  facts = EVERYBODYS,
+): RawBuilder<unknown> {
   return sql`
     select *, (coalesce(net_minor, 0) - coalesce(unmatched_minor, 0))::bigint as net_paid_minor
-    from (select distinct person_id from customers.published_canonical where person_id ${scope}) p
+    from (${peopleOf(scope, facts)}) p
     left join (${figures}) f using (person_id)
     left join (
       -- What they gave back less what of it found a line to reduce, whoever bought that. Not by commerce.published_unmatched,
@@ -77,7 +74,10 @@ export function withNetPaid(scope: Scope, now: Date, figures: RawBuilder<unknown
         select person_id, amount_minor from commerce.published_refunds where person_id ${scope} and refunded_at <= ${now}
         union all
         select r.person_id, -a.amount_minor
-        from commerce.published_refunds r join commerce.published_allocations a using (refund_id)
+        from commerce.published_refunds r
+        cross join lateral (
+          select a.amount_minor from commerce.published_allocations a where a.refund_id = r.refund_id ${lookUp(facts)}
+        ) a
         where r.person_id ${scope} and r.refunded_at <= ${now}
       ) given_back group by person_id
     ) u using (person_id)`
@@ -95,7 +95,7 @@ function spansBody(
   scope: Scope,
   now: Date,
   settings: Pick<Settings, 'period_days' | 'member_by_purchase'>,
-  occasions: RawBuilder<unknown>,
+  facts: Facts,
   form: Form,
 ): RawBuilder<unknown> {
   const end = sql`least(to_at, occasion_at + make_interval(hours => ${settings.period_days * 24}))`
@@ -110,7 +110,7 @@ function spansBody(
       ${form === 'arrays' ? spans : sql``}
     from (
       select person_id, from_at, case when to_at <= ${now} then to_at else 'infinity' end as to_at, occasion_at, order_id, net_minor
-      from ${occasionsIn(scope, occasions)} and from_at <= ${now}
+      from ${factsOf(scope, 'occasions', facts)} and from_at <= ${now}
     ) known
     group by person_id`
 }
@@ -119,7 +119,7 @@ function spansBody(
  * The same for being connected, and the relation that decides: a live one before an ended one, the oldest first. In one order, so that
  * one sort gives all arrays; the ends of who has several relations are ordered by themselves.
  */
-function connectedBody(scope: Scope, now: Date): RawBuilder<unknown> {
+function connectedBody(scope: Scope, now: Date, facts: Facts): RawBuilder<unknown> {
   const held = sql`filter (where ended_at > begun_at)`
   const inOrder = sql`order by begun_at, connection_id`
   return sql`
@@ -132,7 +132,7 @@ function connectedBody(scope: Scope, now: Date): RawBuilder<unknown> {
           (array_agg(connection_id ${inOrder}))[1]) as connection_id
       from (
         select person_id, connection_id, begun_at, case when ended_at <= ${now} then ended_at else 'infinity' end as ended_at
-        from customers.published_connections where person_id ${scope} and begun_at <= ${now}
+        from ${factsOf(scope, 'connections', facts)} and begun_at <= ${now}
       ) known
       group by person_id
     ) persons`
@@ -186,14 +186,14 @@ export function figuresBody(
   now: Date,
   settings: Settings,
   form: Form,
-  occasions = OCCASIONS,
+  facts = EVERYBODYS,
 ): RawBuilder<unknown> {
   const ever = settings.member_by_purchase ? sql`ever_until` : sql`ever_begins, ever_ends`
   const spans = sql`, begins, ends, ${ever}, connected_begins, connected_ends, connected_until`
   return sql`
     select person_id, live, last_occasion_at, latest_orders, net_paid_minor, connection_id ${form === 'arrays' ? spans : sql``}
-    from (${withNetPaid(scope, now, spansBody(scope, now, settings, occasions, form))}) b
-    left join (${connectedBody(scope, now)}) c using (person_id)`
+    from (${withNetPaid(scope, now, spansBody(scope, now, settings, facts, form), facts)}) b
+    left join (${connectedBody(scope, now, facts)}) c using (person_id)`
 }
 
 /** The same without whom a further fact is about. */

@@ -173,11 +173,28 @@ export type DepthReport = z.infer<typeof depthReport>
 const depthNumber = z.number().int().min(0).max(5)
 
 /**
- * What caused a change of depth: `time` alone, or a fact by its kind. A document is `order` or `refund` by what it did
- * then; a connection that ended is `end_of_connection`; any other fact has the kind by which it came in.
+ * What may cause a change of depth: `time` alone, or a fact by its kind. A document is `order` or `refund` by what it did
+ * then; a connection that ended is `end_of_connection`; any other fact has the kind by which it came in. The log of changes keeps
+ * the place in this list: new ones go to its end.
  */
+export const CAUSE_KINDS = [
+  'time',
+  'order',
+  'refund',
+  'end_of_connection',
+  'connection',
+  'membership',
+  'person',
+  'interaction',
+  'review',
+  'spread',
+  'spread_voided',
+] as const
+export const causeKind = z.enum(CAUSE_KINDS)
+export type CauseKind = z.infer<typeof causeKind>
+
 export const changeCause = z.object({
-  kind: z.string(),
+  kind: causeKind,
   /** Null where time did it. */
   fact_id: z.number().int().nullable(),
   source: z.string().nullable(),
@@ -216,7 +233,7 @@ export const migrationReport = z.object({
   /** People who moved from or to a depth without a value: they are not in that sum. */
   unvalued: z.number().int(),
   /** People who moved, by what decided it. */
-  causes: z.array(z.object({ kind: z.string(), ups: z.number().int(), downs: z.number().int() })),
+  causes: z.array(z.object({ kind: causeKind, ups: z.number().int(), downs: z.number().int() })),
 })
 export type MigrationReport = z.infer<typeof migrationReport>
 
@@ -230,10 +247,7 @@ export const migrationQuery = z.object({
   /** Who moved, and which way; `all`, or another of these without it: also who stayed. */
   moved: z.enum(['up', 'down', 'any', 'all']).optional(),
   /** Kind of the fact that decided it, as `causes` of the figures has it. */
-  cause: z
-    .string()
-    .regex(/^[a-z_]{1,40}$/)
-    .optional(),
+  cause: causeKind.optional(),
   /** Keyset: the `next` of the page before. */
   after: z.string().max(100).optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),

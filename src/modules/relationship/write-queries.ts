@@ -1,11 +1,13 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
-import { appendCountChanges, noteCounts, recount } from './counts-queries.ts'
-import { depthRunsBody, type Further, furtherPeople, furtherSpans, OCCASIONS } from './depth-queries.ts'
-import { INTERACTIONS, writeFanTiers } from './interest-queries.ts'
+import { recount, replaceStanding } from './counts-queries.ts'
+import { depthRunsBody, type Further, furtherPeople, furtherSpans } from './depth-queries.ts'
+import { dropFacts, EVERYBODYS, type Facts, layOutFacts } from './facts-queries.ts'
+import { writeFanTiers } from './interest-queries.ts'
 import { occasionsBody, plainDaysBody, putHistories } from './occasions-queries.ts'
 import {
+  CLAIMED,
   EVERYONE,
   figuresBody,
   type Made,
@@ -22,25 +24,22 @@ import {
  */
 
 /**
- * Recomputes occasions, standing and the change log of the people of `scope`, in place. Occasions and changes that are as they
- * were are not written again.
+ * Recomputes occasions, standing and the change log of `claimed_people`, in place. Occasions and changes that are as they were are not
+ * written again.
  */
-export async function rewriteStanding(tx: Sql, scope: Scope, now: Date, settings: Settings): Promise<void> {
-  const occasions = sql`true_occasions`
-  await sql`create temp table ${occasions} on commit drop as ${plainDaysBody(scope, settings)}`.execute(tx)
-  await putHistories(tx, occasions, scope, settings)
-  await sql`analyze ${occasions} (person_id, occasion_key, from_at)`.execute(tx)
-  await replaceOccasions(tx, scope, occasions)
-  const acts = await putInteractions(tx, scope, now)
-  const made = await makeRuns(tx, scope, now, settings, { occasions, acts })
-  const figures = ofPeople(figuresBody(scope, now, settings, 'runs', occasions))
-  await noteCounts(tx, scope, settings)
-  await sql`delete from relationship.standing where person_id ${scope}`.execute(tx)
-  await sql`insert into relationship.standing ${standingByRuns(scope, now, settings, figures, made)}`.execute(tx)
-  await appendCountChanges(tx, scope, settings)
-  await writeFanTiers(tx, scope, now, settings, made.further, acts)
+export async function rewriteStanding(tx: Sql, now: Date, settings: Settings): Promise<void> {
+  const scope = CLAIMED
+  const facts = await layOutFacts(tx, now)
+  await sql`create temp table ${facts.occasions} on commit drop as ${plainDaysBody(scope, settings)}`.execute(tx)
+  await putHistories(tx, scope, settings, facts)
+  await sql`analyze ${facts.occasions} (person_id, occasion_key, from_at)`.execute(tx)
+  await replaceOccasions(tx, scope, facts.occasions)
+  const made = await makeRuns(tx, scope, now, settings, facts)
+  const figures = ofPeople(figuresBody(scope, now, settings, 'runs', facts))
+  await replaceStanding(tx, standingByRuns(scope, now, settings, figures, made), settings)
+  await writeFanTiers(tx, scope, now, settings, made.further, facts)
   await logRuns(tx, scope, now)
-  await sql`drop table ${occasions}, ${acts}`.execute(tx)
+  await dropFacts(tx, facts)
 }
 
 /**
@@ -142,34 +141,16 @@ async function swapIn(
   await sql`alter table ${parent} attach partition ${nextTable} default`.execute(tx)
 }
 
-/** Their interactions, which interest and fan tiers both read: looked for in every month once and not twice. */
-async function putInteractions(tx: Sql, scope: Scope, now: Date): Promise<RawBuilder<unknown>> {
-  const acts = sql`true_acts`
-  await sql`
-    create temp table ${acts} on commit drop as
-    select person_id, type, occurred_at, interaction_id from ${INTERACTIONS} where person_id ${scope} and occurred_at <= ${now}`.execute(
-    tx,
-  )
-  await sql`analyze ${acts}`.execute(tx)
-  return acts
-}
-
 /** The runs of depth into `true_runs`, of which standing and the log are made. */
-async function makeRuns(
-  tx: Sql,
-  scope: Scope,
-  now: Date,
-  settings: Settings,
-  { occasions, acts }: { readonly occasions: RawBuilder<unknown>; readonly acts: RawBuilder<unknown> },
-): Promise<Made> {
+async function makeRuns(tx: Sql, scope: Scope, now: Date, settings: Settings, facts: Facts): Promise<Made> {
   const made: Made = { runs: sql`true_runs`, spans: sql`true_spans`, further: await findFurther(tx) }
   if (made.further === 'all') {
-    await sql`create temp table true_spans on commit drop as ${furtherSpans(scope, now, settings, acts)}`.execute(tx)
+    await sql`create temp table true_spans on commit drop as ${furtherSpans(scope, now, settings, facts)}`.execute(tx)
     await sql`analyze true_spans`.execute(tx)
   }
   await sql`
     create temp table true_runs on commit drop as
-    ${depthRunsBody(scope, now, settings, made.further, made.spans, occasions)}`.execute(tx)
+    ${depthRunsBody(scope, now, settings, made.further, made.spans, facts)}`.execute(tx)
   await sql`analyze true_runs (person_id, since)`.execute(tx)
   return made
 }
@@ -179,7 +160,7 @@ async function makeRuns(
  * added. A row that stands is not touched, so its recorded_at keeps saying when it became known.
  */
 export async function writeDepthChanges(tx: Sql, scope: Scope, now: Date, settings: Settings): Promise<void> {
-  await makeRuns(tx, scope, now, settings, { occasions: OCCASIONS, acts: INTERACTIONS })
+  await makeRuns(tx, scope, now, settings, EVERYBODYS)
   await logRuns(tx, scope, now)
 }
 
@@ -189,18 +170,21 @@ async function logRuns(tx: Sql, scope: Scope, now: Date): Promise<void> {
     create temp table differences on commit drop as
     select place, t.*
     from (
-      select ctid as place, person_id, changed_at as since, from_depth, to_depth, cause_fact_id from relationship.depth_changes
+      select ctid as place, person_id, changed_at as since, from_depth, to_depth, cause_fact_id, cause_kind
+      from relationship.depth_changes
       where person_id ${scope} and superseded_at is null
     ) c
-    full join (select person_id, since, from_depth, depth, cause from true_runs where since <= ${now}) t using (person_id, since)
-    where (t.from_depth, t.depth, t.cause) is distinct from (c.from_depth, c.to_depth, c.cause_fact_id)`.execute(tx)
+    full join (select person_id, since, from_depth, depth, cause, cause_kind from true_runs where since <= ${now}) t using (person_id, since)
+    where (t.from_depth, t.depth, t.cause, t.cause_kind) is distinct from (c.from_depth, c.to_depth, c.cause_fact_id, c.cause_kind)`.execute(
+    tx,
+  )
   await sql`
     update relationship.depth_changes set superseded_at = ${now} where ctid = any(array(select place from differences))`.execute(
     tx,
   )
   await sql`
-    insert into relationship.depth_changes (person_id, changed_at, from_depth, to_depth, cause_fact_id, recorded_at)
-    select person_id, since, from_depth, depth, cause, ${now} from differences where depth is not null
+    insert into relationship.depth_changes (person_id, changed_at, from_depth, to_depth, cause_fact_id, cause_kind, recorded_at)
+    select person_id, since, from_depth, depth, cause, cause_kind, ${now} from differences where depth is not null
     on conflict (person_id, changed_at, recorded_at) do nothing`.execute(tx)
   await sql`drop table if exists differences, true_runs, true_spans`.execute(tx)
 }

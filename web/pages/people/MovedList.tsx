@@ -2,7 +2,7 @@ import { useInfiniteQuery } from '@tanstack/react-query'
 import type { TFunction } from 'i18next'
 import { useTranslation } from 'react-i18next'
 import { type MovedFilter, type MovedPerson, movedQuery, type Span } from '../../api/queries.ts'
-import { defined, type Opened } from '../../paths.ts'
+import { type Cause, defined, type Opened } from '../../paths.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { DepthMark } from '../../ui/Depth.tsx'
 import { When } from '../../ui/When.tsx'
@@ -75,23 +75,7 @@ function MovedCells({ person }: { person: MovedPerson }) {
   )
 }
 
-const CAUSES = [
-  'order',
-  'refund',
-  'connection',
-  'end_of_connection',
-  'membership',
-  'person',
-  'interaction',
-  'review',
-  'spread',
-  'spread_voided',
-  'time',
-  'unknown',
-] as const
-
-/** What moved somebody, in words; a kind that is not known here is shown as it is. */
-export function causeName(t: TFunction, kind: string): string {
-  const known = CAUSES.find((cause) => cause === kind)
-  return known ? t(`cause.${known}`) : kind
+/** What moved somebody, in words. */
+export function causeName(t: TFunction, kind: Cause): string {
+  return t(`cause.${kind}`)
 }

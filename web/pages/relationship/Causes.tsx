@@ -1,6 +1,6 @@
 import { useTranslation } from 'react-i18next'
 import type { MigrationReport } from '../../api/queries.ts'
-import { opens, type Way } from '../../paths.ts'
+import { type Cause, opens, type Way } from '../../paths.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { Figure } from '../../ui/Figure.tsx'
 import { causeName } from '../people/MovedList.tsx'
@@ -44,7 +44,7 @@ export function Causes({ report }: { report: MigrationReport }) {
   )
 }
 
-function Moved({ way, cause, people }: { way: Way; cause: string; people: number }) {
+function Moved({ way, cause, people }: { way: Way; cause: Cause; people: number }) {
   const { t } = useTranslation()
   const { count } = useBrandFormat()
   const name = `${causeName(t, cause)} ${t(way === 'up' ? 'migration.ups' : 'migration.downs')}`
