@@ -103,7 +103,8 @@ function movesBody({ log }: Known, { from, to }: Span): RawBuilder<unknown> {
 /** Everyone who is known now, with their depth at `to` and what they have paid by now; who was not known then is at 0. */
 function depthsAtBody({ log, standing }: Known, { to }: Pick<Span, 'to'>): RawBuilder<unknown> {
   return sql`
-    select person_id, array_position(array[1, 2, 4, 8, 16, 32], ((1 << s.depth) - coalesce(later.steps, 0))::int) - 1 as depth, net_paid_minor
+    select person_id, case when later.steps is null then s.depth
+      else array_position(array[1, 2, 4, 8, 16, 32], ((1 << s.depth) - later.steps)::int) - 1 end as depth, net_paid_minor
     from (${standing}) s
     left join (
       select person_id, sum(${STEP}) as steps from (${log}) c where changed_at > ${to} group by person_id
