@@ -17,8 +17,8 @@
       o.amount_minor - coalesce(r.refunded_minor, 0) as net_minor
     from commerce.published_orders o
     left join (
-    select person_id, order_id, sum(amount_minor) as refunded_minor from commerce.published_allocations
-    where person_id > 0 and refunded_at <= $8::timestamptz group by person_id, order_id) r using (person_id, order_id)
+    select person_id, order_id, sum(amount_minor) as refunded_minor from (select * from commerce.published_allocations where person_id > 0) a
+    where refunded_at <= $8::timestamptz group by person_id, order_id) r using (person_id, order_id)
     where o.person_id > 0 and o.paid_at <= $9::timestamptz
       and (r.order_id is null or r.refunded_minor < o.amount_minor)) r group by person_id) "c0" on "c0".person_id = s.person_id left join (
     select person_id, count(*)  as count, sum(net_minor)  as net_minor, max(at)  as last_at,
@@ -28,8 +28,8 @@
       o.amount_minor - coalesce(r.refunded_minor, 0) as net_minor
     from commerce.published_orders o
     left join (
-    select person_id, order_id, sum(amount_minor) as refunded_minor from commerce.published_allocations
-    where person_id > 0 and refunded_at <= $10::timestamptz group by person_id, order_id) r using (person_id, order_id)
+    select person_id, order_id, sum(amount_minor) as refunded_minor from (select * from commerce.published_allocations where person_id > 0) a
+    where refunded_at <= $10::timestamptz group by person_id, order_id) r using (person_id, order_id)
     where o.person_id > 0 and o.paid_at <= $11::timestamptz and o.paid_at > $12::timestamptz
       and (r.order_id is null or r.refunded_minor < o.amount_minor)) r group by person_id) "c1" on "c1".person_id = s.person_id
     ) judged
@@ -53,15 +53,15 @@
       line.net_minor as net_minor
     from commerce.published_orders o
     left join (
-    select person_id, order_id, sum(amount_minor) as refunded_minor from commerce.published_allocations
-    where person_id > 0 and refunded_at <= $11::timestamptz group by person_id, order_id) r using (person_id, order_id)
+    select person_id, order_id, sum(amount_minor) as refunded_minor from (select * from commerce.published_allocations where person_id > 0) a
+    where refunded_at <= $11::timestamptz group by person_id, order_id) r using (person_id, order_id)
     join (
       select l.person_id, l.order_id, sum(l.amount_minor - coalesce(a.refunded_minor, 0)) as net_minor
       from commerce.published_order_lines l
       left join (
         select person_id, order_id, order_line_no as line_no, sum(amount_minor) as refunded_minor
-        from commerce.published_allocations
-        where person_id > 0 and refunded_at <= $12::timestamptz and order_line_no is not null
+        from (select * from commerce.published_allocations where person_id > 0) a
+        where refunded_at <= $12::timestamptz and order_line_no is not null
         group by person_id, order_id, order_line_no
       ) a using (person_id, order_id, line_no)
       where l.person_id > 0 and "l"."item" = any($13::text[]) and (a.line_no is null or a.refunded_minor < l.amount_minor)
@@ -93,12 +93,12 @@
     from (
       select person_id, occurred_at as at, sum(weight) as weight, (power(2::float8, greatest(least(round(date_part('epoch', occurred_at) * 1000000)::bigint / $52::bigint - 487, 1000), -1000)::float8)
     * power(2::float8, (round(date_part('epoch', occurred_at) * 1000000)::bigint % $53::bigint)::float8 / $54::bigint)) as growth
-      from interactions.published_interactions join (values ($55, $56::float8), ($57, $58::float8), ($59, $60::float8), ($61, $62::float8), ($63, $64::float8), ($65, $66::float8), ($67, $68::float8), ($69, $70::float8), ($71, $72::float8)) as weighed(type, weight) using (type)
-      where person_id > 0 and occurred_at <= $73
+      from (select person_id, occurred_at, interaction_id, type from interactions.published_interactions where person_id > 0 and occurred_at <= $55) known
+      join (values ($56, $57::float8), ($58, $59::float8), ($60, $61::float8), ($62, $63::float8), ($64, $65::float8), ($66, $67::float8), ($68, $69::float8), ($70, $71::float8), ($72, $73::float8)) as weighed(type, weight) using (type)
       group by person_id, occurred_at
     ) risen group by person_id) last_scores offset 0) "c1" on "c1".person_id = s.person_id
     ) judged
--- [2000,5000,20000,20000,[5],"2026-03-01T04:00:00.000Z","Asia/Shanghai",1,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",11,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",61,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",122,"Asia/Shanghai",[5],1,1,1,2,[4,5],2000,5000,20000,20000,[5],"Asia/Shanghai",2,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",2,"Asia/Shanghai","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",20,2592000,20,2592000000000,2592000000000,2592000000000,2592000000000,2592000000000,2592000000000,"details_left",10,"share",8,"reply",5,"quiz",4,"check_in",3,"like",3,"comment",3,"click",2,"open",0.5,"2026-03-01T04:00:00.000Z"]
+-- [2000,5000,20000,20000,[5],"2026-03-01T04:00:00.000Z","Asia/Shanghai",1,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",11,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",61,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",122,"Asia/Shanghai",[5],1,1,1,2,[4,5],2000,5000,20000,20000,[5],"Asia/Shanghai",2,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",2,"Asia/Shanghai","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",20,2592000,20,2592000000000,2592000000000,2592000000000,2592000000000,2592000000000,2592000000000,"2026-03-01T04:00:00.000Z","details_left",10,"share",8,"reply",5,"quiz",4,"check_in",3,"like",3,"comment",3,"click",2,"open",0.5]
 
 -- about to lapse, with an adviser, reachable
 -- {"all":[{"depth":{"is":[3,4],"lapses_within_days":30}},{"connection":{"staff":["lin"],"begun":{"from":"2025-01-01"}}},{"consent":{"purpose":"marketing","channel":"wecom","state":"granted"}},{"membership":{}},{"attribute":{"has":"phone"}},{"interactions":{"days_since_last":{"at_most":30},"types":["reply"]}}]}

@@ -80,23 +80,31 @@ function inSpan(column: RawBuilder<unknown>, { from, isFromIn }: Span, at: Date)
   return sql`${column} <= ${at}::timestamptz ${begins ?? sql``}`
 }
 
+/**
+ * What was refunded of orders of the people. Allocations are a union, of which the planner has no statistics: asked by the scope it
+ * expected all of them to match, and for each clause read every one, half of the time of 10,000 facts.
+ */
+function allocations({ scope, few }: Ground): RawBuilder<unknown> {
+  if (!few) return sql`(select * from commerce.published_allocations where person_id ${scope})`
+  return sql`(
+    select a.* from (${few}) p
+    cross join lateral (select * from commerce.published_allocations a where a.person_id = p.person_id offset 0) a)`
+}
+
 /** Orders that count: not refunded in full by then. Of some items: the lines that are not, and what is left of those. */
-function orderRows(
-  { items, sources }: z.infer<typeof ordersClause>,
-  span: Span,
-  { at, scope }: Ground,
-): RawBuilder<unknown> {
+function orderRows({ items, sources }: z.infer<typeof ordersClause>, span: Span, ground: Ground): RawBuilder<unknown> {
+  const { at, scope } = ground
   const refunded = sql`
-    select person_id, order_id, sum(amount_minor) as refunded_minor from commerce.published_allocations
-    where person_id ${scope} and refunded_at <= ${at}::timestamptz group by person_id, order_id`
+    select person_id, order_id, sum(amount_minor) as refunded_minor from ${allocations(ground)} a
+    where refunded_at <= ${at}::timestamptz group by person_id, order_id`
   const lines = sql`
     join (
       select l.person_id, l.order_id, sum(l.amount_minor - coalesce(a.refunded_minor, 0)) as net_minor
       from commerce.published_order_lines l
       left join (
         select person_id, order_id, order_line_no as line_no, sum(amount_minor) as refunded_minor
-        from commerce.published_allocations
-        where person_id ${scope} and refunded_at <= ${at}::timestamptz and order_line_no is not null
+        from ${allocations(ground)} a
+        where refunded_at <= ${at}::timestamptz and order_line_no is not null
         group by person_id, order_id, order_line_no
       ) a using (person_id, order_id, line_no)
       where l.person_id ${scope} ${among('l.item', items)} and (a.line_no is null or a.refunded_minor < l.amount_minor)

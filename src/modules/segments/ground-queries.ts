@@ -10,6 +10,8 @@ export type Scope = RawBuilder<unknown>
 export interface Ground {
   readonly at: Date
   readonly scope: Scope
+  /** The same people as a select body (person_id) where they are few, and facts are better looked up for each. */
+  readonly few?: RawBuilder<unknown>
   readonly settings: Settings
   /** By what RFM is scored at `at`; null where no clause asks for it. */
   readonly cuts: Cuts | null

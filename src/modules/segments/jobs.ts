@@ -231,7 +231,7 @@ async function evaluateLooks(tx: Sql, segments: readonly Evaluable[], present: P
     const looked = new Set(await members.selectLooked(tx))
     for (const { row, node } of segments) {
       if (!looked.has(row.segment_id)) continue
-      await members.evaluateLooked(tx, row.segment_id, node, groundOf(present, members.lookedAt(row.segment_id)))
+      await members.evaluateLooked(tx, row.segment_id, node, (few) => groundOf(present, few))
     }
     const { entered, left } = await members.writeDifferences(tx, { of: 'looks' }, present.now, present.settings.zone)
     changed += entered + left

@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Share } from '../intake/actions.ts'
 import type { ResolvedNode } from './definition.ts'
-import type { Ground } from './ground-queries.ts'
+import type { Ground, Scope } from './ground-queries.ts'
 import { evaluationBody } from './queries.ts'
 import { monthOf } from './rules.ts'
 
@@ -82,8 +82,14 @@ function evaluation(segmentId: number, node: ResolvedNode, ground: Ground): RawB
 }
 
 /** Evaluates a segment for the people of its looks; who is not in and never will be by time has no row. */
-export async function evaluateLooked(tx: Sql, segmentId: number, node: ResolvedNode, ground: Ground): Promise<void> {
-  await sql`insert into evaluated ${evaluation(segmentId, node, ground)}`.execute(tx)
+export async function evaluateLooked(
+  tx: Sql,
+  segmentId: number,
+  node: ResolvedNode,
+  groundOf: (scope: Scope) => Ground,
+): Promise<void> {
+  const few = sql`select distinct person_id from looks where segment_id = ${segmentId}::bigint`
+  await sql`insert into evaluated ${evaluation(segmentId, node, { ...groundOf(sql`in (${few})`), few })}`.execute(tx)
 }
 
 /** The same for everybody: as a table that is made of it, which is on both cores. */
@@ -112,11 +118,6 @@ export type Extent =
       /** What was due is by another definition. */
       readonly isNew: boolean
     }
-
-/** Whom of a segment there are looks for. */
-export function lookedAt(segmentId: number): RawBuilder<unknown> {
-  return sql`in (select person_id from looks where segment_id = ${segmentId}::bigint)`
-}
 
 /**
  * Who is in now, of the extent. Of looks each is looked up, behind "offset 0": of a join the planner read all members, 14 s for
