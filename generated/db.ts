@@ -845,6 +845,120 @@ export interface ValueFits {
   drift: number | null
 }
 
+export interface ValuePastCame {
+  person_id: number
+  known_expected_minor: number
+  came_minor: number
+}
+
+export interface ValuePastCuts {
+  in_force_from: Date
+  own_minor: number[]
+  influenced_minor: number[]
+}
+
+export interface ValuePastFits {
+  fit_id: GeneratedAlways<number>
+  fitted_at: Date
+  unit: string
+  model_asked: string
+  model: string
+  reason: string | null
+  occasions: unknown
+  spend_model: string
+  spend_reason: string | null
+  spend: unknown
+  margin_rate: number | null
+  discount_rate_per_year: number
+  people: number
+  repeaters: number
+  reachable_people: number
+  expected_minor: number
+  expected_low_minor: number
+  expected_high_minor: number
+  calibration: unknown
+  drift: number | null
+  worked_out_at: Date | null
+  known_until: Date | null
+  known_expected_minor: number | null
+  known_low_minor: number | null
+  known_high_minor: number | null
+  came_minor: number | null
+}
+
+export interface ValuePastPeople {
+  person_id: number
+  fit_id: number
+  valued_at: Date | null
+  repeats: number
+  last_days: number
+  watched_days: number
+  mean_spend_minor: number
+  p_alive: number | null
+  expected_occasions: number
+  expected_minor: number
+  expected_low_minor: number
+  expected_high_minor: number
+  realised_minor: number
+  net_paid_minor: number | null
+  last_occasion_at: Date | null
+  last_day: string | null
+  turns_days: number[] | null
+}
+
+export interface ValuePastPropagation {
+  person_id: number
+  tree_depth: number
+  allocated_minor: number
+  influenced_minor: number
+}
+
+export interface ValuePastReferralEdges {
+  person_id: number
+  claim_id: number
+  referrer_person_id: number
+  claimed_at: Date
+  set_aside: string | null
+  refusal: string | null
+}
+
+export interface ValuePastSettled {
+  person_id: number
+  expected_minor: number
+  own_minor: number
+  p_alive: number | null
+  allocated_minor: number
+  influenced_minor: number
+  transaction: number
+  propagation: number
+  last_occasion_at: Date | null
+  turns_days: number[] | null
+  turns_at: Date[] | null
+}
+
+export interface ValuePastStanding {
+  person_id: number
+  depth: number
+  last_occasion_at: Date | null
+  net_paid_minor: number
+}
+
+export interface ValuePastValues {
+  person_id: number | null
+  fit_id: number | null
+  valued_at: Date | null
+  p_alive: number | null
+  expected_occasions: number | null
+  expected_minor: number | null
+  expected_low_minor: number | null
+  expected_high_minor: number | null
+  realised_minor: number | null
+  own_minor: number | null
+  allocated_minor: number | null
+  influenced_minor: number | null
+  tree_depth: number | null
+}
+
 export interface ValuePeople {
   person_id: number
   fit_id: number
@@ -1029,6 +1143,15 @@ export interface DB {
   'tags.tags': TagsTags
   'value.cuts': ValueCuts
   'value.fits': ValueFits
+  'value.past_came': ValuePastCame
+  'value.past_cuts': ValuePastCuts
+  'value.past_fits': ValuePastFits
+  'value.past_people': ValuePastPeople
+  'value.past_propagation': ValuePastPropagation
+  'value.past_referral_edges': ValuePastReferralEdges
+  'value.past_settled': ValuePastSettled
+  'value.past_standing': ValuePastStanding
+  'value.past_values': ValuePastValues
   'value.people': ValuePeople
   'value.propagation': ValuePropagation
   'value.published_referrals': ValuePublishedReferrals

@@ -5656,7 +5656,9 @@ export interface operations {
     };
     customerEquity: {
         parameters: {
-            query?: never;
+            query?: {
+                as_of?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5671,6 +5673,18 @@ export interface operations {
                 content: {
                     "application/json": {
                         valued_at: string | null;
+                        worked_out_at: string | null;
+                        came_since: {
+                            /** Format: date-time */
+                            until: string;
+                            days: number;
+                            came_minor: number;
+                            expected_minor: number;
+                            low_minor: number | null;
+                            high_minor: number | null;
+                        } | null;
+                        kept_as_of: string | null;
+                        last_purchase_at: string | null;
                         currency: string;
                         /** @enum {string} */
                         basis: "margin" | "revenue";
@@ -5706,10 +5720,13 @@ export interface operations {
                             people: number;
                             least_minor: number;
                             expected_minor: number;
+                            came_minor: number | null;
+                            expected_since_minor: number | null;
                         }[];
                         run: {
                             running_since: string | null;
                             failed_at: string | null;
+                            as_of: string | null;
                         };
                     };
                 };
@@ -5740,7 +5757,14 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** Format: date-time */
+                    as_of?: string;
+                } | null;
+            };
+        };
         responses: {
             /** @description Default Response */
             202: {
@@ -5751,6 +5775,7 @@ export interface operations {
                     "application/json": {
                         running_since: string | null;
                         failed_at: string | null;
+                        as_of: string | null;
                     };
                 };
             };
@@ -5775,7 +5800,9 @@ export interface operations {
     };
     valueMatrix: {
         parameters: {
-            query?: never;
+            query?: {
+                as_of?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5792,6 +5819,8 @@ export interface operations {
                         in_force_from: string | null;
                         own_cuts_minor: number[];
                         influenced_cuts_minor: number[];
+                        claims: number;
+                        referrals: number;
                         cells: {
                             depth: number;
                             transaction: number;
@@ -5828,6 +5857,7 @@ export interface operations {
                 depth: number;
                 transaction: number;
                 propagation: number;
+                as_of?: string;
                 after?: number;
                 limit?: number;
             };
@@ -5934,7 +5964,9 @@ export interface operations {
     };
     personValue: {
         parameters: {
-            query?: never;
+            query?: {
+                as_of?: string;
+            };
             header?: never;
             path: {
                 person_id: number;
@@ -5974,6 +6006,15 @@ export interface operations {
                         kept_minor: number;
                         allocated_minor: number;
                         influenced_minor: number;
+                        came_since: {
+                            /** Format: date-time */
+                            until: string;
+                            days: number;
+                            came_minor: number;
+                            expected_minor: number;
+                            low_minor: number | null;
+                            high_minor: number | null;
+                        } | null;
                         rhythm: {
                             /** @enum {string} */
                             state: "in_rhythm" | "late" | "at_risk" | "lapsed";
@@ -6037,7 +6078,9 @@ export interface operations {
     };
     referralTree: {
         parameters: {
-            query?: never;
+            query?: {
+                as_of?: string;
+            };
             header?: never;
             path: {
                 person_id: number;

@@ -1325,6 +1325,142 @@ create table value.fits (
   constraint fits_unit_check CHECK ((unit = ANY (ARRAY['day'::text, 'week'::text])))
 );
 
+create table value.past_came (
+  person_id bigint not null,
+  known_expected_minor bigint not null,
+  came_minor bigint not null,
+  constraint past_came_pkey PRIMARY KEY (person_id)
+);
+
+create table value.past_cuts (
+  in_force_from timestamp with time zone not null,
+  own_minor bigint[] not null,
+  influenced_minor bigint[] not null,
+  constraint past_cuts_pkey PRIMARY KEY (in_force_from)
+);
+
+create table value.past_fits (
+  fit_id bigint generated always as identity not null,
+  fitted_at timestamp with time zone not null,
+  unit text not null,
+  model_asked text not null,
+  model text not null,
+  reason text,
+  occasions jsonb not null,
+  spend_model text not null,
+  spend_reason text,
+  spend jsonb not null,
+  margin_rate double precision,
+  discount_rate_per_year double precision not null,
+  people bigint not null,
+  repeaters bigint not null,
+  reachable_people bigint not null,
+  expected_minor bigint not null,
+  expected_low_minor bigint not null,
+  expected_high_minor bigint not null,
+  calibration jsonb not null,
+  drift double precision,
+  worked_out_at timestamp with time zone,
+  known_until timestamp with time zone,
+  known_expected_minor bigint,
+  known_low_minor bigint,
+  known_high_minor bigint,
+  came_minor bigint,
+  constraint past_fits_pkey PRIMARY KEY (fit_id),
+  constraint fits_unit_check CHECK ((unit = ANY (ARRAY['day'::text, 'week'::text])))
+);
+
+create table value.past_people (
+  person_id bigint not null,
+  fit_id bigint not null,
+  valued_at timestamp with time zone,
+  repeats integer not null,
+  last_days integer not null,
+  watched_days integer not null,
+  mean_spend_minor double precision not null,
+  p_alive double precision,
+  expected_occasions double precision not null,
+  expected_minor bigint not null,
+  expected_low_minor bigint not null,
+  expected_high_minor bigint not null,
+  realised_minor bigint not null,
+  net_paid_minor bigint,
+  last_occasion_at timestamp with time zone,
+  last_day date,
+  turns_days integer[],
+  constraint past_people_pkey PRIMARY KEY (person_id),
+  constraint people_expected_occasions_check CHECK ((expected_occasions >= (0)::double precision)),
+  constraint people_p_alive_check CHECK (((p_alive >= (0)::double precision) AND (p_alive <= (1)::double precision)))
+);
+
+create table value.past_propagation (
+  person_id bigint not null,
+  tree_depth integer not null,
+  allocated_minor bigint not null,
+  influenced_minor bigint not null,
+  constraint past_propagation_pkey PRIMARY KEY (person_id)
+);
+
+create table value.past_referral_edges (
+  person_id bigint not null,
+  claim_id bigint not null,
+  referrer_person_id bigint not null,
+  claimed_at timestamp with time zone not null,
+  set_aside text,
+  refusal text,
+  constraint past_referral_edges_pkey PRIMARY KEY (person_id, claim_id),
+  constraint referral_edges_refusal_check CHECK ((refusal = ANY (ARRAY['assist'::text, 'not_arrived'::text, 'outside_window'::text, 'self'::text, 'later_claim'::text, 'cycle'::text]))),
+  constraint referral_edges_set_aside_check CHECK ((set_aside = ANY (ARRAY['assist'::text, 'not_arrived'::text, 'outside_window'::text])))
+);
+CREATE INDEX past_referral_edges_referrer_person_id_idx ON value.past_referral_edges USING btree (referrer_person_id);
+
+create table value.past_settled (
+  person_id bigint not null,
+  expected_minor bigint not null,
+  own_minor bigint not null,
+  p_alive double precision,
+  allocated_minor bigint not null,
+  influenced_minor bigint not null,
+  transaction smallint not null,
+  propagation smallint not null,
+  last_occasion_at timestamp with time zone,
+  turns_days integer[],
+  turns_at timestamp with time zone[],
+  constraint past_settled_pkey PRIMARY KEY (person_id)
+);
+CREATE INDEX past_settled_own_minor_person_id_idx ON value.past_settled USING btree (own_minor DESC, person_id) WHERE (turns_at IS NOT NULL);
+
+create table value.past_standing (
+  person_id bigint not null,
+  depth smallint not null,
+  last_occasion_at timestamp with time zone,
+  net_paid_minor bigint not null,
+  constraint past_standing_pkey PRIMARY KEY (person_id)
+);
+
+-- Its columns:
+--   person_id bigint
+--   fit_id bigint
+--   valued_at timestamp with time zone
+--   p_alive double precision
+--   expected_occasions double precision
+--   expected_minor bigint
+--   expected_low_minor bigint
+--   expected_high_minor bigint
+--   realised_minor bigint
+--   own_minor bigint
+--   allocated_minor bigint
+--   influenced_minor bigint
+--   tree_depth integer
+create view value.past_values as
+  select person_id, p.fit_id, p.valued_at, p.p_alive, p.expected_occasions, coalesce(p.expected_minor, 0) as expected_minor,
+    coalesce(p.expected_low_minor, 0) as expected_low_minor, coalesce(p.expected_high_minor, 0) as expected_high_minor,
+    coalesce(p.realised_minor, 0) as realised_minor,
+    coalesce(p.realised_minor + p.expected_minor, 0) as own_minor,
+    coalesce(g.allocated_minor, p.realised_minor + p.expected_minor, 0) as allocated_minor,
+    coalesce(g.influenced_minor, 0) as influenced_minor, coalesce(g.tree_depth, 0) as tree_depth
+  from value.past_people p full join value.past_propagation g using (person_id);
+
 create table value.people (
   person_id bigint not null,
   fit_id bigint not null,

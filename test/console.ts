@@ -80,7 +80,7 @@ export async function testConsole(
         erase: (from, command) => eraseEverywhere(from, clock, home, command),
         vault: openVault(home, WEBHOOK_KEY_FILE),
         ...importing.deps,
-        valueRuns: { state: valuing.state, begin: (valued) => valuing.begin(valued, () => {}) },
+        valueRuns: { state: valuing.state, begin: (valued, asOf) => valuing.begin(valued, asOf, () => {}) },
       })
     },
   })

@@ -5,7 +5,9 @@ import { cohortValue, fitOccasions, fitSpend, span, valuer } from '../src/module
 import type { SpendGroup } from '../src/modules/value/schema.ts'
 import { CDNOW_POPULATION, chance, type SimulatedPerson, simulatePerson } from './chance.ts'
 
-const WEEKS = { watched: 39, after: 52 } as const
+const WATCHED_WEEKS = 39
+/** The horizon that customer equity has. */
+const YEAR_WEEKS = 52
 const PROMISED = 0.8
 
 /**
@@ -14,15 +16,15 @@ const PROMISED = 0.8
  *
  * @throws AssertionError when the share is more than three standard errors away, or the mean is off.
  */
-export function assertCoverage(t: TestContext, cohorts: number, people: number): void {
+export function assertCoverage(t: TestContext, cohorts: number, people: number, afterWeeks = YEAR_WEEKS): void {
   const random = chance(20_240_817)
   let [inside, below, above, fallbacks] = [0, 0, 0, 0]
   let [personsInside, persons, expectedSum, realisedSum] = [0, 0, 0, 0]
   for (let cohort = 0; cohort < cohorts; cohort += 1) {
     const drawn: SimulatedPerson[] = []
     for (let index = 0; index < people; index += 1) {
-      const watched = WEEKS.watched - 12 * random()
-      drawn.push(simulatePerson(random, CDNOW_POPULATION, watched, WEEKS.after))
+      const watched = WATCHED_WEEKS - 12 * random()
+      drawn.push(simulatePerson(random, CDNOW_POPULATION, watched, afterWeeks))
     }
     const histories = groupHistories('week', drawn)
     const groups: SpendGroup[] = drawn
@@ -30,7 +32,7 @@ export function assertCoverage(t: TestContext, cohorts: number, people: number):
       .map(({ x, spend }) => ({ x, meanSpend: spend, people: 1 }))
     const [occasions, spend] = [fitOccasions('bg-nbd', histories), fitSpend(groups)]
     if (occasions.reason || spend.reason) fallbacks += 1
-    const horizon = span('week', WEEKS.after)
+    const horizon = span('week', afterWeeks)
     const discounting = { horizon, step: horizon, ratePerStep: 0, marginRate: 1 }
     const rows = drawn.map((person) => ({
       history: { x: person.x, tX: span('week', person.tX), T: span('week', person.T) },

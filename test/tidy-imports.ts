@@ -28,7 +28,9 @@ export const FURTHER_FILES: Readonly<Record<string, string>> = {
   'src/modules/value/rhythm.ts': 'whether somebody keeps their own rhythm; rules.ts is about what they are worth',
   'src/modules/value/lever.ts': 'what is missing for somebody to come back; rules.ts is about what they are worth',
   'src/modules/value/reading.ts': 'values as they are asked for, one answer for each question; runs.ts makes them',
-  'src/modules/value/runs.ts': 'the runs that value a brand, from its facts to its values; actions.ts asks for values',
+  'src/modules/value/runs.ts': 'when a brand is valued and what is followed between; actions.ts asks for values',
+  'src/modules/value/making.ts': 'one run from the facts to the values, as of now or of a past day; runs.ts says when',
+  'src/modules/value/past.ts': 'values as of a past day, and what came since; runs.ts is about those of now',
   'src/modules/value/propagation.ts':
     'which referrals count and how value is split over them; rules.ts is about occasions',
   'src/modules/intake/access.ts': 'who may send facts: keys and signed webhooks; actions.ts is about files',

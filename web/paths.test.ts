@@ -8,6 +8,7 @@ import {
   readPeopleSearch,
   readRelationshipSearch,
   readTodaySearch,
+  readValueSearch,
   safeReturn,
   withoutOpened,
 } from './paths.ts'
@@ -20,6 +21,9 @@ test('an address keeps what makes sense and drops the rest', () => {
   // A filter of another list would say one thing in the address and another on the screen.
   assert.deepEqual(readTodaySearch({ list: 'buyers', depth: 3 }), { list: 'buyers' })
   assert.deepEqual(readTodaySearch({ as_of: '2026-03-05T00:00:00Z' }), { as_of: '2026-03-05T00:00:00Z' })
+  assert.deepEqual(readValueSearch({ as_of: '2011-12-01', table: 'true' }), { as_of: '2011-12-01', table: true })
+  assert.deepEqual(readValueSearch({ as_of: 'last year' }), {})
+  assert.deepEqual(withoutOpened({ as_of: '2011-12-01', person: 7 }), { as_of: '2011-12-01' }, 'the day stays')
 })
 
 test('what a figure opens reads back from the address as the same filter', () => {

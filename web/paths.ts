@@ -170,13 +170,15 @@ export function readRelationshipSearch(raw: Record<string, unknown>): Relationsh
   return { ...readOpened(raw), ...defined({ from: instant(raw.from), to: instant(raw.to), table }) }
 }
 
-/** What stands beside the Value page, and whether its chart is shown as the table behind it. */
+/** What stands beside the Value page, as of when its values are, and whether its chart is shown as the table behind it. */
 export interface ValueSearch extends Opened {
   table?: boolean
+  /** The beginning of a day of the brand's, `2011-12-01`, or an instant; without it values of now. */
+  as_of?: string
 }
 
 export function readValueSearch(raw: Record<string, unknown>): ValueSearch {
-  return { ...readOpened(raw), ...defined({ table: yesOrNo(raw.table) || undefined }) }
+  return { ...readOpened(raw), ...defined({ table: yesOrNo(raw.table) || undefined, as_of: instant(raw.as_of) }) }
 }
 
 /** The filter of the People page; `person` stands beside it. */

@@ -74,7 +74,7 @@ const todayRoute = createRoute({
   loaderDeps: ({ search }) => ({ asOf: search.as_of }),
   loader: ({ deps }) => {
     void prefetchFor('brief:read', () => queryClient.prefetchQuery(briefQuery(deps.asOf)))
-    void prefetchFor('people:read', () => queryClient.prefetchQuery(equityQuery))
+    void prefetchFor('people:read', () => queryClient.prefetchQuery(equityQuery()))
   },
   component: lazyRouteComponent(() => import('./pages/today/route.tsx'), 'TodayRoute'),
 })
@@ -203,11 +203,14 @@ const valueRoute = createRoute({
   getParentRoute: () => shellRoute,
   path: '/relationship/value',
   validateSearch: readValueSearch,
-  loader: () => {
+  loaderDeps: ({ search }) => ({ isPast: search.as_of !== undefined }),
+  loader: ({ deps }) => {
     void queryClient.prefetchQuery(brandQuery)
+    // Which instant a day begins at is known with the brand's zone.
+    if (deps.isPast) return
     void prefetchFor('people:read', () => {
-      void queryClient.prefetchQuery(equityQuery)
-      void queryClient.prefetchQuery(valueMatrixQuery)
+      void queryClient.prefetchQuery(equityQuery())
+      void queryClient.prefetchQuery(valueMatrixQuery())
     })
   },
   component: lazyRouteComponent(() => import('./pages/value/route.tsx'), 'ValueRoute'),

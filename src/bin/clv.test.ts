@@ -419,12 +419,14 @@ suite('Online Retail', () => {
       order.map(([customer]) => customer),
     )
     for (const { customer, clv: value } of found) near(value, top[Number(customer) as keyof typeof top], 0.01, customer)
-    for (const [name, value] of Object.entries({ p: 2.1, q: 3.45, v: 485.57 }))
-      near(said.spend.parameters[name], value, 0.005, name)
+    // Published to two decimals: p = 2.1035 is their 2.10, 0.17 % above it. At exactly 2.1, 3.45, 485.57 the log-likelihood is
+    // -19083.3004, ours -19083.2907; and their means, given to six decimals, come out by our parameters to 1 in 10 million.
+    for (const [name, value] of Object.entries({ p: '2.10', q: '3.45', v: '485.57' }))
+      assert.equal(said.spend.parameters[name]?.toFixed(2), value, name)
     const spends = { 12346: 416.917667, 12347: 569.988807, 12348: 333.762672, 12352: 376.166864, 12356: 324.008941 }
     for (const [customer, spend] of Object.entries(spends)) {
       const own = said.customers.find((other) => other.customer === customer)
-      near(own?.expected_spend, spend, 1e-3, customer)
+      near(own?.expected_spend, spend, 1e-7, customer)
     }
     const ten = await clv(file, { ...flags, unit: 'day', horizon: '10', 'step-length': '10', model: 'bg-nbd' })
     near(ten.customers.find(({ customer }) => customer === '12347')?.expected_purchases, 0.1573, 0.005)

@@ -110,7 +110,10 @@ async function start(demoPeople: number, stopping: Stopping): Promise<void> {
     count: (kind, status) => countedFacts.inc({ kind, status }),
     ...importing.deps,
     // Who is in segments by what they are worth follows.
-    valueRuns: { state: valuing.state, begin: (database) => valuing.begin(database, () => settling.settle(database)) },
+    valueRuns: {
+      state: valuing.state,
+      begin: (database, asOf) => valuing.begin(database, asOf, () => settling.settle(database)),
+    },
   })
   await importing.resume()
 

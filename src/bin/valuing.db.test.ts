@@ -123,7 +123,7 @@ test('a run that failed says why, and is tried again after an hour; what follows
 
 test('a run that somebody asks for is shown while it waits and runs, is asked for once, and follows what is under way', async (t) => {
   const { database, clock, log, valuing } = await shop(t)
-  assert.deepEqual(valuing.state(database), { running_since: null, failed_at: null })
+  assert.deepEqual(valuing.state(database), { running_since: null, failed_at: null, as_of: null })
   assert.equal(await valuing.run(database), true)
   const release = await holdValues(database)
   await send(database, clock, [order('4', 'b', 1, 50)])
@@ -131,21 +131,55 @@ test('a run that somebody asks for is shown while it waits and runs, is asked fo
   await waitForWaiting(database)
   const { promise: over, resolve: ended } = Promise.withResolvers<void>()
   clock.at += 1000
-  assert.equal(valuing.begin(database, ended), true)
-  assert.deepEqual(valuing.state(database), { running_since: '2026-06-01T04:00:01.000Z', failed_at: null })
-  assert.equal(valuing.begin(database, assert.fail), false, 'it waits already')
+  assert.equal(valuing.begin(database, undefined, ended), true)
+  assert.deepEqual(valuing.state(database), { running_since: '2026-06-01T04:00:01.000Z', failed_at: null, as_of: null })
+  assert.equal(valuing.begin(database, undefined, assert.fail), false, 'it waits already')
   await release()
   assert.equal(await following, true)
-  assert.equal(valuing.begin(database, assert.fail), false, 'it runs already')
+  assert.equal(valuing.begin(database, undefined, assert.fail), false, 'it runs already')
   await over
-  assert.deepEqual(valuing.state(database), { running_since: null, failed_at: null })
+  assert.deepEqual(valuing.state(database), { running_since: null, failed_at: null, as_of: null })
   assert.deepEqual([await countFits(database), log], [2, []], 'once a day was done, and asked for once more')
 
   await database.pool.query('alter table value.fits add constraint two_are_enough check (fit_id < 3)')
   const failed = Promise.withResolvers<void>()
   clock.at += 1000
-  assert.equal(valuing.begin(database, failed.resolve), true)
+  assert.equal(valuing.begin(database, undefined, failed.resolve), true)
   await failed.promise
-  assert.deepEqual(valuing.state(database), { running_since: null, failed_at: '2026-06-01T04:00:02.000Z' })
+  assert.deepEqual(valuing.state(database), { running_since: null, failed_at: '2026-06-01T04:00:02.000Z', as_of: null })
   assert.match(log.join(), /two_are_enough/)
+})
+
+test('a past day is worked out beside the nights: shown as such, and its failure keeps none of them waiting', async (t) => {
+  const { database, clock, log, valuing } = await shop(t)
+  assert.equal(await valuing.run(database), true)
+  const asOf = new Date(NOW - 80 * DAY_MS)
+  const begin = async () => {
+    const { promise: over, resolve: ended } = Promise.withResolvers<void>()
+    assert.equal(valuing.begin(database, asOf, ended), true)
+    assert.equal(valuing.state(database).as_of, asOf.toISOString())
+    await over
+  }
+  await begin()
+  assert.deepEqual(valuing.state(database), { running_since: null, failed_at: null, as_of: null })
+  const { rows } = await database.pool.query(
+    'select fitted_at, worked_out_at, (select count(*)::int from value.past_people) as people from value.past_fits',
+  )
+  assert.deepEqual(rows, [{ fitted_at: asOf, worked_out_at: new Date(NOW), people: 1 }])
+  assert.deepEqual([await countFits(database), log], [1, []])
+
+  await database.pool.query('alter table value.past_fits add constraint one_is_enough check (fit_id < 2)')
+  clock.at += DAY_MS
+  await begin()
+  const failed = { running_since: null, failed_at: '2026-06-02T04:00:00.000Z', as_of: asOf.toISOString() }
+  assert.deepEqual(valuing.state(database), failed)
+  assert.match(log.join(), /one_is_enough/)
+  const kept = await database.pool.query('select fitted_at from value.past_fits')
+  assert.deepEqual(kept.rows, [{ fitted_at: asOf }], 'what was kept stays')
+  assert.deepEqual([await valuing.run(database), await countFits(database)], [true, 2])
+  assert.deepEqual(valuing.state(database), failed, 'a night says nothing of it')
+
+  await database.pool.query('alter table value.past_fits drop constraint one_is_enough')
+  await begin()
+  assert.equal(valuing.state(database).failed_at, null)
 })

@@ -14,12 +14,12 @@ export interface Valuing {
    */
   run(database: Database): Promise<boolean>
   /**
-   * Has everybody of one database valued as soon as nothing else is under way, whatever is due.
+   * Has everybody of one database valued as soon as nothing else is under way, whatever is due; as of a past instant where one is given.
    *
    * @param ended called when it is over, however it ended.
    * @returns false where such a run is under way or waits already.
    */
-  begin(database: Database, ended: () => void): boolean
+  begin(database: Database, asOf: Date | undefined, ended: () => void): boolean
   /** Whether everybody is being valued, or waits for it, and whether the last try failed. */
   state(database: Database): ValueRunState
   /** Starts nothing more, and ends what is under way: it is one transaction, and what was before it stays. */
@@ -31,6 +31,14 @@ export interface ValueTask {
   readonly work: 'everybody' | 'changes'
   readonly url: string
   readonly now: Date
+  /** With everybody: as of this past instant. */
+  readonly asOf?: Date
+}
+
+/** A run of everybody, since when it is wanted, and as of when: now, where nothing is said. */
+interface Wanted {
+  readonly since: Date
+  readonly asOf: Date | undefined
 }
 
 const THREAD = new URL('./value-thread.ts', import.meta.url)
@@ -47,9 +55,12 @@ const RETRY_MS = 3600 * 1000
  */
 export function createValuing(clock: Clock, log: (sentence: string) => void, thread: URL = THREAD): Valuing {
   const failedAt = new Map<Database, number>()
-  /** Databases whose everybody is being valued or waits for it, since when, in the order in which they were asked for. */
-  const runningSince = new Map<Database, Date>()
-  const asked = new Map<Database, () => void>()
+  /** Runs of a past day that failed: they keep no night's run waiting. */
+  const failedPast = new Map<Database, { readonly at: Date; readonly asOf: Date }>()
+  /** Databases whose everybody is being valued. */
+  const running = new Map<Database, Wanted>()
+  /** Those whose everybody is to be, in the order in which they were asked for. */
+  const asked = new Map<Database, Wanted & { readonly ended: () => void }>()
   let worker: Worker | undefined
   let isBusy = false
   let isStopping = false
@@ -72,14 +83,16 @@ export function createValuing(clock: Clock, log: (sentence: string) => void, thr
     }
   }
 
-  async function valueEverybody(database: Database, now: Date): Promise<void> {
-    failedAt.set(database, now.getTime())
-    runningSince.set(database, runningSince.get(database) ?? now)
+  async function valueEverybody(database: Database, now: Date, { since, asOf }: Wanted): Promise<void> {
+    if (asOf) failedPast.set(database, { at: now, asOf })
+    else failedAt.set(database, now.getTime())
+    running.set(database, { since, asOf })
     try {
-      await inThread({ work: 'everybody', url: urlOf(database), now })
-      failedAt.delete(database)
+      await inThread({ work: 'everybody', url: urlOf(database), now, ...(asOf && { asOf }) })
+      if (asOf) failedPast.delete(database)
+      else failedAt.delete(database)
     } finally {
-      runningSince.delete(database)
+      running.delete(database)
     }
   }
 
@@ -88,7 +101,7 @@ export function createValuing(clock: Clock, log: (sentence: string) => void, thr
     const failed = failedAt.get(database)
     const mayRun = failed === undefined || now.getTime() - failed >= RETRY_MS
     if (mayRun && (await isValueRunDue(database, now))) {
-      await valueEverybody(database, now)
+      await valueEverybody(database, now, { since: now, asOf: undefined })
       return true
     }
     if (!(await isFollowDue(database))) return false
@@ -114,27 +127,31 @@ export function createValuing(clock: Clock, log: (sentence: string) => void, thr
   async function workOffAsked(): Promise<void> {
     const [next] = asked
     if (!next || isBusy || isStopping) return
-    const [database, ended] = next
+    const [database, { ended, ...wanted }] = next
     asked.delete(database)
-    await alone(() => valueEverybody(database, clock.now()))
+    await alone(() => valueEverybody(database, clock.now(), wanted))
     ended()
   }
 
   return {
     run: async (database) => (await alone(() => workOff(database))) ?? false,
-    begin: (database, ended) => {
-      if (isStopping || runningSince.has(database)) return false
-      runningSince.set(database, clock.now())
-      asked.set(database, ended)
+    begin: (database, asOf, ended) => {
+      if (isStopping || running.has(database) || asked.has(database)) return false
+      asked.set(database, { since: clock.now(), asOf, ended })
       void workOffAsked()
       return true
     },
     state: (database) => {
-      const [since, failed] = [runningSince.get(database), failedAt.get(database)]
-      return {
-        running_since: since?.toISOString() ?? null,
-        failed_at: since === undefined && failed !== undefined ? new Date(failed).toISOString() : null,
+      const run = running.get(database) ?? asked.get(database)
+      const [failed, past] = [failedAt.get(database), failedPast.get(database)]
+      if (run)
+        return { running_since: run.since.toISOString(), failed_at: null, as_of: run.asOf?.toISOString() ?? null }
+      // Of two that failed the later one is told.
+      if (past && past.at.getTime() >= (failed ?? 0)) {
+        return { running_since: null, failed_at: past.at.toISOString(), as_of: past.asOf.toISOString() }
       }
+      const failedThen = failed === undefined ? null : new Date(failed).toISOString()
+      return { running_since: null, failed_at: failedThen, as_of: null }
     },
     stop: async () => {
       isStopping = true

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import {
@@ -13,6 +15,7 @@ import {
 } from '../../src/modules/value/schema.ts'
 import * as format from '../../web/ui/format.ts'
 import { startProduct } from '../product.ts'
+import { scratchFolder } from '../scratch.ts'
 import { launchBrowser } from './browser.ts'
 import { inspect, signedInPage } from './console.ts'
 
@@ -214,6 +217,8 @@ test('Value with the demo brand', async (t) => {
     await readsWhereFrom(wide.page, value)
     await drawer(wide.page).getByRole('link', { name: '打开整页' }).click()
     await wide.page.waitForURL(`**/people/${person.person_id}`)
+    // What stood beside the page before says the same while it goes.
+    await drawer(wide.page).waitFor({ state: 'hidden' })
     await readsWhereFrom(wide.page, value)
     await region(wide.page, '客户价值').scrollIntoViewIfNeeded()
     await inspect(wide, 'value-person-wide-light')
@@ -269,4 +274,128 @@ test('Value with the demo brand', async (t) => {
       .waitFor()
     await inspect(opened, 'value-segment-wide-light')
   })
+
+  await t.test('a past day is chosen, worked out, and read to each yuan, beside what came since', async (t) => {
+    const opened = await signedInPage(t, browser, product)
+    const { page } = opened
+    const present = equityReport.parse(await api('/api/v1/value'))
+    const past = format.day(
+      new Date(Date.parse(present.valued_at ?? '') - 200 * 86_400_000).toISOString(),
+      'Asia/Shanghai',
+    )
+    const asOf = encodeURIComponent(`${past}T00:00:00+08:00`)
+
+    await page.goto('/relationship/value')
+    await page.getByLabel('看过去某天的估值').fill(past)
+    await page.getByRole('button', { name: '看这一天' }).click()
+    await page.waitForURL(`**/relationship/value?as_of=${past}`)
+    await page.getByRole('heading', { name: `还没有按${past}估过值` }).waitFor()
+    await inspect(opened, 'value-past-none-wide-light')
+    await page.getByRole('button', { name: `按${past}估值` }).click()
+    const head = region(page, '客户资产')
+    await head.waitFor({ timeout: 120_000 })
+    const equity = equityReport.parse(await api(`/api/v1/value?as_of=${asOf}`))
+    const since = equity.came_since
+    assert.ok(since && since.low_minor !== null && since.high_minor !== null)
+    await page.getByText(`截至${past}的估值`, { exact: true }).waitFor()
+    await head.getByText(money(equity.customer_equity_minor, currency), { exact: true }).waitFor()
+    const [low, high] = [since.low_minor, since.high_minor]
+    const verdict = since.came_minor < low ? '低于区间' : since.came_minor > high ? '高于区间' : '落在区间里'
+    await head.getByText(money(since.came_minor, currency), { exact: true }).waitFor()
+    await head
+      .getByText(`有80%的可能在${money(low, currency)}到${money(high, currency)}之间。 实际${verdict}。`)
+      .waitFor()
+    await head
+      .getByRole('img', {
+        name: `区间${money(low, currency)}到${money(high, currency)}，实际${money(since.came_minor, currency)}`,
+      })
+      .waitFor()
+    await inspect(opened, 'value-past-wide-light')
+
+    const then = valueMatrix.parse(await api(`/api/v1/value/matrix?as_of=${asOf}`))
+    const cell = then.cells.find((one) => one.transaction < 3 && one.propagation === 3 && one.depth >= 3)
+    assert.ok(cell, 'the demo had people who brought much then')
+    const name = `${cell.depth} ${DEPTH_NAMES[cell.depth]} · 交易价值${THIRDS[cell.transaction]} · 传播价值${THIRDS[3]}`
+    await page.getByRole('link', { name: new RegExp(`^${name} `) }).click()
+    await drawer(page)
+      .getByText(`${count(cell.people)}人`, { exact: true })
+      .waitFor()
+    const which = `depth=${cell.depth}&transaction=${cell.transaction}&propagation=3`
+    assert.match(new URL(page.url()).search, new RegExp(`as_of=${past}&list=valued&${which}`))
+    const listed = valueCellPage.parse(await api(`/api/v1/value/people?${which}&as_of=${asOf}`)).people
+    const person = listed[0]
+    assert.ok(person)
+    const people = drawer(page).getByRole('rowheader').getByRole('link')
+    await people.first().waitFor()
+    assert.equal(await people.count(), Math.min(50, cell.people))
+    await people.first().click()
+    const value = personValue.parse(await api(`/api/v1/people/${person.person_id}/value?as_of=${asOf}`))
+    await readsWhereFrom(page, value)
+    assert.ok(value.came_since)
+    await region(page, '客户价值')
+      .getByText(money(value.came_since.came_minor, currency), { exact: true })
+      .first()
+      .waitFor()
+    await inspect(opened, 'value-past-person-wide-light')
+    // Whom they brought is read as of the same day.
+    const [below] = value.brought
+    assert.ok(below)
+    await region(page, '客户价值').getByRole('table', { name: '钱从哪里来' }).getByRole('link').first().click()
+    await page.waitForURL((url) => url.searchParams.get('person') === String(below.person_id))
+    assert.equal(new URL(page.url()).searchParams.get('as_of'), past)
+    await region(page, '客户价值').getByText(money(below.own_minor, currency), { exact: true }).first().waitFor()
+
+    const narrow = await signedInPage(t, browser, product, 'narrow', 'dark')
+    await narrow.page.goto(`/relationship/value?as_of=${past}`)
+    await narrow.page.getByText(`截至${past}的估值`, { exact: true }).waitFor()
+    await inspect(narrow, 'value-past-narrow-dark')
+    await narrow.page.getByRole('link', { name: '回到现在' }).click()
+    await region(narrow.page, '客户资产')
+      .getByText(money(present.customer_equity_minor, currency), { exact: true })
+      .waitFor()
+    await narrow.page.getByRole('link', { name: `看${past}的估值` }).waitFor()
+    const { run: _before, kept_as_of: _none, ...before } = { run: null, ...present }
+    const { run: _after, kept_as_of: kept, ...after } = { run: null, ...equityReport.parse(await api('/api/v1/value')) }
+    assert.deepEqual(after, before, 'values of now are untouched')
+    assert.equal(Date.parse(kept ?? ''), Date.parse(`${past}T00:00:00+08:00`))
+  })
+})
+
+test('a history that ended years ago is looked at as of its last day, and nobody was referred', async (t) => {
+  const lines = Array.from({ length: 60 }, (_, index) => index).flatMap((index) =>
+    [1 + (index % 9), 10 + (index % 17)]
+      .slice(0, 1 + (index % 2))
+      .map(
+        (day, number) =>
+          `${index}-${number},c${index},2011-11-${String(day).padStart(2, '0')} 10:00,tea,1,${20 + index}`,
+      ),
+  )
+  const folder = await mkdtemp(join(scratchFolder(), 'perennial-old-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const ordersFile = join(folder, 'orders.csv')
+  await writeFile(ordersFile, ['order_id,customer_id,paid_at,item,quantity,unit_price', ...lines].join('\n'))
+  const product = await startProduct(t, { ordersFile })
+  const run = await product.cli('value-run')
+  assert.equal(run.code, 0, run.stderr)
+  const opened = await signedInPage(t, browser, product)
+  const { page } = opened
+  await page.goto('/relationship/value')
+  await page.getByText('最后一次购买在2011-11-26').waitFor()
+  await inspect(opened, 'value-silent-wide-light')
+  await page.getByRole('link', { name: '看2011-11-27的估值' }).click()
+  await page.waitForURL('**/relationship/value?as_of=2011-11-27')
+  const begin = page.getByRole('button', { name: '按2011-11-27估值' })
+  await begin.waitFor()
+  // What the command line works out is what the page shows.
+  const worked = await product.cli('value-run', '--as-of', '2011-11-27', '--json')
+  assert.equal(worked.code, 0, worked.stderr)
+  const report = runReport.parse(JSON.parse(worked.stdout))
+  await page.reload()
+  await region(page, '客户资产').getByText(money(report.customer_equity_minor, 'CNY'), { exact: true }).waitFor()
+  await region(page, '客户资产').getByText('那天以后还没有满一天的订单').waitFor()
+  await page.getByText('还没有人被推荐过，所以人人的传播价值都是0').waitFor()
+  await inspect(opened, 'value-past-old-wide-light')
+  const refused = await product.cli('value-run', '--as-of', '2011-11-01')
+  assert.notEqual(refused.code, 0)
+  assert.match(refused.stderr, /Nobody had bought before the day of 2011-11-01: the first order is of 2011-11-01 10:00/)
 })

@@ -25,12 +25,17 @@ const STALE_MS = 60_000
 /** While everybody is valued it is asked so often. */
 const WATCH_MS = 1500
 
-export const equityQuery = queryOptions({
-  queryKey: ['value'],
-  queryFn: ({ signal }) => answered(api.GET('/api/v1/value', { signal })),
-  staleTime: STALE_MS,
-  refetchInterval: ({ state }) => (state.data && state.data.run.running_since !== null ? WATCH_MS : false),
-})
+/** Of values as of the past instant `asOf`, or of now. All that begins with it is read again when a run begins. */
+export const EQUITY_KEY = ['value'] as const
+
+export const equityQuery = (asOf?: string) =>
+  queryOptions({
+    queryKey: [...EQUITY_KEY, asOf],
+    queryFn: ({ signal }) =>
+      answered(api.GET('/api/v1/value', { params: { query: defined({ as_of: asOf }) }, signal })),
+    staleTime: STALE_MS,
+    refetchInterval: ({ state }) => (state.data && state.data.run.running_since !== null ? WATCH_MS : false),
+  })
 
 export const atRiskQuery = queryOptions({
   queryKey: ['at-risk'],
@@ -38,19 +43,21 @@ export const atRiskQuery = queryOptions({
   staleTime: STALE_MS,
 })
 
-export const valueMatrixQuery = queryOptions({
-  queryKey: ['value-matrix'],
-  queryFn: ({ signal }) => answered(api.GET('/api/v1/value/matrix', { signal })),
-  staleTime: STALE_MS,
-})
+export const valueMatrixQuery = (asOf?: string) =>
+  queryOptions({
+    queryKey: ['value-matrix', asOf],
+    queryFn: ({ signal }) =>
+      answered(api.GET('/api/v1/value/matrix', { params: { query: defined({ as_of: asOf }) }, signal })),
+    staleTime: STALE_MS,
+  })
 
-export const valuedPeopleQuery = (cell: CellFilter) =>
+export const valuedPeopleQuery = (cell: CellFilter, asOf?: string) =>
   infiniteQueryOptions({
-    queryKey: ['value-people', cell],
+    queryKey: ['value-people', cell, asOf],
     queryFn: ({ pageParam, signal }) =>
       answered(
         api.GET('/api/v1/value/people', {
-          params: { query: defined({ ...cell, after: pageParam, limit: PAGE_ROWS }) as CellFilter },
+          params: { query: defined({ ...cell, as_of: asOf, after: pageParam, limit: PAGE_ROWS }) as CellFilter },
           signal,
         }),
       ),
@@ -59,20 +66,28 @@ export const valuedPeopleQuery = (cell: CellFilter) =>
     staleTime: STALE_MS,
   })
 
-export const personWorthQuery = (personId: number) =>
+export const personWorthQuery = (personId: number, asOf?: string) =>
   queryOptions({
-    queryKey: ['person-value', personId],
+    queryKey: ['person-value', personId, asOf],
     queryFn: ({ signal }) =>
-      answered(api.GET('/api/v1/people/{person_id}/value', { params: { path: { person_id: personId } }, signal })),
+      answered(
+        api.GET('/api/v1/people/{person_id}/value', {
+          params: { path: { person_id: personId }, query: defined({ as_of: asOf }) },
+          signal,
+        }),
+      ),
     staleTime: STALE_MS,
   })
 
-export const referralTreeQuery = (personId: number) =>
+export const referralTreeQuery = (personId: number, asOf?: string) =>
   queryOptions({
-    queryKey: ['referral-tree', personId],
+    queryKey: ['referral-tree', personId, asOf],
     queryFn: ({ signal }) =>
       answered(
-        api.GET('/api/v1/people/{person_id}/referral-tree', { params: { path: { person_id: personId } }, signal }),
+        api.GET('/api/v1/people/{person_id}/referral-tree', {
+          params: { path: { person_id: personId }, query: defined({ as_of: asOf }) },
+          signal,
+        }),
       ),
     staleTime: STALE_MS,
   })

@@ -18,6 +18,53 @@ export const valueEn: Texts<keyof typeof valueZhCN> = {
   'value.between': '{{low}} to {{high}}',
   'value.interval': '80% likely to lie between {{low}} and {{high}}',
   'value.interval_none': 'You see some of the customers only; there is an interval for the whole brand alone',
+  'value.run_running_then':
+    'Everybody is being valued as of {{past}}, since {{at}}. No need to wait here: the figures come by themselves.',
+  'value.run_failed_then': 'The run of {{at}} as of {{past}} failed. The log of the server says why.',
+  'value.run_then': 'Value everybody as of {{past}}',
+  'value.run_then_anew': 'Work out {{past}} anew',
+  'value.day': 'Values as of a past day',
+  'value.day_show': 'Show that day',
+  'value.day_future': 'That day has not come yet',
+  'value.day_kept': 'See values as of {{past}}',
+  'value.then': 'as of {{past}}',
+  'value.then_title': 'Values as of {{past}}',
+  'value.then_note':
+    'worked out {{at}}, by what had happened until then only. Present values, lists and segments stay as they are.',
+  'value.then_back': 'Back to now',
+  'value.silent':
+    'The last purchase was on {{last}}, longer ago than the period of {{days}} days, so by now everybody looks gone. What they were worth then:',
+  'value.then_none_title': 'Nobody has been valued as of {{past}} yet',
+  'value.then_none':
+    'Values as of a past day use only what had happened by then, and are shown beside what came since. Present values, lists and segments stay as they are.',
+  'value.then_kept': 'One day is kept: {{past}} now, and a new one takes its place.',
+  'value.person_none_then': 'Had not bought before that day: there is no value.',
+  'value.came': 'Margin that came since',
+  'value.came_revenue': 'Revenue that came since',
+  'value.came_person': 'In {{days}} days until {{until}}; expected then {{expected}}',
+  'value.came_title': 'Margin that came since',
+  'value.came_title_revenue': 'Revenue that came since',
+  'value.came_year': 'a whole year, until {{until}}',
+  'value.came_part': '{{days}} days, until {{until}}: what came later is not known',
+  'value.came_expected': 'For these days {{expected}} were expected.',
+  'value.came_interval': 'For these days {{expected}} were expected, 80% likely to lie between {{low}} and {{high}}.',
+  'value.came_inside': 'What came lies within.',
+  'value.came_above': 'What came lies above.',
+  'value.came_below': 'What came lies below.',
+  'value.came_note':
+    'Both of whoever had a live connection that day, neither discounted. Until the brand’s last order at most: there are no data of the time after it.',
+  'value.came_unknown': 'Not a day of orders is known since: nothing to compare.',
+  'value.came_drawn': 'Interval {{low}} to {{high}}, came {{came}}',
+  'value.came_point': 'came',
+  'value.expected_days': 'Expected in {{days}} days ({{currency}})',
+  'value.came_days': 'Came ({{currency}})',
+  'value.no_claims':
+    'Nobody has been referred yet, so everybody’s propagation value is 0 and stands under low. Once referral claims are imported there will be people under middle and high.',
+  'value.no_referrals':
+    'There are {{claims}} referral claims and none counts (somebody known before, too late, or in a circle), so everybody stands under low.',
+  'value.no_referrals_one':
+    'There is {{claims}} referral claim and it does not count (somebody known before, too late, or in a circle), so everybody stands under low.',
+  'value.cell_rule_then': 'People who were at this depth and in these thirds of value on that day.',
   'value.valued': 'valued {{at}}',
   'value.basis_revenue': 'No margin rate set: every “margin” here is revenue.',
   'value.set_rate': 'Set a margin rate',
@@ -101,11 +148,21 @@ export const valueEn: Texts<keyof typeof valueZhCN> = {
 
   'value.equity': 'Customer equity',
   'value.equity_column': 'Customer equity ({{currency}})',
+  'value.equity_meaning_then':
+    'Margin expected in the 12 months after that day of {{people}} people who were connected, discounted at {{rate}} a year',
+  'value.equity_meaning_then_revenue':
+    'Revenue expected in the 12 months after that day (no margin rate set) of {{people}} people who were connected, discounted at {{rate}} a year',
+  'value.expected_then': 'Expected margin, 12 months from then',
+  'value.expected_then_revenue': 'Expected revenue, 12 months from then',
   'value.equity_meaning':
     'Margin expected in the next 12 months of {{people}} connected people, discounted at {{rate}} a year',
   'value.equity_meaning_revenue':
     'Revenue expected in the next 12 months (no margin rate set) of {{people}} connected people, discounted at {{rate}} a year',
   'value.equity_open': '{{name}} {{value}}, open the Value page',
+  'value.off_above':
+    'With care: of the {{days}} days held back, {{off}} more purchase days were expected than came. The interval knows nothing of that.',
+  'value.off_below':
+    'With care: of the {{days}} days held back, {{off}} fewer purchase days were expected than came. The interval knows nothing of that.',
   'value.model': 'Model of purchases',
   'value.spend_model': 'Model of spend',
   'value.drift': 'Drift',

@@ -1,3 +1,4 @@
+export { valueAsOf } from './past.ts'
 export { fitContracts, NOTHING_WATCHED, valueContracts, valuePayments } from './plain-table.ts'
 export { acceptEdges, fractionOf, propagate } from './propagation.ts'
 export { eraseValues } from './queries.ts'

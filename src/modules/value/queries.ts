@@ -1,17 +1,24 @@
 import { sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
+import { erasePast } from './past-queries.ts'
+import { PRESENT, type ValueTables } from './tables-queries.ts'
 
 /** One run for a brand at a time; readers do not wait. */
-export async function lockValues(tx: Sql): Promise<void> {
-  await sql`lock table value.people, value.referral_edges in share row exclusive mode`.execute(tx)
+export async function lockValues(tx: Sql, tables = PRESENT): Promise<void> {
+  await sql`lock table ${tables.people}, ${tables.edges} in share row exclusive mode`.execute(tx)
 }
 
 /**
  * `valued_people`, for the transaction: everybody's history by `now` in days of the brand, mean spend of the repeat occasions, what
  * was realised in the period, and whether they can be reached.
  */
-export async function createValuedPeople(tx: Sql, now: Date, { zone, period_days: days }: Settings): Promise<void> {
+export async function createValuedPeople(
+  tx: Sql,
+  tables: ValueTables,
+  now: Date,
+  { zone, period_days: days }: Settings,
+): Promise<void> {
   await sql`
     create temp table valued_people on commit drop as
     select h.person_id, repeats, last_days, watched_days, last_day, realised_minor, paid_minor, coalesce(s.depth >= 1, false) as is_reachable,
@@ -27,7 +34,7 @@ export async function createValuedPeople(tx: Sql, now: Date, { zone, period_days
         select person_id, occasion_key, occasion_at, net_minor, (occasion_at at time zone ${zone})::date as day
         from relationship.published_occasions where from_at <= ${now} and to_at > ${now} and occasion_at <= ${now}
       ) o group by person_id
-    ) h left join relationship.published_standing s using (person_id)`.execute(tx)
+    ) h left join ${tables.standing} s using (person_id)`.execute(tx)
   await sql`create unique index on valued_people (person_id)`.execute(tx)
   await sql`analyze valued_people`.execute(tx)
 }
@@ -117,8 +124,8 @@ export async function selectValuedPeople(tx: Sql, after: number, limit: number):
   return rows
 }
 
-export async function clearPeople(tx: Sql): Promise<void> {
-  await sql`delete from value.people`.execute(tx)
+export async function clearPeople(tx: Sql, tables: ValueTables): Promise<void> {
+  await sql`delete from ${tables.people}`.execute(tx)
 }
 
 /** Columns of people of `valued_people`, in one order. */
@@ -135,12 +142,17 @@ export interface Scores {
   readonly lapsed: number[]
 }
 
-export async function insertPeople(tx: Sql, fitId: number, now: Date, scores: Scores): Promise<void> {
+export async function insertPeople(
+  tx: Sql,
+  tables: ValueTables,
+  { fitId, at }: { readonly fitId: number; readonly at: Date },
+  scores: Scores,
+): Promise<void> {
   await sql`
-    insert into value.people (person_id, fit_id, valued_at, repeats, last_days, watched_days, mean_spend_minor, p_alive,
+    insert into ${tables.people} (person_id, fit_id, valued_at, repeats, last_days, watched_days, mean_spend_minor, p_alive,
       expected_occasions, expected_minor, expected_low_minor, expected_high_minor, realised_minor, net_paid_minor, last_occasion_at,
       last_day, turns_days)
-    select person_id, ${fitId}, ${now}, v.repeats, v.last_days, v.watched_days, v.mean_spend_minor, s.alive, s.occasions,
+    select person_id, ${fitId}, ${at}, v.repeats, v.last_days, v.watched_days, v.mean_spend_minor, s.alive, s.occasions,
       s.expected, s.low, s.high, round(v.realised_minor * coalesce(f.margin_rate, 1))::bigint, v.net_paid_minor,
       v.last_occasion_at, v.last_day, array[s.late, s.at_risk, s.lapsed]
     from unnest(${scores.personIds}::bigint[], ${scores.alive}::double precision[], ${scores.occasions}::double precision[],
@@ -148,7 +160,7 @@ export async function insertPeople(tx: Sql, fitId: number, now: Date, scores: Sc
       ${scores.late}::int[], ${scores.atRisk}::int[], ${scores.lapsed}::int[])
       s (person_id, alive, occasions, expected, low, high, late, at_risk, lapsed)
     join valued_people v using (person_id)
-    join value.fits f on f.fit_id = ${fitId}`.execute(tx)
+    join ${tables.fits} f on f.fit_id = ${fitId}`.execute(tx)
 }
 
 export interface FitRow {
@@ -174,9 +186,9 @@ export interface FitRow {
   readonly drift: number | null
 }
 
-export async function insertFit(tx: Sql, fit: FitRow): Promise<number> {
+export async function insertFit(tx: Sql, tables: ValueTables, fit: FitRow): Promise<number> {
   const { rows } = await sql<{ fit_id: number }>`
-    insert into value.fits (fitted_at, unit, model_asked, model, reason, occasions, spend_model, spend_reason, spend, margin_rate,
+    insert into ${tables.fits} (fitted_at, unit, model_asked, model, reason, occasions, spend_model, spend_reason, spend, margin_rate,
       discount_rate_per_year, people, repeaters, reachable_people, expected_minor, expected_low_minor, expected_high_minor,
       calibration, drift)
     values (${fit.fitted_at}, ${fit.unit}, ${fit.model_asked}, ${fit.model}, ${fit.reason}, ${JSON.stringify(fit.occasions)}::jsonb,
@@ -185,46 +197,53 @@ export async function insertFit(tx: Sql, fit: FitRow): Promise<number> {
       ${fit.expected_low_minor}, ${fit.expected_high_minor}, ${JSON.stringify(fit.calibration)}::jsonb, ${fit.drift})
     returning fit_id`.execute(tx)
   const [row] = rows
-  if (!row) throw new Error('value.fits took no row')
+  if (!row) throw new Error('the table of fits took no row')
   return row.fit_id
 }
 
+/** What people are expected to bring together, with its interval. */
+export interface Total {
+  readonly people: number
+  readonly expected: number
+  readonly low: number
+  readonly high: number
+}
+
 /** What is known only after everybody was scored. */
-export async function updateEquity(
-  tx: Sql,
-  fitId: number,
-  equity: { readonly people: number; readonly expected: number; readonly low: number; readonly high: number },
-): Promise<void> {
+export async function updateEquity(tx: Sql, tables: ValueTables, fitId: number, equity: Total): Promise<void> {
   await sql`
-    update value.fits set reachable_people = ${equity.people}, expected_minor = ${equity.expected},
+    update ${tables.fits} set reachable_people = ${equity.people}, expected_minor = ${equity.expected},
       expected_low_minor = ${equity.low}, expected_high_minor = ${equity.high}
     where fit_id = ${fitId}`.execute(tx)
 }
 
-export async function selectLastFit(db: Sql): Promise<(FitRow & { readonly fit_id: number }) | undefined> {
-  const { rows } = await sql<FitRow & { fit_id: number }>`
-    select * from value.fits order by fit_id desc limit 1`.execute(db)
+export type LastFit = FitRow & { readonly fit_id: number }
+
+export async function selectLastFit(db: Sql, tables = PRESENT): Promise<LastFit | undefined> {
+  const { rows } = await sql<LastFit>`
+    select * from ${tables.fits} order by fit_id desc limit 1`.execute(db)
   return rows[0]
 }
 
 /** Cuts at a third and two thirds of the people who have something, as RFM's: the first value whose share reaches it. */
-export async function insertCuts(tx: Sql, now: Date): Promise<void> {
+export async function insertCuts(tx: Sql, tables: ValueTables, now: Date): Promise<void> {
   await sql`
-    insert into value.cuts (in_force_from, own_minor, influenced_minor)
+    insert into ${tables.cuts} (in_force_from, own_minor, influenced_minor)
     select ${now},
       coalesce(percentile_disc(array[1.0 / 3, 2.0 / 3]) within group (order by own_minor) filter (where own_minor > 0), '{0,0}'),
       coalesce(percentile_disc(array[1.0 / 3, 2.0 / 3]) within group (order by influenced_minor)
         filter (where influenced_minor > 0), '{0,0}')
-    from value.published_values
+    from ${tables.values}
     on conflict (in_force_from) do update
     set own_minor = excluded.own_minor, influenced_minor = excluded.influenced_minor`.execute(tx)
 }
 
-/** Whether somebody bought before the day of `now`: else there is nothing to fit. */
-export async function hasWatched(db: Sql, now: Date, { zone }: Settings): Promise<boolean> {
+/** Whether somebody had bought before the day of `at`, as of then: else there is nothing to fit. */
+export async function hasWatched(db: Sql, at: Date, { zone }: Settings): Promise<boolean> {
   const { rows } = await sql<{ found: boolean }>`
     select exists (
-      select from relationship.published_occasions where occasion_at < date_trunc('day', ${now}::timestamptz, ${zone})) as found`.execute(
+      select from relationship.published_occasions
+      where from_at <= ${at} and to_at > ${at} and occasion_at < date_trunc('day', ${at}::timestamptz, ${zone})) as found`.execute(
     db,
   )
   return rows[0]?.found ?? false
@@ -254,4 +273,5 @@ export async function eraseValues(tx: Sql): Promise<void> {
   await sql`delete from value.people v using erased_identities e where v.person_id = e.person_id`.execute(tx)
   await sql`delete from value.propagation v using erased_identities e where v.person_id = e.person_id`.execute(tx)
   await sql`delete from value.settled v using erased_identities e where v.person_id = e.person_id`.execute(tx)
+  await erasePast(tx)
 }

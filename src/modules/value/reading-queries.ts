@@ -4,6 +4,7 @@ import type { PeopleScope } from '../../platform/roles.ts'
 import { inScope, ofScope } from '../customers/actions.ts'
 import { LEVELS_MAX } from './propagation.ts'
 import { RHYTHMS, type Rhythm, type ValueCellQuery } from './schema.ts'
+import type { ValueTables } from './tables-queries.ts'
 
 /** What a source calls a person: the identity known longest, and the latest name. */
 const WITH_KEY = sql`
@@ -20,15 +21,36 @@ export interface ScopedEquity {
   readonly people: number
   readonly reachable: number
   readonly expected_minor: number
+  readonly last_purchase_at: Date | null
 }
 
-export async function selectEquity(db: Sql, scope: PeopleScope): Promise<ScopedEquity> {
+export async function selectEquity(db: Sql, tables: ValueTables, scope: PeopleScope): Promise<ScopedEquity> {
   const { rows } = await sql<ScopedEquity>`
     select count(*) as people, count(*) filter (where d.depth >= 1) as reachable,
-      coalesce(sum(expected_minor) filter (where d.depth >= 1), 0)::bigint as expected_minor
-    from (${ofScope(sql`select person_id, expected_minor from value.people where valued_at is not null`, scope)}) v
-    left join relationship.published_standing d using (person_id)`.execute(db)
-  return rows[0] ?? { people: 0, reachable: 0, expected_minor: 0 }
+      coalesce(sum(expected_minor) filter (where d.depth >= 1), 0)::bigint as expected_minor,
+      max(v.last_occasion_at) as last_purchase_at
+    from (${ofScope(sql`select person_id, expected_minor, last_occasion_at from ${tables.people} where valued_at is not null`, scope)}) v
+    left join ${tables.standing} d using (person_id)`.execute(db)
+  return rows[0] ?? { people: 0, reachable: 0, expected_minor: 0, last_purchase_at: null }
+}
+
+const cameOf = ({ came }: ValueTables) =>
+  came ? sql`came_minor, known_expected_minor` : sql`null::bigint as came_minor, null::bigint as known_expected_minor`
+const withCame = ({ came }: ValueTables) => (came ? sql`left join ${came} since using (person_id)` : sql``)
+
+/** Of those in view who could be reached on a past day. */
+export async function selectCame(
+  db: Sql,
+  tables: ValueTables,
+  scope: PeopleScope,
+): Promise<{ came_minor: number; expected_minor: number }> {
+  const { rows } = await sql<{ came_minor: number; expected_minor: number }>`
+    select coalesce(sum(came_minor), 0)::bigint as came_minor, coalesce(sum(known_expected_minor), 0)::bigint as expected_minor
+    from (${ofScope(
+      sql`select person_id, ${cameOf(tables)} from ${tables.standing} s ${withCame(tables)} where s.depth >= 1`,
+      scope,
+    )}) v`.execute(db)
+  return rows[0] ?? { came_minor: 0, expected_minor: 0 }
 }
 
 export interface Tenth {
@@ -36,14 +58,21 @@ export interface Tenth {
   readonly people: number
   readonly least_minor: number
   readonly expected_minor: number
+  /** Null for values of now. */
+  readonly came_minor: number | null
+  readonly expected_since_minor: number | null
 }
 
-export async function selectTenths(db: Sql, scope: PeopleScope): Promise<Tenth[]> {
+export async function selectTenths(db: Sql, tables: ValueTables, scope: PeopleScope): Promise<Tenth[]> {
   const { rows } = await sql<Tenth>`
-    select tenth, count(*) as people, min(expected_minor) as least_minor, sum(expected_minor)::bigint as expected_minor
+    select tenth, count(*) as people, min(expected_minor) as least_minor, sum(expected_minor)::bigint as expected_minor,
+      sum(came_minor)::bigint as came_minor, sum(known_expected_minor)::bigint as expected_since_minor
     from (
-      select expected_minor, ntile(10) over (order by expected_minor desc, person_id)::int as tenth
-      from (${ofScope(sql`select person_id, expected_minor from value.people where valued_at is not null`, scope)}) v
+      select v.*, ntile(10) over (order by expected_minor desc, person_id)::int as tenth
+      from (${ofScope(
+        sql`select person_id, expected_minor, ${cameOf(tables)} from ${tables.people} p ${withCame(tables)} where valued_at is not null`,
+        scope,
+      )}) v
     ) t group by tenth order by tenth`.execute(db)
   return rows
 }
@@ -67,12 +96,21 @@ export interface PersonRow {
   readonly tree_depth: number
   /** Null: by a run of before they were kept. */
   readonly turns_days: number[] | null
+  /** Of a past day: what came since, and what was to be expected in that time. */
+  readonly came_minor: number | null
+  readonly known_expected_minor: number | null
 }
 
-export async function selectPersonValue(db: Sql, personId: number): Promise<PersonRow | undefined> {
+export async function selectPersonValue(
+  db: Sql,
+  tables: ValueTables,
+  personId: number,
+): Promise<PersonRow | undefined> {
   const { rows } = await sql<PersonRow>`
-    select v.*, p.repeats, p.last_days, p.watched_days, p.mean_spend_minor, coalesce(k.turns_days, p.turns_days) as turns_days
-    from value.published_values v left join value.people p using (person_id) left join value.settled k using (person_id)
+    select v.*, p.repeats, p.last_days, p.watched_days, p.mean_spend_minor, coalesce(k.turns_days, p.turns_days) as turns_days,
+      ${cameOf(tables)}
+    from ${tables.values} v left join ${tables.people} p using (person_id) left join ${tables.settled} k using (person_id)
+    ${withCame(tables)}
     where v.person_id = ${personId}`.execute(db)
   return rows[0]
 }
@@ -96,12 +134,17 @@ export interface NamedRow {
 }
 
 /** Those above, the referrer first: 100 at most. */
-export async function selectChain(db: Sql, personId: number, scope: PeopleScope): Promise<NamedRow[]> {
+export async function selectChain(
+  db: Sql,
+  tables: ValueTables,
+  personId: number,
+  scope: PeopleScope,
+): Promise<NamedRow[]> {
   const { rows } = await sql<NamedRow>`
     with recursive above as (
-      select referrer_person_id as person_id, 1 as levels from value.referral_edges where person_id = ${personId} and refusal is null
+      select referrer_person_id as person_id, 1 as levels from ${tables.edges} where person_id = ${personId} and refusal is null
       union all
-      select e.referrer_person_id, a.levels + 1 from above a join value.referral_edges e using (person_id)
+      select e.referrer_person_id, a.levels + 1 from above a join ${tables.edges} e using (person_id)
       where e.refusal is null and a.levels < 100
     )
     select s.person_id, s.levels, k.key, k.key_kind, k.source, r.name
@@ -117,6 +160,7 @@ export interface BroughtRow extends NamedRow {
 /** Those below, of whom most comes here first: 100 at most, of a tree's first 100,000 people. */
 export async function selectBrought(
   db: Sql,
+  tables: ValueTables,
   personId: number,
   referralShare: number,
   scope: PeopleScope,
@@ -125,13 +169,13 @@ export async function selectBrought(
     * case when levels > ${LEVELS_MAX} then 0 when levels = least(${LEVELS_MAX}, tree_depth) then 1 else 1 - ${referralShare}::float8 end`
   const { rows } = await sql<BroughtRow>`
     with recursive below as (
-      select person_id, 1 as levels from value.referral_edges where referrer_person_id = ${personId} and refusal is null
+      select person_id, 1 as levels from ${tables.edges} where referrer_person_id = ${personId} and refusal is null
       union all
-      select e.person_id, b.levels + 1 from below b join value.referral_edges e on e.referrer_person_id = b.person_id
+      select e.person_id, b.levels + 1 from below b join ${tables.edges} e on e.referrer_person_id = b.person_id
       where e.refusal is null and b.levels < 100
     ), seen as (
       select b.person_id, b.levels, v.own_minor, v.tree_depth, abs(v.own_minor * (${share})) as brought
-      from (select * from below limit 100000) b join value.published_values v using (person_id)
+      from (select * from below limit 100000) b join ${tables.values} v using (person_id)
       where ${inScope(sql`b.person_id`, scope)}
       order by brought desc, abs(v.own_minor) desc, b.person_id limit 100
     )
@@ -147,14 +191,20 @@ export interface TreeRow extends NamedRow {
 }
 
 /** Those below, the nearest first: of `limit` people, whom somebody may see. */
-export async function selectTree(db: Sql, personId: number, limit: number, scope: PeopleScope): Promise<TreeRow[]> {
+export async function selectTree(
+  db: Sql,
+  tables: ValueTables,
+  personId: number,
+  limit: number,
+  scope: PeopleScope,
+): Promise<TreeRow[]> {
   const { rows } = await sql<TreeRow>`
     with recursive below as (
-      select person_id, referrer_person_id, 1 as levels from value.referral_edges
+      select person_id, referrer_person_id, 1 as levels from ${tables.edges}
       where referrer_person_id = ${personId} and refusal is null
       union all
       select e.person_id, e.referrer_person_id, b.levels + 1
-      from below b join value.referral_edges e on e.referrer_person_id = b.person_id
+      from below b join ${tables.edges} e on e.referrer_person_id = b.person_id
       where e.refusal is null and b.levels < 100
     ), seen as (
       -- A recursion makes the nearest first, and goes no further than it is read.
@@ -162,7 +212,7 @@ export async function selectTree(db: Sql, personId: number, limit: number, scope
     )
     select s.person_id, s.referrer_person_id, s.levels, coalesce(v.own_minor, 0) as own_minor,
       coalesce(v.influenced_minor, 0) as influenced_minor, k.key, k.key_kind, k.source, r.name
-    from seen s left join value.published_values v using (person_id) ${WITH_KEY}
+    from seen s left join ${tables.values} v using (person_id) ${WITH_KEY}
     order by s.levels, coalesce(v.own_minor, 0) + coalesce(v.influenced_minor, 0) desc, s.person_id`.execute(db)
   return rows
 }
@@ -173,19 +223,19 @@ export interface ValueCuts {
   readonly influenced_minor: number[]
 }
 
-export async function selectCuts(db: Sql): Promise<ValueCuts | undefined> {
-  const { rows } = await sql<ValueCuts>`select * from value.cuts order by in_force_from desc limit 1`.execute(db)
+export async function selectCuts(db: Sql, tables: ValueTables): Promise<ValueCuts | undefined> {
+  const { rows } = await sql<ValueCuts>`select * from ${tables.cuts} order by in_force_from desc limit 1`.execute(db)
   return rows[0]
 }
 
 /** Everybody in view who has a depth, with the third of each value; who has none of it is in the first. */
-function thirdsBody(scope: PeopleScope): RawBuilder<unknown> {
+function thirdsBody(tables: ValueTables, scope: PeopleScope): RawBuilder<unknown> {
   return ofScope(
     sql`select d.person_id, d.depth, coalesce(v.own_minor, 0) as own_minor, coalesce(v.allocated_minor, 0) as allocated_minor,
         coalesce(v.influenced_minor, 0) as influenced_minor, v.p_alive,
         coalesce(k.transaction, 1) as transaction, coalesce(k.propagation, 1) as propagation
-      from relationship.published_standing d left join value.published_values v using (person_id)
-      left join value.settled k using (person_id)`,
+      from ${tables.standing} d left join ${tables.values} v using (person_id)
+      left join ${tables.settled} k using (person_id)`,
     scope,
   )
 }
@@ -199,12 +249,24 @@ export interface CellRow {
   readonly allocated_minor: number
 }
 
-export async function selectMatrix(db: Sql, scope: PeopleScope): Promise<CellRow[]> {
+export async function selectMatrix(db: Sql, tables: ValueTables, scope: PeopleScope): Promise<CellRow[]> {
   const { rows } = await sql<CellRow>`
     select depth, transaction, propagation, count(*) as people, sum(own_minor)::bigint as own_minor,
       sum(allocated_minor)::bigint as allocated_minor
-    from (${thirdsBody(scope)}) t group by 1, 2, 3 order by 1, 2, 3`.execute(db)
+    from (${thirdsBody(tables, scope)}) t group by 1, 2, 3 order by 1, 2, 3`.execute(db)
   return rows
+}
+
+/** Referral claims of people in view, and how many of them are edges. */
+export async function selectReferrals(
+  db: Sql,
+  tables: ValueTables,
+  scope: PeopleScope,
+): Promise<{ claims: number; referrals: number }> {
+  const { rows } = await sql<{ claims: number; referrals: number }>`
+    select count(*) as claims, count(*) filter (where refusal is null) as referrals
+    from (${ofScope(sql`select person_id, refusal from ${tables.edges}`, scope)}) e`.execute(db)
+  return rows[0] ?? { claims: 0, referrals: 0 }
 }
 
 export interface CellPerson extends Omit<NamedRow, 'levels'> {
@@ -215,11 +277,16 @@ export interface CellPerson extends Omit<NamedRow, 'levels'> {
 }
 
 /** One more than asked for, so that the caller knows whether there are more. */
-export async function selectCell(db: Sql, cell: ValueCellQuery, scope: PeopleScope): Promise<CellPerson[]> {
+export async function selectCell(
+  db: Sql,
+  tables: ValueTables,
+  cell: ValueCellQuery,
+  scope: PeopleScope,
+): Promise<CellPerson[]> {
   const { rows } = await sql<CellPerson>`
     select s.person_id, s.own_minor, s.allocated_minor, s.influenced_minor, s.p_alive, k.key, k.key_kind, k.source, r.name
     from (
-      select * from (${thirdsBody(scope)}) t
+      select * from (${thirdsBody(tables, scope)}) t
       where depth = ${cell.depth} and transaction = ${cell.transaction} and propagation = ${cell.propagation}
         and person_id > ${cell.after}
       order by person_id limit ${cell.limit + 1}

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
+import type { ValueTables } from './tables-queries.ts'
 
 /**
  * Referral claims between people as they are now, with what sets each aside. A person arrives with their first connection or occasion,
@@ -28,14 +29,14 @@ function claimsBody(now: Date, attributionDays: number, claims: RawBuilder<unkno
     where c.invitee_person_id > 0 and c.referrer_person_id > 0 and c.claimed_at <= ${now}`
 }
 
-/** `region`, for the transaction: everybody of whom there is a claim, or was. */
-export async function createWholeRegion(tx: Sql): Promise<void> {
+/** `region`, for the transaction: everybody of whom there is a claim by `at`, or was. */
+export async function createWholeRegion(tx: Sql, tables: ValueTables, at: Date): Promise<void> {
   await sql`
     create temp table region on commit drop as
-    select invitee_person_id as person_id from customers.published_referral_claims
-    union select referrer_person_id from customers.published_referral_claims
-    union select person_id from value.referral_edges
-    union select referrer_person_id from value.referral_edges`.execute(tx)
+    select invitee_person_id as person_id from customers.published_referral_claims where claimed_at <= ${at}
+    union select referrer_person_id from customers.published_referral_claims where claimed_at <= ${at}
+    union select person_id from ${tables.edges}
+    union select referrer_person_id from ${tables.edges}`.execute(tx)
   await sql`create unique index on region (person_id)`.execute(tx)
   await sql`analyze region`.execute(tx)
 }
@@ -126,26 +127,30 @@ export async function selectRegionClaims(tx: Sql): Promise<ClaimRow[]> {
 }
 
 /** Own value of the region's people who have one. */
-export async function selectRegionValues(tx: Sql): Promise<{ person_id: number; own_minor: number }[]> {
+export async function selectRegionValues(
+  tx: Sql,
+  tables: ValueTables,
+): Promise<{ person_id: number; own_minor: number }[]> {
   const { rows } = await sql<{ person_id: number; own_minor: number }>`
-    select person_id, realised_minor + expected_minor as own_minor from value.people join region using (person_id)`.execute(
+    select person_id, realised_minor + expected_minor as own_minor from ${tables.people} join region using (person_id)`.execute(
     tx,
   )
   return rows
 }
 
-export async function clearRegion(tx: Sql): Promise<void> {
-  await sql`delete from value.referral_edges e using region r where e.person_id = r.person_id`.execute(tx)
-  await sql`delete from value.propagation g using region r where g.person_id = r.person_id`.execute(tx)
+export async function clearRegion(tx: Sql, tables: ValueTables): Promise<void> {
+  await sql`delete from ${tables.edges} e using region r where e.person_id = r.person_id`.execute(tx)
+  await sql`delete from ${tables.propagation} g using region r where g.person_id = r.person_id`.execute(tx)
 }
 
 export async function insertEdges(
   tx: Sql,
+  tables: ValueTables,
   claimIds: readonly number[],
   refusals: readonly (string | null)[],
 ): Promise<void> {
   await sql`
-    insert into value.referral_edges (person_id, claim_id, referrer_person_id, claimed_at, set_aside, refusal)
+    insert into ${tables.edges} (person_id, claim_id, referrer_person_id, claimed_at, set_aside, refusal)
     select c.person_id, c.claim_id, c.referrer_person_id, c.claimed_at, c.set_aside, f.refusal
     from unnest(${claimIds}::bigint[], ${refusals}::text[]) f (claim_id, refusal) join claims_now c using (claim_id)`.execute(
     tx,
@@ -159,9 +164,9 @@ export interface Places {
   readonly influenced: readonly string[]
 }
 
-export async function insertPlaces(tx: Sql, places: Places): Promise<void> {
+export async function insertPlaces(tx: Sql, tables: ValueTables, places: Places): Promise<void> {
   await sql`
-    insert into value.propagation (person_id, tree_depth, allocated_minor, influenced_minor)
+    insert into ${tables.propagation} (person_id, tree_depth, allocated_minor, influenced_minor)
     select * from unnest(${places.personIds}::bigint[], ${places.depths}::int[], ${places.allocated}::bigint[],
       ${places.influenced}::bigint[])`.execute(tx)
 }

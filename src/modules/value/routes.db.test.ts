@@ -183,14 +183,14 @@ test('who may has everybody valued now: once at a time, where there is something
     const { cookie: other } = await userOf(desk.http, role)
     assert.deepEqual(await begin(other), [403, 'not_allowed'], role)
   }
-  assert.deepEqual(await runOf(), { running_since: null, failed_at: null })
+  assert.deepEqual(await runOf(), { running_since: null, failed_at: null, as_of: null })
   // Nobody gets at values, so that it is under way as long as we look.
   const client = await desk.database.pool.connect()
   await client.query('begin')
   await client.query('lock table value.people in share row exclusive mode')
   assert.deepEqual(await begin(), [202, NOW.toISOString()])
   assert.deepEqual(await begin(), [409, 'value_run_running'])
-  assert.deepEqual(await runOf(), { running_since: NOW.toISOString(), failed_at: null })
+  assert.deepEqual(await runOf(), { running_since: NOW.toISOString(), failed_at: null, as_of: null })
   await client.query('commit')
   client.release()
   while ((await runOf()).running_since !== null) await sleep(20)

@@ -17,6 +17,8 @@ import {
   valueCellPage,
   valueCellQuery,
   valueMatrix,
+  valueQuery,
+  valueRunCommand,
   valueRunState,
 } from './schema.ts'
 
@@ -33,11 +35,12 @@ export function registerValueRoutes(app: FastifyInstance, { clock, brandOf, valu
     '/api/v1/value',
     {
       config: { permission: 'people:read' },
-      schema: { operationId: 'customerEquity', response: { 200: equityAnswer } },
+      schema: { operationId: 'customerEquity', querystring: valueQuery, response: { 200: equityAnswer } },
     },
     async (request) => {
       const { database } = await brandOf(request)
-      const equity = await readEquity(database.db, viewOf(request, clock.now()))
+      const asOf = instant(request.query.as_of)
+      const equity = await readEquity(database.db, viewOf(request, clock.now()), asOf)
       return { ...equity, run: valueRuns.state(database) }
     },
   )
@@ -46,11 +49,14 @@ export function registerValueRoutes(app: FastifyInstance, { clock, brandOf, valu
     '/api/v1/value/runs',
     {
       config: { permission: 'values:run' },
-      schema: { operationId: 'beginValueRun', response: { 202: valueRunState } },
+      schema: { operationId: 'beginValueRun', body: valueRunCommand.nullish(), response: { 202: valueRunState } },
     },
     async (request, reply) => {
       const { database } = await brandOf(request)
-      const begun = await beginValueRun(database, valueRuns, actorOf(request), clock.now())
+      const begun = await beginValueRun(database, valueRuns, actorOf(request), {
+        now: clock.now(),
+        asOf: instant(request.body?.as_of),
+      })
       if (!isRefusal(begun)) reply.status(202)
       return reply.answer(begun)
     },
@@ -60,11 +66,11 @@ export function registerValueRoutes(app: FastifyInstance, { clock, brandOf, valu
     '/api/v1/value/matrix',
     {
       config: { permission: 'people:read' },
-      schema: { operationId: 'valueMatrix', response: { 200: valueMatrix } },
+      schema: { operationId: 'valueMatrix', querystring: valueQuery, response: { 200: valueMatrix } },
     },
     async (request) => {
       const { database } = await brandOf(request)
-      return readValueMatrix(database.db, viewOf(request, clock.now()))
+      return readValueMatrix(database.db, viewOf(request, clock.now()), instant(request.query.as_of))
     },
   )
 
@@ -100,13 +106,16 @@ export function registerValueRoutes(app: FastifyInstance, { clock, brandOf, valu
       schema: {
         operationId: 'personValue',
         params: z.object({ person_id: z.coerce.number().int().positive() }),
+        querystring: valueQuery,
         response: { 200: personValue },
       },
     },
     async (request, reply) => {
       const { database } = await brandOf(request)
       const now = clock.now()
-      return reply.answer(await readPersonValue(database.db, request.params.person_id, now, viewOf(request, now)))
+      const asOf = instant(request.query.as_of)
+      const { person_id: personId } = request.params
+      return reply.answer(await readPersonValue(database.db, personId, now, viewOf(request, now), asOf))
     },
   )
 
@@ -117,12 +126,19 @@ export function registerValueRoutes(app: FastifyInstance, { clock, brandOf, valu
       schema: {
         operationId: 'referralTree',
         params: z.object({ person_id: z.coerce.number().int().positive() }),
+        querystring: valueQuery,
         response: { 200: referralTree },
       },
     },
     async (request, reply) => {
       const { database } = await brandOf(request)
-      return reply.answer(await readReferralTree(database.db, request.params.person_id, viewOf(request, clock.now())))
+      const asOf = instant(request.query.as_of)
+      const { person_id: personId } = request.params
+      return reply.answer(await readReferralTree(database.db, personId, viewOf(request, clock.now()), asOf))
     },
   )
+}
+
+function instant(value: string | undefined): Date | undefined {
+  return value === undefined ? undefined : new Date(value)
 }

@@ -102,6 +102,21 @@ export type CalibrationRow = z.infer<typeof calibrationRow>
 
 const reason = z.enum(Object.keys(FALLBACK_REASONS) as [FallbackReason, ...FallbackReason[]]).nullable()
 
+/**
+ * What came after a past day in so many days, a year at most, against what was to be expected in them. Neither is discounted, and
+ * both are of people with a live connection then.
+ */
+export const cameSince = z.object({
+  until: z.iso.datetime(),
+  days: z.number(),
+  came_minor: z.number().int(),
+  expected_minor: z.number().int(),
+  /** With probability 0.8 what comes lies between them; null for somebody who sees only some of the people. */
+  low_minor: z.number().int().nullable(),
+  high_minor: z.number().int().nullable(),
+})
+export type CameSince = z.infer<typeof cameSince>
+
 /** What a run of the values has done. */
 export const runReport = z.object({
   fit_id: z.number().int(),
@@ -118,6 +133,10 @@ export const runReport = z.object({
   customer_equity_high_minor: z.number().int(),
   drift: z.number().nullable(),
   people_in_trees: z.number().int(),
+  /** The past instant that was asked for; null: as of now. */
+  as_of: z.iso.datetime().nullable(),
+  /** Null: as of now, or not a day is known of what came since. */
+  came_since: cameSince.nullable(),
 })
 export type RunReport = z.infer<typeof runReport>
 
@@ -126,8 +145,15 @@ const id = z.number().int()
 
 /** Customer equity: what everybody with a live connection is expected to bring in 12 months; and how that is known. */
 export const equityReport = z.object({
-  /** Null: no run has valued anybody yet; then all figures are null or empty. */
+  /** Null: no run has valued anybody yet, or none as of that day; then all figures are null or empty. */
   valued_at: z.iso.datetime().nullable(),
+  /** Of a past day: when its values were worked out, by all that was known then. */
+  worked_out_at: z.iso.datetime().nullable(),
+  came_since: cameSince.nullable(),
+  /** The past day of which values are kept, whatever is asked; null: none. */
+  kept_as_of: z.iso.datetime().nullable(),
+  /** The latest of the people in view, as the run saw it. */
+  last_purchase_at: z.iso.datetime().nullable(),
   currency: z.string(),
   /** Revenue as long as the brand has no margin rate. */
   basis: z.enum(['margin', 'revenue']),
@@ -151,7 +177,15 @@ export const equityReport = z.object({
   calibration: z.array(calibrationRow),
   /** Tenths of the people in view by expected margin, the highest first. */
   distribution: z.array(
-    z.object({ tenth: z.number().int(), people: z.number().int(), least_minor: money, expected_minor: money }),
+    z.object({
+      tenth: z.number().int(),
+      people: z.number().int(),
+      least_minor: money,
+      expected_minor: money,
+      /** Of a past day: what came of them since, and what was to be expected in that time. */
+      came_minor: money.nullable(),
+      expected_since_minor: money.nullable(),
+    }),
   ),
 })
 export type EquityReport = z.infer<typeof equityReport>
@@ -162,8 +196,16 @@ export const valueRunState = z.object({
   running_since: z.iso.datetime().nullable(),
   /** When the last run failed; null: it did not. What was before it stands. */
   failed_at: z.iso.datetime().nullable(),
+  /** The past instant of the run that is under way, or failed; null: as of now. */
+  as_of: z.iso.datetime().nullable(),
 })
 export type ValueRunState = z.infer<typeof valueRunState>
+
+const asOf = z.iso.datetime({ offset: true }).optional()
+
+/** Values as of a past instant, of which they have been worked out; without it those of now. */
+export const valueQuery = z.object({ as_of: asOf })
+export const valueRunCommand = z.strictObject({ as_of: asOf })
 
 /** What GET /api/v1/value answers. */
 export const equityAnswer = equityReport.extend({ run: valueRunState })
@@ -239,6 +281,8 @@ export const personValue = z.object({
   kept_minor: money,
   allocated_minor: money,
   influenced_minor: money,
+  /** Of a past day: what came of this person since. */
+  came_since: cameSince.nullable(),
   /** Days since the last occasion, the share of this person's own gaps that are shorter, and what that is called. */
   rhythm: z
     .object({
@@ -265,6 +309,9 @@ export const valueMatrix = z.object({
   in_force_from: z.iso.datetime().nullable(),
   own_cuts_minor: z.array(money),
   influenced_cuts_minor: z.array(money),
+  /** Referral claims up to then, and how many of them count: without one nobody has propagation value. */
+  claims: z.number().int(),
+  referrals: z.number().int(),
   cells: z.array(
     z.object({
       depth,
@@ -282,6 +329,7 @@ export const valueCellQuery = z.object({
   depth,
   transaction: third,
   propagation: third,
+  as_of: asOf,
   /** The last person of the page before. */
   after: z.coerce.number().int().min(0).default(0),
   limit: z.coerce.number().int().min(1).max(200).default(50),

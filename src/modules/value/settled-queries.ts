@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
+import { PRESENT } from './tables-queries.ts'
 
 /*
  * Values as segments and the matrix ask for them. A fit of the next night moves everybody a little; whoever stands near a threshold
@@ -68,15 +69,15 @@ export async function updateRealised(tx: Sql, now: Date, { period_days: days }: 
  * changes when its value is past the cut by as much; the days of a rhythm stay while none of them moved by more than that and a day.
  * Who changed is in `settled_changes`, for the transaction.
  */
-export async function settleValues(tx: Sql, isAll: boolean, { zone }: Settings): Promise<void> {
+export async function settleValues(tx: Sql, isAll: boolean, { zone }: Settings, tables = PRESENT): Promise<void> {
   const ofChanged = isAll
     ? sql``
     : sql`where person_id in (select person_id from changed_values union all select person_id from region)`
   if (isAll) {
     await sql`
-      delete from value.settled k
-      where not exists (select from value.people p where p.person_id = k.person_id)
-        and not exists (select from value.propagation g where g.person_id = k.person_id)`.execute(tx)
+      delete from ${tables.settled} k
+      where not exists (select from ${tables.people} p where p.person_id = k.person_id)
+        and not exists (select from ${tables.propagation} g where g.person_id = k.person_id)`.execute(tx)
   }
   const turnsAt = sql`case when s.turns_days is not null then array[late.begins_at, at_risk.begins_at, lapsed.begins_at] end`
   await sql`
@@ -85,8 +86,8 @@ export async function settleValues(tx: Sql, isAll: boolean, { zone }: Settings):
       select person_id, coalesce(p.expected_minor, 0) as expected_minor, coalesce(p.realised_minor + p.expected_minor, 0) as own_minor,
         p.p_alive, coalesce(g.allocated_minor, p.realised_minor + p.expected_minor, 0) as allocated_minor,
         coalesce(g.influenced_minor, 0) as influenced_minor, p.last_occasion_at, p.last_day, p.turns_days
-      from (select * from value.people ${ofChanged}) p
-      full join (select * from value.propagation ${ofChanged}) g using (person_id)
+      from (select * from ${tables.people} ${ofChanged}) p
+      full join (select * from ${tables.propagation} ${ofChanged}) g using (person_id)
     ), settled as (
       select person_id, n.last_occasion_at, n.last_day,
         ${kept(sql`n.expected_minor`, sql`k.expected_minor`)} as expected_minor,
@@ -103,19 +104,19 @@ export async function settleValues(tx: Sql, isAll: boolean, { zone }: Settings):
           ),
           sql` and `,
         )} then k.turns_days else n.turns_days end as turns_days
-      from latest n left join value.settled k using (person_id)
-      cross join (select own_minor, influenced_minor from value.cuts order by in_force_from desc limit 1) c
+      from latest n left join ${tables.settled} k using (person_id)
+      cross join (select own_minor, influenced_minor from ${tables.cuts} order by in_force_from desc limit 1) c
     ), days as materialized (
       -- Each day once: to convert the days of each person took ten times as long.
       select day::date as day, day at time zone ${zone} as begins_at
       from generate_series((select min(last_day) from latest)::timestamp,
         ((select max(last_day) from latest) + (select max(turns_days[3]) from settled))::timestamp, interval '1 day') day
     ), written as (
-      insert into value.settled as k (person_id, expected_minor, own_minor, p_alive, allocated_minor, influenced_minor, transaction,
+      insert into ${tables.settled} as k (person_id, expected_minor, own_minor, p_alive, allocated_minor, influenced_minor, transaction,
         propagation, last_occasion_at, turns_days, turns_at)
       select person_id, s.expected_minor, s.own_minor, s.p_alive, s.allocated_minor, s.influenced_minor, s.transaction, s.propagation,
         s.last_occasion_at, s.turns_days, ${turnsAt}
-      from settled s left join value.settled b using (person_id)
+      from settled s left join ${tables.settled} b using (person_id)
       left join days late on late.day = s.last_day + s.turns_days[1]
       left join days at_risk on at_risk.day = s.last_day + s.turns_days[2]
       left join days lapsed on lapsed.day = s.last_day + s.turns_days[3]

@@ -162,7 +162,12 @@ function ListBody({ search, asOf, brief, span }: PeopleDrawerProps) {
   if (search.list === 'valued') {
     const { depth, transaction, propagation } = search
     return depth === undefined || transaction === undefined || propagation === undefined ? null : (
-      <ValuedList title={listTitle(t, search)} cell={{ depth, transaction, propagation }} openedBy={withPerson} />
+      <ValuedList
+        title={listTitle(t, search)}
+        cell={{ depth, transaction, propagation }}
+        asOf={asOf}
+        openedBy={withPerson}
+      />
     )
   }
   const filter = filterOf(search)

@@ -10,7 +10,7 @@ export function EquityRow() {
   const { t } = useTranslation()
   const { count, amount, money, share, currency } = useBrandFormat()
   const mayRead = useMay('people:read')
-  const { data: equity } = useQuery({ ...equityQuery, enabled: mayRead })
+  const { data: equity } = useQuery({ ...equityQuery(), enabled: mayRead })
   if (!mayRead || equity?.valued_at == null) return null
   const { customer_equity_low_minor: low, customer_equity_high_minor: high } = equity
   const value = amount(equity.customer_equity_minor)

@@ -1,46 +1,52 @@
 import './value.css'
 import { useQuery } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { personWorthQuery, type PersonWorth as Worth } from '../../api/value-queries.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { Loaded } from '../../ui/Loaded.tsx'
 import { useMay } from '../../ui/session.ts'
 import { NoMarginRate } from './NoMarginRate.tsx'
+import { PersonLink } from './PersonLink.tsx'
 import { ReferralTree } from './ReferralTree.tsx'
+import { useThen } from './then.ts'
 
 /** What a person is worth, how that is known, and from whom each part of it comes. */
-export function PersonWorth({ personId }: { personId: number }) {
+export function PersonWorth({ personId, asOf }: { personId: number; asOf?: string | undefined }) {
   const { t } = useTranslation()
   const { instant } = useBrandFormat()
+  const then = useThen()
   const mayRead = useMay('people:read')
-  const query = useQuery({ ...personWorthQuery(personId), enabled: mayRead })
+  const query = useQuery({ ...personWorthQuery(personId, asOf), enabled: mayRead })
   if (!mayRead) return null
   const valuedAt = query.data?.valued_at ?? null
   return (
     <section aria-labelledby="worth-title" className="worth">
       <h3 id="worth-title">
         {t('value.person_title')}{' '}
-        {valuedAt !== null && <span className="aside">{t('value.valued', { at: instant(valuedAt) })}</span>}
+        {valuedAt !== null && (
+          <span className="aside">
+            {asOf === undefined ? t('value.valued', { at: instant(valuedAt) }) : t('value.then', { past: then(asOf) })}
+          </span>
+        )}
       </h3>
       <Loaded query={query} problem={t('value.problem')} lines={[52, 44, 48]}>
         {(worth) => (
           <>
             {worth.valued_at === null ? (
-              <NotValuedYet worth={worth} />
+              <NotValuedYet worth={worth} isPast={asOf !== undefined} />
             ) : (
               <>
                 {worth.basis === 'revenue' && <NoMarginRate />}
-                <Figures worth={worth} />
+                <Figures worth={worth} isPast={asOf !== undefined} />
                 <Rhythm worth={worth} />
                 <Missing worth={worth} />
                 <HowKnown worth={worth} />
               </>
             )}
             {(worth.valued_at !== null || worth.allocated_minor !== 0 || worth.brought.length > 0) && (
-              <Brought worth={worth} />
+              <Brought worth={worth} asOf={asOf} />
             )}
-            {worth.chain.length > 0 && <Chain worth={worth} />}
+            {worth.chain.length > 0 && <Chain worth={worth} asOf={asOf} />}
           </>
         )}
       </Loaded>
@@ -48,10 +54,11 @@ export function PersonWorth({ personId }: { personId: number }) {
   )
 }
 
-function NotValuedYet({ worth }: { worth: Worth }) {
+function NotValuedYet({ worth, isPast }: { worth: Worth; isPast: boolean }) {
   const { t } = useTranslation()
   const { instant, money } = useBrandFormat()
   const { next_valued_at: dueAt, realised_minor: realised } = worth
+  if (isPast) return <p className="soft">{t('value.person_none_then')}</p>
   if (dueAt === null) return <p className="soft">{t('value.person_none')}</p>
   return (
     <p>
@@ -63,10 +70,11 @@ function NotValuedYet({ worth }: { worth: Worth }) {
   )
 }
 
-function Figures({ worth }: { worth: Worth }) {
+function Figures({ worth, isPast }: { worth: Worth; isPast: boolean }) {
   const { t } = useTranslation()
-  const { money, share } = useBrandFormat()
+  const { money, share, day, count } = useBrandFormat()
   const isRevenue = worth.basis === 'revenue'
+  const since = worth.came_since
   // What has come in is certain; the interval is that of what is expected, moved by it.
   const low = worth.realised_minor + worth.expected_low_minor
   const high = worth.realised_minor + worth.expected_high_minor
@@ -82,17 +90,31 @@ function Figures({ worth }: { worth: Worth }) {
       note: undefined,
     },
     {
-      name: t(isRevenue ? 'value.expected_revenue' : 'value.expected'),
+      name: t(expectedKey(isRevenue, isPast)),
       value: money(worth.expected_minor),
       note: t('value.between', { low: money(worth.expected_low_minor), high: money(worth.expected_high_minor) }),
     },
+    ...(since === null
+      ? []
+      : [
+          {
+            name: t(isRevenue ? 'value.came_revenue' : 'value.came'),
+            value: money(since.came_minor),
+            note: t('value.came_person', {
+              days: count(Math.round(since.days)),
+              until: day(since.until),
+              expected: money(since.expected_minor),
+            }),
+          },
+        ]),
     {
       name: t('value.occasions'),
       value: t('value.occasions_days', { occasions: worth.expected_occasions.toFixed(1) }),
       note: undefined,
       isPlain: true,
     },
-    ...(worth.p_alive === null
+    // A model without dropout says 1 of everybody: that is no chance.
+    ...(worth.p_alive === null || worth.model === 'nbd' || worth.model === 'historic-rate'
       ? []
       : [{ name: t('value.alive'), value: share(worth.p_alive, 1), note: undefined, isPlain: true }]),
     { name: t('value.allocated'), value: money(worth.allocated_minor), note: t('value.allocated_note') },
@@ -109,6 +131,11 @@ function Figures({ worth }: { worth: Worth }) {
       ))}
     </dl>
   )
+}
+
+function expectedKey(isRevenue: boolean, isPast: boolean) {
+  if (isPast) return isRevenue ? 'value.expected_then_revenue' : 'value.expected_then'
+  return isRevenue ? 'value.expected_revenue' : 'value.expected'
 }
 
 function Rhythm({ worth: { rhythm } }: { worth: Worth }) {
@@ -194,7 +221,7 @@ function HowKnown({ worth }: { worth: Worth }) {
 }
 
 /** Where allocated value comes from, line by line, to the last cent. */
-function Brought({ worth }: { worth: Worth }) {
+function Brought({ worth, asOf }: { worth: Worth; asOf: string | undefined }) {
   const { t } = useTranslation()
   const { amount, currency } = useBrandFormat()
   const { brought, allocated_minor: allocated, influenced_minor: influenced } = worth
@@ -233,7 +260,7 @@ function Brought({ worth }: { worth: Worth }) {
             {brought.map((below) => (
               <tr key={below.person_id}>
                 <th scope="row">
-                  <PersonLink person={below} />
+                  <PersonLink person={below} asOf={asOf} />
                 </th>
                 <td className="worth-level">{t('value.level', { levels: below.levels })}</td>
                 <td className="number value">{amount(below.own_minor)}</td>
@@ -258,12 +285,12 @@ function Brought({ worth }: { worth: Worth }) {
         </table>
       </div>
       {!isWhole && <p className="note">{t('value.brought_first')}</p>}
-      {brought.length > 0 && <ReferralTree key={worth.person_id} personId={worth.person_id} />}
+      {brought.length > 0 && <ReferralTree key={worth.person_id} personId={worth.person_id} asOf={asOf} />}
     </>
   )
 }
 
-function Chain({ worth: { chain } }: { worth: Worth }) {
+function Chain({ worth: { chain }, asOf }: { worth: Worth; asOf: string | undefined }) {
   const { t } = useTranslation()
   return (
     <>
@@ -272,19 +299,11 @@ function Chain({ worth: { chain } }: { worth: Worth }) {
         {chain.map((above, place) => (
           <span key={above.person_id}>
             {place > 0 && <span aria-hidden="true"> ← </span>}
-            <PersonLink person={above} />
+            <PersonLink person={above} asOf={asOf} />
           </span>
         ))}{' '}
         <span className="soft">{t('value.chain_shares')}</span>
       </p>
     </>
-  )
-}
-
-function PersonLink({ person }: { person: Worth['brought'][number] | Worth['chain'][number] }) {
-  return (
-    <Link to="/people/$person_id" params={{ person_id: person.person_id }} className="figure worth-person">
-      {person.name ?? person.key}
-    </Link>
   )
 }

@@ -15,16 +15,17 @@ const DEPTHS = [5, 4, 3, 2, 1, 0] as const
 const TINT_MAX_PERCENT = 30
 
 /** A table for each depth: what people bring themselves against what they bring by others. Each cell opens its people. */
-export function ValueMatrices() {
+export function ValueMatrices({ asOf }: { asOf: string | undefined }) {
   const { t } = useTranslation()
   const { money } = useBrandFormat()
-  const query = useQuery(valueMatrixQuery)
-  const cuts = (minors: readonly number[]) => (minors.length === 0 ? '–' : minors.map(money).join(' · '))
+  const query = useQuery(valueMatrixQuery(asOf))
+  const cuts = (minors: readonly number[]) =>
+    minors.every((minor) => minor === 0) ? '–' : minors.map(money).join(' · ')
   return (
     <section aria-labelledby="matrix-title">
       <div className="chart-head">
         <h2 id="matrix-title">{t('value.matrix')}</h2>
-        {query.data && <CsvButton matrix={query.data} />}
+        {query.data && <CsvButton matrix={query.data} asOf={asOf} />}
       </div>
       <Loaded query={query} problem={t('value.problem')} lines={[90, 72, 84, 66, 78]}>
         {(matrix) =>
@@ -32,6 +33,7 @@ export function ValueMatrices() {
             <p className="soft">{t('list.empty')}</p>
           ) : (
             <>
+              {matrix.referrals === 0 && <NobodyReferred matrix={matrix} />}
               <div className="value-matrices">
                 {DEPTHS.filter((depth) => matrix.cells.some((cell) => cell.depth === depth)).map((depth) => (
                   <DepthMatrix key={depth} depth={depth} matrix={matrix} />
@@ -48,6 +50,17 @@ export function ValueMatrices() {
         }
       </Loaded>
     </section>
+  )
+}
+
+/** Why nobody has propagation value: the columns for it stand empty. */
+function NobodyReferred({ matrix: { claims } }: { matrix: ValueMatrix }) {
+  const { t } = useTranslation()
+  const { count } = useBrandFormat()
+  return (
+    <p className="value-notice">
+      {claims === 0 ? t('value.no_claims') : t('value.no_referrals', { claims: count(claims), count: claims })}
+    </p>
   )
 }
 
@@ -122,9 +135,10 @@ function DepthMatrix({ depth, matrix }: { depth: number; matrix: ValueMatrix }) 
   )
 }
 
-function CsvButton({ matrix }: { matrix: ValueMatrix }) {
+function CsvButton({ matrix, asOf }: { matrix: ValueMatrix; asOf: string | undefined }) {
   const { t } = useTranslation()
-  const { amount, currency } = useBrandFormat()
+  const { amount, currency, day } = useBrandFormat()
+  const name = asOf === undefined ? 'value-matrix.csv' : `value-matrix-${day(asOf)}.csv`
   const header = [
     t('depth.level'),
     t('csv.depth_name'),
@@ -147,7 +161,7 @@ function CsvButton({ matrix }: { matrix: ValueMatrix }) {
     <Button
       type="text"
       size="small"
-      onClick={() => download('value-matrix.csv', csvText([header, ...rows]), 'text/csv;charset=utf-8')}
+      onClick={() => download(name, csvText([header, ...rows]), 'text/csv;charset=utf-8')}
     >
       {t('chart.csv')}
     </Button>

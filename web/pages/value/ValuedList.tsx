@@ -10,15 +10,16 @@ import { PagedList } from '../people/PagedList.tsx'
 interface ValuedListProps {
   title: string
   cell: CellFilter
+  asOf: string | undefined
   openedBy: (personId: number) => Opened
 }
 
 /** The people of one cell of the matrix, with what put them there. */
-export function ValuedList({ title, cell, openedBy }: ValuedListProps) {
+export function ValuedList({ title, cell, asOf, openedBy }: ValuedListProps) {
   const { t } = useTranslation()
   const { currency } = useBrandFormat()
-  const query = useInfiniteQuery(valuedPeopleQuery(cell))
-  const matrix = useQuery(valueMatrixQuery).data
+  const query = useInfiniteQuery(valuedPeopleQuery(cell, asOf))
+  const matrix = useQuery(valueMatrixQuery(asOf)).data
   const pages = query.data?.pages.map((page) => page.people).filter((people) => people.length > 0) ?? []
   const shown = pages.reduce((sum, people) => sum + people.length, 0)
   const counted = matrix?.cells.find(
@@ -26,7 +27,12 @@ export function ValuedList({ title, cell, openedBy }: ValuedListProps) {
       depth === cell.depth && transaction === cell.transaction && propagation === cell.propagation,
   )
   return (
-    <PagedList query={query} rule={t('value.cell_rule')} total={counted?.people ?? shown} shown={shown}>
+    <PagedList
+      query={query}
+      rule={t(asOf === undefined ? 'value.cell_rule' : 'value.cell_rule_then')}
+      total={counted?.people ?? shown}
+      shown={shown}
+    >
       <table className="people people-valued" aria-label={title}>
         <thead>
           <tr>
