@@ -139,17 +139,11 @@ function membersBody(extent: Extent): RawBuilder<unknown> {
     ) m`
 }
 
-/** When those of `evaluated` are due, as it is kept: (person_id, segment_id, due_at). */
+/** When each of `evaluated` is due, as it is kept: a lateral subquery (due_at). Of looks each is looked up. */
 function dueBody(extent: Extent): RawBuilder<unknown> {
-  if (extent.of === 'segment') {
-    return sql`select person_id, segment_id, due_at from segments.due where segment_id = ${extent.segmentId}::bigint`
-  }
   return sql`
-    select k.person_id, k.segment_id, d.due_at
-    from (select distinct segment_id, person_id from looks) k
-    cross join lateral (
-      select due_at from segments.due d where d.person_id = k.person_id and d.segment_id = k.segment_id offset 0
-    ) d`
+    select due_at from segments.due d where d.person_id = e.person_id and d.segment_id = e.segment_id
+    ${extent.of === 'looks' ? sql`offset 0` : sql`and d.segment_id = ${extent.segmentId}::bigint`}`
 }
 
 /**
@@ -319,7 +313,7 @@ async function writeDue(tx: Sql, extent: Extent, now: Date): Promise<void> {
   await sql`
     insert into segments.due (person_id, segment_id, due_at)
     select e.person_id, e.segment_id, e.until
-    from evaluated e left join (${dueBody(extent)}) d on d.person_id = e.person_id and d.segment_id = e.segment_id
+    from evaluated e left join lateral (${dueBody(extent)}) d on true
     where e.until < 'infinity' and (d.due_at is null or d.due_at > e.until)
     order by e.person_id
     on conflict (person_id, segment_id) do update set due_at = excluded.due_at`.execute(tx)
