@@ -343,12 +343,12 @@ R4005,C3,2024-08-01 10:00,pot,-1,90.00,4005
 const [FROM, TO] = ['2024-06-14T16:00:00.000Z', '2025-01-09T16:00:00.000Z']
 const clock: Clock = { now: () => new Date('2025-06-01T00:00:00Z') }
 
-async function exampleBrand(t: TestContext): Promise<Database> {
+async function exampleBrand(t: TestContext, orders = EXAMPLE): Promise<Database> {
   const { database } = await testDatabase(t)
   const folder = await mkdtemp(join(scratchFolder(), 'perennial-migration-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const path = join(folder, 'orders.csv')
-  await writeFile(path, EXAMPLE)
+  await writeFile(path, orders)
   const options = { connected_by: 'shop_account' }
   answered(
     await importOrders(database, clock, {
@@ -429,6 +429,33 @@ test('the worked example, and the API says the same', async (t) => {
     [['C1', 2]],
   )
   assert.equal((await http.send(`${path}&cause=;drop`, { cookie })).status, 400)
+})
+
+test('a document that sells and gives back at one instant is an order to who deepens, a refund to who does not', async (t) => {
+  const database = await exampleBrand(
+    t,
+    `order_id,customer_id,paid_at,item,quantity,unit_price,refund_of
+5001,D,2024-01-01 10:00,tea,2,30.00,
+5002,D,2024-06-01 10:00,pot,1,90.00,
+5002,D,2024-06-01 10:00,tea,-1,30.00,5001
+5003,E,2024-01-01 10:00,tea,1,30.00,
+5004,E,2024-06-01 10:00,pot,1,90.00,
+5005,E,2024-12-31 10:00,cup,1,20.00,
+5005,E,2024-12-31 10:00,pot,-1,90.00,5004
+`,
+  )
+  const { rows } = await database.pool.query(KINDS_BY_FACTS)
+  const told = rows.map(({ from_depth: from, to_depth: to, cause_kind: kind }) => [from, to, CAUSE_KINDS[kind]])
+  assert.deepEqual(told.sort(), [
+    [0, 3, 'connection'],
+    [0, 3, 'connection'],
+    [3, 4, 'order'],
+    [3, 4, 'order'],
+    [4, 3, 'refund'],
+    [4, 3, 'time'],
+  ])
+  for (const change of rows) assert.equal(CAUSE_KINDS[change.cause_kind], change.kind)
+  assert.equal(rows.filter((change) => change.is_order && change.is_refund).length, 2)
 })
 
 test('a span that ends in the future, or before it begins, is refused', async (t) => {
