@@ -54,10 +54,18 @@ const RECORDS: readonly FileName[] = ['shop_people', 'parcel_people', 'wecom_peo
 const ACTS: FileName = 'interactions'
 const OTHERS = FILE_NAMES.filter((name) => !RECORDS.includes(name) && name !== ACTS)
 
+interface ClubOrder {
+  readonly people: number
+  readonly now: Date
+  readonly home: string
+  /** Called when a file is in. */
+  readonly onFile?: ((report: ImportReport) => void) | undefined
+}
+
 /** The club into a brand's database, by the imports that a user has; `home` is the data folder. */
 export async function importClub(
   database: Database,
-  { people, now, home }: { readonly people: number; readonly now: Date; readonly home: string },
+  { people, now, home, onFile }: ClubOrder,
 ): Promise<ImportReport[] | Refusal> {
   const clock: Clock = { now: () => now }
   const parent = join(home, 'tmp')
@@ -76,6 +84,7 @@ export async function importClub(
           runsFolder: join(home, 'imports'),
         })
         if (isRefusal(report)) return report
+        onFile?.(report)
         reports.push(report)
       }
       return reports
@@ -104,10 +113,16 @@ export async function makeDemoBrand(
   installation: Installation,
   now: Date,
   people: number,
+  onFile?: ClubOrder['onFile'],
 ): Promise<ImportReport[] | Refusal> {
   const brand = await installation.createBrand(DEMO_BRAND, now)
   if (isRefusal(brand)) return brand
-  const reports = await importClub(await installation.openBrand(brand), { people, now, home: installation.config.home })
+  const reports = await importClub(await installation.openBrand(brand), {
+    people,
+    now,
+    home: installation.config.home,
+    onFile,
+  })
   if (isRefusal(reports)) return reports
   if (!(await installation.currentBrand())) await installation.makeCurrent(brand.key)
   return reports

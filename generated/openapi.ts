@@ -2512,6 +2512,7 @@ export interface operations {
                                 };
                                 /** @default false */
                                 into_demo: boolean;
+                                new_brand?: string;
                                 into_brand?: string;
                                 /** @enum {string} */
                                 kind: "dry_run" | "import";
@@ -2672,6 +2673,7 @@ export interface operations {
                             };
                             /** @default false */
                             into_demo: boolean;
+                            new_brand?: string;
                             into_brand?: string;
                             /** @enum {string} */
                             kind: "dry_run" | "import";
@@ -2826,6 +2828,7 @@ export interface operations {
                             };
                             /** @default false */
                             into_demo: boolean;
+                            new_brand?: string;
                             into_brand?: string;
                             /** @enum {string} */
                             kind: "dry_run" | "import";
@@ -2968,7 +2971,9 @@ export interface operations {
                         columns: {
                             name: string;
                             samples: string[];
+                            words: string[];
                         }[];
+                        header_line: number;
                         guess: {
                             mapping: {
                                 name: string;
@@ -3044,6 +3049,7 @@ export interface operations {
                             name: string;
                             is_new: boolean;
                             demo_name: string | null;
+                            currency: string | null;
                         };
                     };
                 };
@@ -3127,6 +3133,7 @@ export interface operations {
                     };
                     /** @default false */
                     into_demo?: boolean;
+                    new_brand?: string;
                 };
             };
         };
@@ -3232,6 +3239,7 @@ export interface operations {
                     };
                     /** @default false */
                     into_demo?: boolean;
+                    new_brand?: string;
                     dry_run: boolean;
                 };
             };
@@ -3302,6 +3310,7 @@ export interface operations {
                             };
                             /** @default false */
                             into_demo: boolean;
+                            new_brand?: string;
                             into_brand?: string;
                             /** @enum {string} */
                             kind: "dry_run" | "import";
@@ -3456,6 +3465,7 @@ export interface operations {
                             };
                             /** @default false */
                             into_demo: boolean;
+                            new_brand?: string;
                             into_brand?: string;
                             /** @enum {string} */
                             kind: "dry_run" | "import";
@@ -6355,6 +6365,7 @@ export interface operations {
                 content: {
                     "application/json": {
                         total: number;
+                        is_total_minimum: boolean;
                         people: {
                             person_id: number;
                             key: string;
@@ -6417,6 +6428,7 @@ export interface operations {
                 content: {
                     "application/json": {
                         total: number;
+                        is_total_minimum: boolean;
                         people: {
                             person_id: number;
                             key: string;

@@ -36,6 +36,7 @@ export const NO_DECISIONS = {
   work: new Proxy({} as ImportWork, { get: () => absent }),
   files: { kinds: absent, guess: absent, preview: absent },
   targetOf: absent,
+  newBrandKey: absent,
   rejectsFolder: '',
   valueRuns: { state: absent, begin: absent },
 }

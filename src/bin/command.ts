@@ -7,6 +7,7 @@ import type { Database } from '../platform/db.ts'
 import { type Brand, type Installation, openInstallation } from '../platform/installation.ts'
 import { isRefusal, type Refusal, refuse } from '../platform/refusal.ts'
 import { catchUp } from './catch-up.ts'
+import { isPassing } from './import-into.ts'
 
 /** What a command line ends with. */
 export const EXIT = { done: 0, failed: 1, usage: 2, doneWithRejects: 3 } as const
@@ -61,7 +62,7 @@ export async function withInstallation<T>(
 
 /** The brand that --brand names, or the current one. */
 export async function chooseBrand(installation: Installation, key: string | undefined): Promise<Brand | Refusal> {
-  const brands = await installation.brands()
+  const brands = (await installation.brands()).filter((brand) => !isPassing(brand))
   const found = key ? brands.find((brand) => brand.key === key) : brands.find((brand) => brand.isCurrent)
   if (found) return found
   return key

@@ -1,7 +1,17 @@
 import { makeDemoBrand, PEOPLE_DEFAULT, PEOPLE_RANGE, readPeople } from '../../demo/make.ts'
+import type { ImportReport } from '../modules/intake/schema.ts'
 import { systemClock } from '../platform/clock.ts'
 import { isRefusal } from '../platform/refusal.ts'
 import { type Command, table, text, UsageError, withInstallation } from './command.ts'
+
+/** A million people take twenty minutes and more: each file is said when it is in. */
+function sayFile(begun: Date): (report: ImportReport) => void {
+  return ({ file_name, rows_in }) => {
+    if (!process.stderr.isTTY) return
+    const seconds = Math.round((systemClock.now().getTime() - begun.getTime()) / 1000)
+    process.stderr.write(`${file_name}: ${rows_in.toLocaleString('en-US')} rows, ${seconds} s after the beginning\n`)
+  }
+}
 
 export const demoCommand: Command = {
   name: 'demo',
@@ -18,7 +28,7 @@ export const demoCommand: Command = {
       const begun = systemClock.now()
       const known = (await installation.brands()).find((brand) => brand.isDemo)
       if (known) await installation.dropBrand(known.key)
-      const reports = await makeDemoBrand(installation, begun, people)
+      const reports = await makeDemoBrand(installation, begun, people, sayFile(begun))
       if (isRefusal(reports)) return reports
       const seconds = (systemClock.now().getTime() - begun.getTime()) / 1000
       const files = reports.map(({ file_name, kind, source, rows_in, rows_rejected }) => ({

@@ -22,11 +22,11 @@ type PreviewCommand = Parameters<ImportFiles['preview']>[1]
 function fileKind<Row extends object, Options extends Readonly<Record<string, string | undefined>>>(
   kind: ImportKind<Row, Options>,
 ) {
-  const { fields, mappingsFolder, missingFields } = kind
+  const { fields, mappingsFolder, missingFields, status } = kind
   const take = (database: Database, clock: Clock, command: ImportCommand) => importFile(database, clock, command, kind)
   const preview = (database: Database, clock: Clock, command: PreviewCommand) =>
     previewFile(database, clock, command, kind)
-  return { kind: kind.kind, fields, mappingsFolder, missingFields, take, preview }
+  return { kind: kind.kind, fields, mappingsFolder, missingFields, ...(status ? { status } : {}), take, preview }
 }
 
 /** Every kind of file. Where two would explain a file as well, the one that stands first is guessed. */

@@ -12,6 +12,8 @@ import { importAny } from './file-kinds.ts'
 export interface ImportGoal {
   /** The brand named; the current one of one's own, else the first, when none is. */
   readonly brandKey?: string | undefined
+  /** What a brand is called that is made for the import; its key when absent. */
+  readonly brandName?: string | undefined
   readonly isDryRun: boolean
   readonly isIntoDemo: boolean
 }
@@ -81,11 +83,11 @@ async function importTarget(installation: ImportHome, goal: ImportGoal): Promise
   const known = await knownTarget(installation, goal)
   if (isRefusal(known)) return known
   if (known) return { brand: known, made: false, scratch: false }
-  const { brandKey: key, isDryRun: scratch } = goal
+  const { brandKey: key, brandName: name = key, isDryRun: scratch } = goal
   const wanted: NewBrand = scratch
     ? { key: `${DRY_RUN_PREFIX}${process.pid}`, name: 'Dry run', isDemo: false }
     : key
-      ? { key, name: key, isDemo: false }
+      ? { key, name: name ?? key, isDemo: false }
       : OWN_BRAND
   const brand = await installation.createBrand(wanted, systemClock.now())
   return isRefusal(brand) ? brand : { brand, made: true, scratch }

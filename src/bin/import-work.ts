@@ -1,10 +1,11 @@
 import { join } from 'node:path'
+import { readSettings } from '../modules/brand/actions.ts'
 import { openUploads, undoImport } from '../modules/intake/actions.ts'
 import { createImportWork, type ImportWork } from '../modules/intake/jobs.ts'
 import type { ImportDeps } from '../modules/intake/routes.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/db.ts'
-import { isRefusal } from '../platform/refusal.ts'
+import { isRefusal, refuse } from '../platform/refusal.ts'
 import { catchUp } from './catch-up.ts'
 import { importFiles } from './file-kinds.ts'
 import {
@@ -18,11 +19,13 @@ import {
 } from './import-into.ts'
 import { FACT_KINDS } from './routes.ts'
 
+/** Each brand is a database of its own; who runs more shops than that has a terminal. */
+const BRANDS_MAX = 50
 /** An empty brand is thrown away when no file was looked at for so long. */
 const LOOKING_KEPT_MS = 5 * 60_000
 
 export interface ImportDesk {
-  readonly deps: Pick<ImportDeps, 'uploads' | 'work' | 'files' | 'targetOf' | 'rejectsFolder'>
+  readonly deps: Pick<ImportDeps, 'uploads' | 'work' | 'files' | 'targetOf' | 'newBrandKey' | 'rejectsFolder'>
   /** Takes up what the last process left. */
   resume(): Promise<void>
   stop(): Promise<void>
@@ -39,8 +42,8 @@ export function openImportDesk(installation: ImportHome, clock: Clock, log: (sen
     clock,
     rejectsFolder,
     log,
-    importInto: async ({ isIntoDemo, brandKey, dryRun, ...order }) => {
-      const goal = { isDryRun: dryRun, isIntoDemo, brandKey }
+    importInto: async ({ isIntoDemo, brandKey, brandName, dryRun, ...order }) => {
+      const goal = { isDryRun: dryRun, isIntoDemo, brandKey, brandName }
       const done = await importInto(installation, goal, order, () => order.onProgress({ phase: 'settling' }))
       return isRefusal(done) ? done : { report: done.report, brand: done.scratch ? null : done.brand.key }
     },
@@ -57,13 +60,48 @@ export function openImportDesk(installation: ImportHome, clock: Clock, log: (sen
       files: importFiles(clock),
       rejectsFolder,
       targetOf: async (goal) => {
-        const known = await knownTarget(installation, goal)
+        const known = goal.newBrand === undefined ? await knownTarget(installation, goal) : undefined
         if (isRefusal(known)) return known
         const current = await installation.currentBrand()
         const demo_name = current?.isDemo ? current.name : null
-        if (known) return { database: await installation.openBrand(known), name: known.name, is_new: false, demo_name }
+        if (known) {
+          const database = await installation.openBrand(known)
+          const { currency } = await readSettings(database.db)
+          return { database, name: known.name, is_new: false, demo_name, currency }
+        }
         const database = await looking.open()
-        return isRefusal(database) ? database : { database, name: OWN_BRAND.name, is_new: true, demo_name }
+        const name = goal.newBrand ?? OWN_BRAND.name
+        return isRefusal(database) ? database : { database, name, is_new: true, demo_name, currency: null }
+      },
+      newBrandKey: async (name) => {
+        const brands = await installation.brands()
+        if (brands.some((brand) => brand.name === name)) {
+          const message = `There is a brand called "${name}".`
+          return refuse(
+            'conflict',
+            'brand_name_taken',
+            message,
+            'Choose another name, or go to that brand and import there.',
+          )
+        }
+        if (brands.length >= BRANDS_MAX) {
+          const message = `There are ${brands.length} brands, and a file of the console makes no further one.`
+          return refuse(
+            'over_limit',
+            'too_many_brands',
+            message,
+            'Import into one of them, or by command on the server.',
+          )
+        }
+        // A brand that a waiting import will make has its key already.
+        const coming = (await uploads.list()).flatMap(({ task }) =>
+          task?.kind === 'import' && (task.state === 'waiting' || task.state === 'running') ? [task.into_brand] : [],
+        )
+        const taken = new Set([...brands.map(({ key }) => key), ...coming])
+        for (let number = 2; taken.has(OWN_BRAND.key); number += 1) {
+          if (!taken.has(`brand_${number}`)) return `brand_${number}`
+        }
+        return OWN_BRAND.key
       },
     },
     resume: async () => {

@@ -100,8 +100,11 @@ test('a file is guessed, looked at and tried without anything being stored, and 
       ['unit_price', 'unit_price'],
     ],
   )
-  assert.deepEqual(columns[1], { name: 'customer_id', samples: ['C7', 'C8', 'C9'] })
-  assert.deepEqual([is_source_known, target, sources], [true, { name: 'Main', is_new: false, demo_name: null }, []])
+  assert.deepEqual(columns[1], { name: 'customer_id', samples: ['C7', 'C8', 'C9'], words: ['C7', 'C8', 'C9'] })
+  assert.deepEqual(
+    [is_source_known, target, sources],
+    [true, { name: 'Main', is_new: false, demo_name: null, currency: null }, []],
+  )
 
   const { mapping } = guess
   const preview = await desk.ask(`/api/v1/uploads/${id}/preview`, { body: { mapping } })
@@ -149,6 +152,27 @@ test('a file is guessed, looked at and tried without anything being stored, and 
   const after = (await desk.ask(`/api/v1/uploads/${id}`)).wire as unknown as Upload
   assert.deepEqual([after.has_content, after.has_rejects], [false, true])
   assert.deepEqual(await readdir(join(desk.home, 'uploads', id)), ['upload.json'])
+})
+
+test('two files that wait for brands of their own get one each, and a name that is taken is refused', async (t) => {
+  const desk = await start(t)
+  const { guess } = (await desk.ask(`/api/v1/uploads/${await desk.bring(FILE)}/guess`)).wire as unknown as UploadGuess
+  const mapping = guess?.mapping
+  const ask = async (name: string, isDryRun = false) => {
+    const id = await desk.bring(FILE)
+    const body = { mapping, new_brand: name, dry_run: isDryRun }
+    return { id, answer: await desk.ask(`/api/v1/uploads/${id}/import`, { body }) }
+  }
+  const tried = await ask('试试', true)
+  assert.deepEqual([(await desk.ended(tried.id)).state, (await desk.ended(tried.id)).brand], ['done', null])
+  // Both wait: neither may go into the brand that the other one makes.
+  const [south, north] = [await ask('南店'), await ask('北店')]
+  assert.deepEqual(
+    [(await desk.ended(south.id)).into_brand, (await desk.ended(north.id)).into_brand],
+    ['brand_2', 'brand_3'],
+  )
+  const { answer } = await ask('Main')
+  assert.deepEqual([answer.status, answer.wire.error?.code], [409, 'brand_name_taken'])
 })
 
 test('rejected rows are handed out as they came, and are taken when they are fed again', async (t) => {

@@ -38,6 +38,7 @@ export async function openApiDocument(): Promise<object> {
     work: new Proxy({} as ImportWork, { get: () => absent }),
     files: { kinds: absent, guess: absent, preview: absent },
     targetOf: absent,
+    newBrandKey: absent,
     rejectsFolder: '',
     valueRuns: { state: absent, begin: absent },
   })

@@ -4,6 +4,8 @@ import { type Parser, parse } from 'csv-parse'
 import {
   BATCH_RECORDS,
   checkColumns,
+  HEAD_RECORDS,
+  headerPlace,
   TableError,
   type TableFile,
   type TableLimits,
@@ -17,7 +19,7 @@ const GUESS_CHARACTERS = 65_536
 /** What Excel puts on a line of its own before the header, where the list separator is another than expected. */
 const SEPARATOR_LINE = /^sep=(.)\r?\n/i
 
-type CsvTable = Pick<TableFile, 'header' | 'batches' | 'close'> & { position(): TablePosition }
+type CsvTable = Pick<TableFile, 'header' | 'headerLine' | 'batches' | 'close'> & { position(): TablePosition }
 
 /**
  * Reads records of UTF-8 text in blocks: double quotes, quoted newlines, the delimiter as guessed from `head`.
@@ -28,21 +30,29 @@ type CsvTable = Pick<TableFile, 'header' | 'batches' | 'close'> & { position(): 
 export async function openCsv(head: string, blocks: AsyncIterable<Buffer>, limits: TableLimits): Promise<CsvTable> {
   const start = { lines: 0, bytes: 0 }
   const reader = openReader(head, blocks, limits, start)
-  const [first] = await reader.read(1)
-  if (!first) throw new TableError('The file has no header line. Export it with the names of its columns.')
-  checkColumns(first.fields.length, limits)
-  return { header: first.fields.map((name) => name.trim()), ...reader.table }
+  const read: (TableRecord & { end: TablePosition })[] = []
+  while (read.length < HEAD_RECORDS) {
+    const [record] = await reader.read(1)
+    if (!record) break
+    read.push({ ...record, end: reader.position() })
+  }
+  const place = headerPlace(read)
+  const names = read[place]
+  if (!names) throw new TableError('The file has no header line. Export it with the names of its columns.')
+  checkColumns(names.fields.length, limits)
+  const header = names.fields.map((name) => name.trim())
+  return { header, headerLine: names.line, ...reader.table(read.slice(place + 1), names.end) }
 }
 
 /** The same from a position on; `head` and `header` are those of the file's beginning. */
 export function openCsvFrom(
   head: string,
-  header: string[],
+  { header, headerLine }: Pick<TableFile, 'header' | 'headerLine'>,
   blocks: AsyncIterable<Buffer>,
   limits: TableLimits,
   from: TablePosition,
 ): CsvTable {
-  return { header, ...openReader(head, blocks, limits, from).table }
+  return { header, headerLine, ...openReader(head, blocks, limits, from).table([], from) }
 }
 
 function openReader(head: string, blocks: AsyncIterable<Buffer>, limits: TableLimits, from: TablePosition) {
@@ -74,9 +84,14 @@ function openReader(head: string, blocks: AsyncIterable<Buffer>, limits: TableLi
     return records
   }
 
-  async function* batches(): AsyncGenerator<TableRecord[]> {
+  async function* batches(before: readonly TableRecord[], given: { at: TablePosition }): AsyncGenerator<TableRecord[]> {
     try {
-      for (let batch = await read(BATCH_RECORDS); batch.length > 0; batch = await read(BATCH_RECORDS)) yield batch
+      const first = before.map(({ line, fields }) => ({ line, fields }))
+      let batch = [...first, ...(await read(BATCH_RECORDS - first.length))]
+      for (; batch.length > 0; batch = await read(BATCH_RECORDS)) {
+        given.at = position
+        yield batch
+      }
     } finally {
       parser.destroy()
     }
@@ -84,17 +99,25 @@ function openReader(head: string, blocks: AsyncIterable<Buffer>, limits: TableLi
 
   return {
     read,
-    table: {
-      batches: batches(),
-      position: () => position,
-      close: () => {
-        parser.destroy()
-      },
+    position: () => position,
+    /** @param before records that were read already, from `start` on. */
+    table: (before: readonly TableRecord[], start: TablePosition) => {
+      const given = { at: start }
+      return {
+        batches: batches(before, given),
+        position: () => given.at,
+        close: () => {
+          parser.destroy()
+        },
+      }
     },
   }
 }
 
-/** The delimiter by which most records are as wide as the first; of those that tie, the one that makes more columns. */
+/**
+ * The delimiter by which most records are as wide as the first; of those that tie, the one that makes more columns. Where a
+ * title comes first, as wide as the widest.
+ */
 function guessDelimiter(head: string, limits: TableLimits): string {
   let [best, bestScore, bestWidth] = [',', 0, 1]
   for (const delimiter of DELIMITERS) {
@@ -102,9 +125,11 @@ function guessDelimiter(head: string, limits: TableLimits): string {
     const first = widths[0] ?? 1
     // A header of 200,000 columns can be longer than a record may be, and that would not say what is wrong.
     checkColumns(first, limits)
-    const score = first > 1 ? widths.filter((width) => width === first).length : 0
-    if (score > bestScore || (score === bestScore && first > bestWidth)) {
-      ;[best, bestScore, bestWidth] = [delimiter, score, first]
+    const widest = widths.reduce((most, width) => Math.max(most, width), 0)
+    const common = first * 2 <= widest ? widest : first
+    const score = common > 1 ? widths.filter((width) => width === common).length : 0
+    if (score > bestScore || (score === bestScore && common > bestWidth)) {
+      ;[best, bestScore, bestWidth] = [delimiter, score, common]
     }
   }
   return best

@@ -29,7 +29,8 @@ async function read(t: TestContext, content: string | Buffer, { suffix = '', lim
   for await (const batch of table.batches) records.push(...batch)
   const { bytesRead, bytesTotal } = table.progress()
   assert.equal(bytesRead, bytesTotal)
-  return { header: table.header, records, rows: records.map(({ fields }) => fields) }
+  const { header, headerLine } = table
+  return { header, headerLine, records, rows: records.map(({ fields }) => fields) }
 }
 
 async function refused(t: TestContext, content: string | Buffer, saying: RegExp, given?: Given): Promise<void> {
@@ -241,6 +242,33 @@ suite('text', () => {
     refused(t, Buffer.from('name,city\nMüller,Köln\nétienne,Orléans\n', 'latin1'), /neither UTF-8 nor Chinese/))
 })
 
+suite('titles above the header', () => {
+  for (const [name, delimiter] of [
+    ['commas', ','],
+    ['semicolons', ';'],
+    ['tabs', '\t'],
+  ] as const) {
+    test(`are passed over where ${name} stand between the columns`, async (t) => {
+      const titles = ['某某酒窖订单导出', '', ['门店', '徐汇店'].join(delimiter)].join('\n')
+      const { header, headerLine, rows, records } = await read(t, `${titles}\n${delimited(delimiter)}`)
+      assert.deepEqual([header, headerLine, records[0]?.line], [HEADER, 4, 5])
+      assert.deepEqual(rows, ROWS)
+    })
+  }
+
+  test('are none where the first record fills more than half as many cells as the others', async (t) => {
+    for (const [first, row] of [
+      ['id', '1'],
+      ['id,phone', '1,2'],
+      ['id,,paid', '1,x,2'],
+      ['a,b,c,d', '1,2,3,4,5,6,7,8,9,10'],
+    ]) {
+      const { headerLine, header } = await read(t, `${first}\n${row}\n${row}\n`)
+      assert.deepEqual([headerLine, header], [1, first?.split(',')])
+    }
+  })
+})
+
 suite('JSON lines', () => {
   test('are flattened, with numbers as written', async (t) => {
     const { header, rows } = await read(
@@ -332,6 +360,13 @@ suite('workbooks', () => {
       { line: 7, fields: ['1', '2', ''] },
       { line: 9, fields: ['', '', '', '9'] },
     ])
+  })
+
+  test('titles above the header are passed over', async (t) => {
+    const rows = `${texts(1, ['销售明细'])}${texts(2, ['导出人', '店长'])}${texts(4, ['单号', '时间', '会员', '金额'])}${texts(5, ['1', '2026-01-02', 'u', '5'])}`
+    const sheet = await read(t, workbook({ sheets: [{ name: 'S', rows }] }))
+    assert.deepEqual([sheet.header, sheet.headerLine], [['单号', '时间', '会员', '金额'], 4])
+    assert.deepEqual(sheet.records, [{ line: 5, fields: ['1', '2026-01-02', 'u', '5'] }])
   })
 
   test('what is damaged or hostile is refused in words', async (t) => {

@@ -48,11 +48,12 @@ export async function openTable(
     const progress = (stream: ReadStream, before = 0) => ({ bytesRead: before + stream.bytesRead, bytesTotal: size })
     if (isJson(text.head)) {
       const { header, batches, close } = await openJsonl(text.blocks, limits)
-      return { header, batches, progress: () => progress(raw), close: closing(close, raw) }
+      return { header, headerLine: 1, batches, progress: () => progress(raw), close: closing(close, raw) }
     }
     const csv = await openCsv(text.head, text.blocks, limits)
     const whole = {
       header: csv.header,
+      headerLine: csv.headerLine,
       batches: csv.batches,
       progress: () => progress(raw),
       close: closing(csv.close, raw),
@@ -64,7 +65,7 @@ export async function openTable(
     if (!from) return { ...whole, position: () => positionOf(csv.position()) }
     whole.close()
     const later = createReadStream(path, { highWaterMark: CHUNK_BYTES, start: from.bytes })
-    const rest = openCsvFrom(text.head, csv.header, textBlocksFrom(later, from.lines, limits), limits, from)
+    const rest = openCsvFrom(text.head, csv, textBlocksFrom(later, from.lines, limits), limits, from)
     return { ...rest, progress: () => progress(later, from.bytes), close: closing(rest.close, later) }
   } catch (error) {
     raw.destroy()

@@ -7,6 +7,8 @@ export interface TableRecord {
 /** A table as a file gives it, whatever the format. All values are text; what is empty is ''. */
 export interface TableFile {
   readonly header: string[]
+  /** Where the header stands: a text file's line, a sheet's row. What is above it is titles, and not read. */
+  readonly headerLine: number
   /** Records after the header, in batches; memory stays bounded whatever the file's size. To be read once. */
   readonly batches: AsyncIterable<TableRecord[]>
   /** Bytes read so far and in all, of the file as it lies on disk (compressed when gzip or XLSX). */
@@ -56,6 +58,23 @@ export const TABLE_LIMITS: TableLimits = {
 
 /** Rows read at a time. Of wide rows (250 bytes) 2,000 took Node 55 MB more at its peak, and were read no faster. */
 export const BATCH_RECORDS = 500
+
+/** Records that are looked at for the header, and the most that may be titles above it. */
+export const HEAD_RECORDS = 50
+const TITLES_MAX = 20
+/** A title, or "shop: …" beside "made on: …", fills so few cells. */
+const TITLE_CELLS_MAX = 3
+
+/**
+ * Which of a file's first records is the header: the first one, unless it is a title as tills and shops write them above
+ * their tables. Titles fill three cells at most, and at most half as many as the fullest record.
+ */
+export function headerPlace(records: readonly TableRecord[]): number {
+  const filled = records.map(({ fields }) => fields.filter((text) => text.trim() !== '').length)
+  const most = Math.max(0, ...filled)
+  const place = filled.findIndex((count) => count > TITLE_CELLS_MAX || count * 2 > most)
+  return place <= TITLES_MAX ? Math.max(0, place) : 0
+}
 
 /** @throws TableError when the header is wider than any table people keep. */
 export function checkColumns(count: number, limits: TableLimits): void {

@@ -2,7 +2,16 @@ import type { Readable } from 'node:stream'
 import { SaxesParser, type SaxesTagPlain } from 'saxes'
 import { type Entry, openPromise, type ZipFile } from 'yauzl'
 import { excelTime } from './fields.ts'
-import { BATCH_RECORDS, checkColumns, TableError, type TableFile, type TableLimits, type TableRecord } from './table.ts'
+import {
+  BATCH_RECORDS,
+  checkColumns,
+  HEAD_RECORDS,
+  headerPlace,
+  TableError,
+  type TableFile,
+  type TableLimits,
+  type TableRecord,
+} from './table.ts'
 
 const ENTRIES_MAX = 10_000
 /** A part so small does no harm however well it packs. */
@@ -27,7 +36,7 @@ interface Workbook {
 /**
  * Opens one sheet of a workbook: the first that is not hidden, or the one named. Values are what the cells hold, not
  * how they look: numbers plain with 15 digits at most, dates as ISO text, a formula its stored value, an error its
- * name (#N/A). Of merged cells the first has the value. The first row with a value is the header.
+ * name (#N/A). Of merged cells the first has the value. The first row with values that is no title is the header.
  *
  * @param size of the file in bytes, for the progress.
  * @throws TableError with the place and what to do, here or from the batches.
@@ -45,12 +54,14 @@ export async function openXlsx(
     const isDate = styles ? await readDateStyles(workbook, styles) : []
     const done = { bytes: 0 }
     const rows = readRows(workbook, sheet, { shared, isDate, is1904 }, limits, done)
-    const first = await rows.next()
-    if (first.done) throw new TableError(`The sheet has no row. Name another after the path: ${path}#Sheet name.`)
-    const { fields } = first.value
+    const head = await firstOf(rows, HEAD_RECORDS)
+    const place = headerPlace(head)
+    const names = head[place]
+    if (!names) throw new TableError(`The sheet has no row. Name another after the path: ${path}#Sheet name.`)
     return {
-      header: fields.map((name) => name.trim()),
-      batches: batches(rows, fields.length, workbook),
+      header: names.fields.map((name) => name.trim()),
+      headerLine: names.line,
+      batches: batches(head.slice(place + 1), rows, names.fields.length, workbook),
       progress: () => ({
         bytesRead: Math.min(size, Math.round((size * done.bytes) / Math.max(1, sheet.uncompressedSize))),
         bytesTotal: size,
@@ -66,17 +77,31 @@ export async function openXlsx(
   }
 }
 
+async function firstOf(rows: AsyncGenerator<TableRecord, undefined>, count: number): Promise<TableRecord[]> {
+  const first: TableRecord[] = []
+  while (first.length < count) {
+    const next = await rows.next()
+    if (next.done) break
+    first.push(next.value)
+  }
+  return first
+}
+
 /** Cells beyond the header stay, so that a row that is wider than it is refused and not cut. */
 async function* batches(
+  before: readonly TableRecord[],
   rows: AsyncIterable<TableRecord>,
   width: number,
   workbook: Workbook,
 ): AsyncGenerator<TableRecord[]> {
   try {
-    let batch: TableRecord[] = []
-    for await (const row of rows) {
+    const padded = (row: TableRecord) => {
       while (row.fields.length < width) row.fields.push('')
-      batch.push(row)
+      return row
+    }
+    let batch = before.map(padded)
+    for await (const row of rows) {
+      batch.push(padded(row))
       if (batch.length < BATCH_RECORDS) continue
       yield batch
       batch = []

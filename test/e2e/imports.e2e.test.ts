@@ -140,7 +140,7 @@ test('a file is looked at, tried, imported into one’s own brand and taken back
     await page.getByRole('link', { name: '看客户' }).click()
     await page.getByText('9人', { exact: true }).waitFor()
     const shown = page.getByRole('main')
-    await shown.getByText('My brand').waitFor()
+    await shown.getByText('我的品牌').waitFor()
     assert.equal(await shown.getByText('演示数据').count(), 0)
   })
 

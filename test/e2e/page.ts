@@ -24,18 +24,20 @@ export interface OpenedPage {
 
 export type StorageState = Awaited<ReturnType<BrowserContext['storageState']>>
 
-/** @param session cookies of somebody who signed in before; a stranger when left out. */
+/** @param session cookies of somebody who signed in before; a stranger when left out. `locale`: what the browser speaks. */
 export async function openPage(
   browser: Browser,
   url: string,
   size: Size,
   theme: Theme,
   session?: StorageState,
+  locale = 'zh-CN',
 ): Promise<OpenedPage> {
   const context = await browser.newContext({
     ...(session ? { storageState: session } : {}),
     baseURL: url,
     viewport: SIZES[size],
+    locale,
     colorScheme: theme,
     // Also proves that the console honours the wish; and nothing is photographed half way.
     reducedMotion: 'reduce',

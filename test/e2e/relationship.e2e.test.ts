@@ -245,10 +245,13 @@ test('an empty brand says what to do first', async (t) => {
   const opened = await signedInPage(t, browser, product)
   await opened.page.goto('/relationship')
   await opened.page.getByText('这段时间还没有客户').waitFor()
+  await opened.page.getByText('近12个月还没有人变深或变浅。').waitFor()
   await inspect(opened, 'relationship-empty-wide-light')
   await opened.page.goto('/people')
-  await opened.page.getByText('./perennial import').waitFor()
+  await opened.page.getByText('选上客户编号那一列').waitFor()
   await inspect(opened, 'people-empty-wide-light')
+  await opened.page.getByRole('button', { name: '去导入' }).click()
+  await opened.page.getByRole('button', { name: '选择文件' }).waitFor()
 })
 
 /** Most people first, as the page has them. */

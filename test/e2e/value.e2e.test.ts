@@ -161,6 +161,22 @@ test('Value with the demo brand', async (t) => {
     assert.deepEqual(opened.complaints, [])
   })
 
+  await t.test('the first valuation of a brand shows by itself', async (t) => {
+    const { page } = await signedInPage(t, browser, product)
+    let asked = 0
+    await page.route('**/api/v1/value', async (route) => {
+      asked += 1
+      const response = await route.fetch()
+      const body = await response.json()
+      // As it is between the first orders and the server's own first run.
+      await route.fulfill({ response, json: asked === 1 ? { ...body, valued_at: null } : body })
+    })
+    await page.goto('/relationship/value')
+    await page.getByRole('heading', { name: '还没有估过值' }).waitFor()
+    await region(page, '客户资产').waitFor()
+    assert.ok(asked > 1)
+  })
+
   await t.test('a cell opens its people, and one of them shows where the money comes from', async (t) => {
     // Who buys little and brings much.
     const [depth, transaction, propagation] = [4, 1, 3] as const

@@ -2,7 +2,7 @@ import { useSyncExternalStore } from 'react'
 import { queryClient } from '../query-client.ts'
 import { api } from './client.ts'
 import { answered, isProblem } from './errors.ts'
-import { type Upload, uploadsQuery } from './import-queries.ts'
+import { type Upload, uploadQuery, uploadsQuery } from './import-queries.ts'
 
 /*
  * Files on their way to the server. They go on while other pages of the console are looked at, so they live here and not
@@ -95,8 +95,11 @@ async function send(uploadId: string, begin: number | undefined): Promise<void> 
       await new Promise((resolve) => setTimeout(resolve, WAIT_MS * tries))
     }
   }
+  // The page may have asked before the last part was there: its answer would say that something is missing.
+  const { queryKey } = uploadQuery(uploadId)
+  await queryClient.cancelQueries({ queryKey })
   set(uploadId, undefined)
-  await queryClient.invalidateQueries({ queryKey: ['upload', uploadId] })
+  await queryClient.invalidateQueries({ queryKey })
   await queryClient.invalidateQueries({ queryKey: uploadsQuery.queryKey })
 }
 

@@ -24,6 +24,8 @@ const PAGE_ROWS = 50
 const STALE_MS = 60_000
 /** While everybody is valued it is asked so often. */
 const WATCH_MS = 1500
+/** Of a brand that has just had its first orders the server begins by itself, within a minute. */
+const FIRST_MS = 5000
 
 /** Of values as of the past instant `asOf`, or of now. All that begins with it is read again when a run begins. */
 export const EQUITY_KEY = ['value'] as const
@@ -34,7 +36,11 @@ export const equityQuery = (asOf?: string) =>
     queryFn: ({ signal }) =>
       answered(api.GET('/api/v1/value', { params: { query: defined({ as_of: asOf }) }, signal })),
     staleTime: STALE_MS,
-    refetchInterval: ({ state }) => (state.data && state.data.run.running_since !== null ? WATCH_MS : false),
+    refetchInterval: ({ state: { data } }) => {
+      if (!data) return false
+      if (data.run.running_since !== null) return WATCH_MS
+      return data.valued_at === null && asOf === undefined ? FIRST_MS : false
+    },
   })
 
 export const atRiskQuery = queryOptions({

@@ -159,7 +159,7 @@ export const en: Texts<MessageKey> = {
   'first.rejected_title': 'The last import rejected {{rows}} rows',
   'first.rejected_title_one': 'The last import rejected {{rows}} row',
   'first.rejected_text':
-    'Each row carries its reason. Mend and import the same file again: what is stored is not doubled.',
+    'What a rule leaves out, unpaid orders for instance, needs nothing. What is wrong: mend it and import it again, nothing is doubled.',
   'first.lapsing_title': '{{people}} people lapse within 7 days',
   'first.lapsing_title_one': '{{people}} person lapses within 7 days',
   'first.lapsing_text': 'Start with those who lapse soonest.',
@@ -222,6 +222,9 @@ export const en: Texts<MessageKey> = {
   'list.close': 'Close',
   'list.back': 'Back to the list',
   'list.total': '{{people}} people',
+  'list.total_least': 'Over {{people}} people',
+  'list.least_hint':
+    'Too many are called so, and 5,000 of them were looked at: type more of the name, an id or a phone.',
   'list.total_one': '{{people}} person',
   'list.shown': '{{shown}} of {{total}} shown',
   'list.more': 'Show 50 more',
@@ -337,7 +340,8 @@ export const en: Texts<MessageKey> = {
   'migration.causes_aside': 'each who moved counts once: by the last change that went their way',
   'migration.causes_none': 'Nobody moved in this span.',
   'migration.nobody_title': 'No customers yet in this span',
-  'migration.nobody_text': 'Nothing had happened by {{at}}. Choose a later span, or import orders first.',
+  'migration.nobody_text': 'By {{at}} nobody was known. Choose a later span, or import orders with the customer id.',
+  'months.still': 'In the last 12 months nobody went deeper or less deep.',
   'months.title': 'Net deepening by month',
   'months.aside': 'last 12 months, net deepening on top; click a month to see who',
   'months.month': 'Month',

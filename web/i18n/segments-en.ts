@@ -2,6 +2,7 @@ import type { Texts } from './en.ts'
 import type { segmentsZhCN } from './segments-zh-CN.ts'
 
 export const segmentsEn: Texts<keyof typeof segmentsZhCN> = {
+  'rule_loop.step': 'Segment {{segment}} gives “{{gives}}” and asks for “{{asks}}” in its condition {{place}}.',
   'nav.tab_segments': 'Segments',
   'unit.days': '{{value}} days',
   'unit.days_one': '{{value}} day',

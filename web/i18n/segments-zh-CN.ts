@@ -1,5 +1,6 @@
 /** What the console says of segments: who is in them, what they ask for, and why somebody is in one. */
 export const segmentsZhCN = {
+  'rule_loop.step': '人群{{segment}}打“{{gives}}”，它的第{{place}}个条件又用到“{{asks}}”。',
   'nav.tab_segments': '人群',
   'unit.days': '{{value}}天',
   'unit.orders': '{{value}}笔',

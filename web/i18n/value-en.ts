@@ -6,7 +6,7 @@ export const valueEn: Texts<keyof typeof valueZhCN> = {
   'value.problem': 'The value could not be read',
   'value.none_title': 'Nothing has been valued yet',
   'value.none':
-    'Where there are no orders yet, import them first. The server values whoever has bought each night after 3:00, and at once where it never has.',
+    'With the first orders everybody is valued within a minute or so, and this page shows it by itself; then every night after 3. Without orders, import some first.',
   'value.none_wait':
     'The server values whoever has bought each night after 3:00; owners and operations leads can have it done here at once.',
   'value.run_first': 'Value everybody now',
@@ -71,6 +71,7 @@ export const valueEn: Texts<keyof typeof valueZhCN> = {
 
   'value.person_title': 'What they are worth',
   'value.person_none': 'This customer has not been valued: the server values each night whoever has bought.',
+  'value.person_first': 'Not valued yet: that comes from {{at}} on.',
   'value.person_waits':
     'Bought for the first time after the last valuation: margin realised so far {{realised}}. What they are expected to bring comes with the next, from {{at}} on.',
   'value.person_waits_revenue':

@@ -3,7 +3,8 @@ export const valueZhCN = {
   'value.tab': '价值',
   'value.problem': '价值没能读出来',
   'value.none_title': '还没有估过值',
-  'value.none': '还没有订单的，先导入订单。服务器每晚凌晨3点后给买过的人估一次值；从没估过的马上估。',
+  'value.none':
+    '刚有订单的，一分钟左右就估第一次，估好了这里自己会出来；以后每晚凌晨3点后再估。还没有订单的，先导入订单。',
   'value.none_wait': '服务器每晚凌晨3点后给买过的人估一次值；所有者和运营负责人可以在这里马上估。',
   'value.run_first': '现在估值',
   'value.run_now': '现在重新估值',
@@ -57,6 +58,7 @@ export const valueZhCN = {
 
   'value.person_title': '客户价值',
   'value.person_none': '还没有给这位客户估过值：服务器每晚给买过的客户估一次。',
+  'value.person_first': '还没有估过值，{{at}}起会估。',
   'value.person_waits': '上次估值之后才第一次购买：毛利已实得{{realised}}。预计会带来多少，{{at}}起的那次估值给出。',
   'value.person_waits_revenue':
     '上次估值之后才第一次购买：收入已实得{{realised}}。预计会带来多少，{{at}}起的那次估值给出。',

@@ -156,7 +156,8 @@ export const zhCN = {
 
   'first.title': '先做什么',
   'first.rejected_title': '上次导入拒收了{{rows}}行',
-  'first.rejected_text': '每一行都带着原因。改好后把同一个文件再导入一次，已入库的不会重复。',
+  'first.rejected_text':
+    '每一行都带着原因。按规则不收的（比如没付款）不用管；写错的，改好后再导入一次，已入库的不会重复。',
   'first.lapsing_title': '{{people}}人会在7天内变浅',
   'first.lapsing_text': '从最快到期的看起。',
   'first.lapsing30_title': '{{people}}人会在30天内变浅',
@@ -211,6 +212,8 @@ export const zhCN = {
   'list.close': '关闭',
   'list.back': '返回名单',
   'list.total': '{{people}}人',
+  'list.total_least': '{{people}}人以上',
+  'list.least_hint': '叫得上的太多，只看了其中5,000位；名字打全一些，或者用编号、手机号找。',
   'list.shown': '已显示{{shown}} / {{total}}',
   'list.more': '再看50人',
   'list.loading': '正在读取',
@@ -319,7 +322,8 @@ export const zhCN = {
   'migration.causes_aside': '每个变动的人算一次：方向一致的最后一次变化',
   'migration.causes_none': '这段时间没有人变动。',
   'migration.nobody_title': '这段时间还没有客户',
-  'migration.nobody_text': '到{{at}}为止没有任何事实。请选晚一些的时段，或先导入订单。',
+  'migration.nobody_text': '到{{at}}为止还没有认出客户。请选晚一些的时段，或导入带客户编号的订单。',
+  'months.still': '近12个月还没有人变深或变浅。',
   'months.title': '每月净加深',
   'months.aside': '近12个月，柱上是净加深；点一个月看是谁',
   'months.month': '月份',

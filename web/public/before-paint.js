@@ -2,8 +2,9 @@
 try {
   const theme = localStorage.getItem('perennial.theme')
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme
-  const language = localStorage.getItem('perennial.language')
-  if (language === 'en') document.documentElement.lang = 'en'
+  const chosen = localStorage.getItem('perennial.language')
+  const isChinese = chosen ? chosen !== 'en' : navigator.languages.some((one) => /^zh\b/i.test(one))
+  if (!isChinese) document.documentElement.lang = 'en'
 } catch {
   // A browser that forbids storage still gets the default theme and language.
 }

@@ -6,13 +6,12 @@ type Copied = 'no' | 'yes' | 'failed'
 
 interface CommandProps {
   text: string
-  primary?: boolean
   /** Of the button; a command to run on the server when left out. */
   copyText?: string
 }
 
 /** A text to use elsewhere, such as a command to run on the server, with a button that copies it. */
-export function Command({ text, primary = false, copyText }: CommandProps) {
+export function Command({ text, copyText }: CommandProps) {
   const { t } = useTranslation()
   const [copied, setCopied] = useState<Copied>('no')
   const copy = async () => {
@@ -28,7 +27,7 @@ export function Command({ text, primary = false, copyText }: CommandProps) {
   return (
     <div className="command">
       <code>{text}</code>
-      <Button type={primary ? 'primary' : 'default'} onClick={copy}>
+      <Button onClick={copy}>
         <span aria-live="polite">{label}</span>
       </Button>
     </div>

@@ -3,6 +3,7 @@ import type { TFunction } from 'i18next'
 import { useTranslation } from 'react-i18next'
 import { isProblem } from '../api/errors.ts'
 import { refusalsZhCN } from '../i18n/refusals-zh-CN.ts'
+import { loopSteps } from './rule-loop.ts'
 
 type RefusalCode =
   Extract<keyof typeof refusalsZhCN, `${string}_remedy`> extends `refusal.${infer Code}_remedy` ? Code : never
@@ -41,6 +42,7 @@ function problemWords(t: TFunction, error: unknown): Words {
     return { message: t('problem.timeout'), remedy: t('problem.timeout_remedy'), code: error.code }
   }
   const { code } = error
+  if (code === 'rule_loop') return { message: loopText(t, error.message), remedy: t('refusal.rule_loop_remedy'), code }
   if (isKnown(code)) return { message: t(`refusal.${code}`), remedy: t(`refusal.${code}_remedy`), code }
   if (error.status >= 500) {
     return {
@@ -50,6 +52,12 @@ function problemWords(t: TFunction, error: unknown): Words {
     }
   }
   return { message: error.message || t('problem.generic'), remedy: error.remedy, code: error.code }
+}
+
+/** Which segments give and ask for it in turn, so that somebody knows where to mend. */
+function loopText(t: TFunction, message: string): string {
+  const steps = loopSteps(message).map((step) => t('rule_loop.step', { ...step }))
+  return [t('refusal.rule_loop'), ...steps].join(' ')
 }
 
 /** What was wrong with a form, under its fields. */

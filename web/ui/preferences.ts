@@ -32,7 +32,17 @@ function write(key: string, value: string): void {
 
 const storedTheme = read(THEME_KEY)
 let theme: Theme = storedTheme === 'light' || storedTheme === 'dark' ? storedTheme : 'system'
-let language: Language = read(LANGUAGE_KEY) === 'en' ? 'en' : 'zh-CN'
+let language: Language = chosenLanguage() ?? spokenLanguage()
+
+function chosenLanguage(): Language | undefined {
+  const chosen = read(LANGUAGE_KEY)
+  return chosen === 'en' || chosen === 'zh-CN' ? chosen : undefined
+}
+
+/** Chinese for everybody whose browser knows it, wherever it stands among the languages. */
+function spokenLanguage(): Language {
+  return navigator.languages.some((one) => /^zh\b/i.test(one)) ? 'zh-CN' : 'en'
+}
 
 function changed(): void {
   for (const listener of listeners) listener()

@@ -152,7 +152,7 @@ export async function listPeople(
     limit: filter.limit + 1,
   }
   const { rfm_segment: name, fan_tier: tier } = filter
-  const { total, rows } = await atOneMoment(db, async (tx) => {
+  const { total, isMore, rows } = await atOneMoment(db, async (tx) => {
     const settings = await readSettings(tx)
     const fanTier = tier && { name: tier, lowest: FAN_TIERS[0].tier, of: fanTiersAt(now, asOf, settings) }
     const present = isPresent(asOf, scope) ? await readPresent(tx, now, settings) : undefined
@@ -166,7 +166,12 @@ export async function listPeople(
   })
   const page = rows.slice(0, filter.limit)
   const last = rows.length > filter.limit ? page.at(-1) : undefined
-  return { total, people: page.map(listed), next: last ? writeCursor(last.sort, last.person_id) : null }
+  return {
+    total,
+    is_total_minimum: isMore,
+    people: page.map(listed),
+    next: last ? writeCursor(last.sort, last.person_id) : null,
+  }
 }
 
 /** Who is in the segment that is asked for, or in one that is only written down; undefined: none is. */

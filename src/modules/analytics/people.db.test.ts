@@ -9,8 +9,9 @@ import type { Database } from '../../platform/db.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { searchedPeople } from '../customers/actions.ts'
 import { storeFacts } from '../intake/actions.ts'
-import { readInteraction, reportDepth, reportRfm } from '../relationship/actions.ts'
+import { readInteraction, rebuild, reportDepth, reportRfm } from '../relationship/actions.ts'
 import { listPeople, readSegmentMatrix, readTimeline } from './actions.ts'
+import { FOUND_MAX } from './queries.ts'
 import { peopleFilter, type TimelinePage, timelineQuery } from './schema.ts'
 
 // Whom the filters of the People page find: each against the same question asked another way.
@@ -136,6 +137,45 @@ test('search goes by index: nothing of a large brand is read through', async (t)
     const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
     assert.doesNotMatch(plan, /Seq Scan on (identities|records|canonical)/, `${typed}\n${plan}`)
   }
+})
+
+test('a search that finds more people than are looked at says so, and its pages go on', async (t) => {
+  const { database } = await start(t)
+  const fill = async (from: number, to: number) => {
+    await database.transaction(async (tx) => {
+      await sql`
+        insert into customers.identities (kind, namespace, value, recorded_at)
+        select 'own_id', 'shop', 'W' || n, ${NOW} from generate_series(${from}::int, ${to}::int) n`.execute(tx)
+      const mine = sql`(select identity_id from customers.identities where substr(value, 2)::int between ${from} and ${to})`
+      await sql`insert into customers.canonical select identity_id, identity_id from ${mine} m`.execute(tx)
+      await sql`
+        insert into customers.claims (claim_id, kind, source, external_id, claimed_at, recorded_at)
+        select identity_id, 'person', 'crm', identity_id::text, ${NOW}, ${NOW} from ${mine} m`.execute(tx)
+      await sql`
+        insert into customers.records (person_id, claim_id, identity_id, name, unlinked)
+        select identity_id, identity_id, identity_id, '王' || identity_id, '{}' from ${mine} m`.execute(tx)
+    })
+    await rebuild(database, clock)
+  }
+  const pageOf = async (given: Record<string, unknown>) => {
+    const page = await listPeople(database.db, NOW, peopleFilter.parse(given))
+    assert.ok(!isRefusal(page))
+    return page
+  }
+  await fill(1, FOUND_MAX)
+  const whole = await pageOf({ search: '王' })
+  assert.deepEqual([whole.total, whole.is_total_minimum], [FOUND_MAX, false])
+  await fill(FOUND_MAX + 1, FOUND_MAX + 3)
+  const first = await pageOf({ search: '王', limit: 100 })
+  assert.deepEqual([first.total, first.is_total_minimum, first.people.length], [FOUND_MAX, true, 100])
+  const second = await pageOf({ search: '王', limit: 100, after: first.next })
+  const seen = new Set([...first.people, ...second.people].map(({ person_id }) => person_id))
+  assert.equal(seen.size, 200)
+  // With another condition the rest may have more of them: it stays the least there are.
+  assert.equal((await pageOf({ search: '王', depth: 0 })).is_total_minimum, true)
+  // Who is looked for is found, however many there are of the name.
+  const last = await pageOf({ search: `王${FOUND_MAX + 3}` })
+  assert.deepEqual([last.total, last.is_total_minimum], [1, false])
 })
 
 function line(yuan: number) {

@@ -5,9 +5,11 @@ import { DEPTHS } from '../relationship/schema.ts'
 import {
   type BriefRow,
   type CellRow,
+  FOUND_MAX,
   type PeopleQuery,
   type PersonRow,
   type PickedPeople,
+  type PickedRows,
   peopleSince,
   personRows,
 } from './queries.ts'
@@ -150,11 +152,7 @@ export interface PresentQuery extends Omit<PeopleQuery, 'segment' | 'fanTier' | 
 }
 
 /** One page of the people of the present, and how many there are; like selectPeople. */
-export async function selectPresentPeople(
-  db: Sql,
-  present: Present,
-  query: PresentQuery,
-): Promise<{ total: number; rows: (PersonRow & { sort: string })[] }> {
+export async function selectPresentPeople(db: Sql, present: Present, query: PresentQuery): Promise<PickedRows> {
   const standing = present.due ? sql`${present.stored} union all ${present.due}` : present.stored
   return personRows(db, { ...pickedBody(present, query), standing, isByPerson: true })
 }
@@ -221,6 +219,7 @@ function pickedBody(present: Present, query: PresentQuery): Omit<PickedPeople, '
     // Few, nearly always: found first, by their own indexes, and kept for both questions.
     const condition = sql.join([plain, ...amongSets(query)], sql` and `)
     return {
+      found: searched && sql`select distinct person_id from (${searched}) f order by person_id`,
       matching: presentWhere(present, sql`person_id, ${sort} as sort`, condition),
       total: sql`select count(*) as total from matching`,
       picked: sql`select * from matching where ${isAfter(sql`sort`)} order by sort, person_id limit ${limit}`,
@@ -269,7 +268,7 @@ function byValue(
 function amongSets({ sinceYesterday, searched, tagged, members, fanTier, at }: PresentQuery): RawBuilder<unknown>[] {
   return [
     ...(sinceYesterday ? [sql`person_id in (${peopleSince(sinceYesterday, at)})`] : []),
-    ...(searched ? [sql`person_id in (${searched})`] : []),
+    ...(searched ? [sql`person_id in (select person_id from found order by person_id limit ${FOUND_MAX}::int)`] : []),
     ...(tagged ? [sql`person_id in (${tagged})`] : []),
     ...(members ? [sql`person_id in (${members})`] : []),
     ...(fanTier

@@ -120,6 +120,8 @@ export type PeopleFilter = z.infer<typeof peopleFilter>
 
 export const peoplePage = z.object({
   total: z.number().int(),
+  /** A search found more than are looked at: there are at least `total`, and the page is of those. Type more of the name. */
+  is_total_minimum: z.boolean(),
   people: z.array(listedPerson),
   next: z.string().nullable(),
 })

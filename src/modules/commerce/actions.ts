@@ -39,6 +39,8 @@ import {
   type OrdersQuery,
   orderFact,
   orderOptions,
+  STATUS_COLUMNS,
+  STATUS_WORDS,
   type StagedLine,
 } from './schema.ts'
 import * as spreads from './spread-queries.ts'
@@ -60,6 +62,7 @@ export const ORDERS: ImportKind<StagedLine, OrderOptions> = {
   kind: 'orders',
   mappingsFolder: fileURLToPath(new URL('./mappings', import.meta.url)),
   fields: ORDER_FIELDS,
+  status: { names: STATUS_COLUMNS, words: STATUS_WORDS },
   unitField: 'order_id',
   missingFields: (columns) => {
     const has = (field: string) => (columns[field] ?? -1) >= 0

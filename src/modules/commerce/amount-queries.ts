@@ -17,7 +17,8 @@ export async function countAddedLines(tx: Sql): Promise<number> {
 
 /**
  * Completes `lines` and `documents`: what an order's total has beyond its lines (discount, delivery, tax) is a line of its
- * own, and what was given back of it a return in the same document, at the time of payment, as the file has no other. Of
+ * own, and what was given back of it a return in the same document, at the time of payment, as the file has no other; of 0.00 for a
+ * closed order of gifts, which counts for nothing either. Of
  * rows that differ the first counts. `line_count` stays the number of rows.
  */
 export async function completeDocuments(tx: Sql, exponent: number): Promise<void> {
@@ -32,7 +33,7 @@ export async function completeDocuments(tx: Sql, exponent: number): Promise<void
     select d.document_id, d.customer, d.paid_at, a.line, d.order_minor,
       coalesce(round(a.total * ${scale})::bigint, d.order_minor) as total_minor,
       case when a.is_refunded then coalesce(round(a.total * ${scale})::bigint, d.order_minor)
-        else coalesce(round(a.refunded * ${scale})::bigint, 0) end as refunded_minor
+        else coalesce(round(a.refunded * ${scale})::bigint, 0) end as refunded_minor, a.is_refunded
     from documents d
     join (
       select document_id, min(line) as line, (array_agg(total order by line) filter (where total is not null))[1] as total,
@@ -49,13 +50,13 @@ export async function completeDocuments(tx: Sql, exponent: number): Promise<void
     insert into lines (line, document_id, customer, paid_at, item, quantity, unit_price, is_return, amount_minor, refund_of)
     select ${REFUNDS_FROM}::bigint + line, document_id, customer, paid_at, 'refund', 1,
       trim_scale(refunded_minor::numeric / ${scale}), true, refunded_minor, document_id
-    from order_sums where refunded_minor > 0`.execute(tx)
+    from order_sums where refunded_minor > 0 or is_refunded`.execute(tx)
   await sql`
     update documents d
     set order_minor = s.total_minor,
         order_lines = d.order_lines + (s.total_minor <> s.order_minor)::int,
         refund_minor = d.refund_minor + greatest(s.refunded_minor, 0),
-        refund_lines = d.refund_lines + (s.refunded_minor > 0)::int,
-        refund_of = case when s.refunded_minor > 0 then d.document_id else d.refund_of end
+        refund_lines = d.refund_lines + (s.refunded_minor > 0 or s.is_refunded)::int,
+        refund_of = case when s.refunded_minor > 0 or s.is_refunded then d.document_id else d.refund_of end
     from order_sums s where s.document_id = d.document_id`.execute(tx)
 }

@@ -25,6 +25,55 @@ export const ORDER_FIELDS = {
 } as const
 export type OrderField = keyof typeof ORDER_FIELDS
 
+/** Columns that say how far an order is, by their names. */
+export const STATUS_COLUMNS = ['status', 'order_status', 'payment_status', '订单状态', '交易状态', '支付状态']
+
+/**
+ * What shops write in them. paid: the order counts. given_back: it was closed or refunded whole, and counts for nothing once it had
+ * been paid. unpaid: it is left out.
+ */
+export const STATUS_WORDS: Readonly<Record<'paid' | 'given_back' | 'unpaid', readonly string[]>> = {
+  paid: [
+    ...[
+      '交易成功',
+      '交易完成',
+      '已完成',
+      '完成',
+      '已付款',
+      '已支付',
+      '待发货',
+      '已发货',
+      '待收货',
+      '已收货',
+      '已签收',
+      '待评价',
+      '已评价',
+    ],
+    ...['买家已付款', '卖家已发货', '卖家已发货，等待买家确认', '买家已付款，等待卖家发货', '部分退款', '部分发货'],
+    ...['paid', 'completed', 'complete', 'processing', 'fulfilled', 'shipped', 'delivered', 'partially_refunded'],
+  ],
+  given_back: [
+    ...[
+      '已取消',
+      '取消',
+      '交易取消',
+      '交易关闭',
+      '已关闭',
+      '订单关闭',
+      '退款成功',
+      '已退款',
+      '退款完成',
+      '全额退款',
+      '已退货',
+    ],
+    ...['cancelled', 'canceled', 'refunded', 'returned', 'voided'],
+  ],
+  unpaid: [
+    ...['待付款', '待支付', '未付款', '未支付', '等待买家付款', '支付失败'],
+    ...['pending', 'unpaid', 'failed', 'expired', 'draft'],
+  ],
+}
+
 /** Choices that published figures differ by; the defaults are the honest ones. */
 export const orderOptions = z
   .object({

@@ -186,6 +186,27 @@ test('amounts of whole orders: the first that is filled counts, equal rows are m
   )
 })
 
+test('an order that was closed counts for nothing, also one of gifts alone', async (t) => {
+  const { feed, read } = await start(t)
+  const mapping: Mapping = {
+    name: 'guessed',
+    kind: 'orders',
+    source: 'orders',
+    date_order: 'ymd',
+    columns: { order_id: ['id'], customer_id: ['who'], paid_at: ['paid'], amount: ['amount'], is_refunded: ['state'] },
+    values: { is_refunded: { 关闭: 'yes' } },
+    options: {},
+  }
+  const text =
+    'id,who,paid,amount,state\nA,u,2026-03-01,0.00,关闭\nB,u,2026-03-02,0.00,成功\nC,u,2026-03-03,5.00,关闭\n'
+  const report = await feed(text, mapping)
+  assert.deepEqual([report.orders, report.refunds, report.unmatched_refunds], [3, 2, 0])
+  const voids = 'select external_id from commerce.void_orders join commerce.orders using (order_id) order by 1'
+  assert.deepEqual(await read(voids), [['A'], ['C']])
+  const again = await feed(text, mapping)
+  assert.deepEqual([again.rows_merged, again.documents_known], [3, 3])
+})
+
 test('any orders with totals: what is stored of each is its total less what was given back', async (t) => {
   const { feed, read } = await start(t)
   const order = fc.record({

@@ -10,7 +10,7 @@ import { fileNameOf, previewRows, runImport } from './import-files.ts'
 import { loadMapping, openFile, unreadable } from './mapping-files.ts'
 import { LINE_COLUMN, REASON_COLUMN } from './rejects.ts'
 import { type RowRules, rowRules } from './row-rules.ts'
-import { missingColumns, seriesOf } from './rules.ts'
+import { missingColumns, type StatusColumns, seriesOf } from './rules.ts'
 import type { ImportPreview, ImportReport, MappedRow, Mapping, NotResumed } from './schema.ts'
 import { type EarlierFile, selectEarlierFiles } from './series-queries.ts'
 
@@ -118,6 +118,8 @@ export interface ImportKind<Row, Options extends Readonly<Record<string, string 
   readonly mappingsFolder: string
   /** The fields that a mapping may name. */
   readonly fields: Readonly<Record<string, string>>
+  /** By what a column is known that says whether a row counts, where the kind has such. */
+  readonly status?: StatusColumns
   /** The field by whose value rows belong together, where a fact may have several. */
   readonly unitField?: string
   /** Fields that the file must have a column for and has not. */

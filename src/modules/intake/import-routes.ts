@@ -8,7 +8,6 @@ import { actorOf } from '../../platform/audit.ts'
 import type { Database } from '../../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { isMaskedRole } from '../../platform/roles.ts'
-import { TableError } from '../../platform/table.ts'
 import { recordAudit } from '../audit/actions.ts'
 import type { AccessDeps } from './access-routes.ts'
 import {
@@ -24,7 +23,7 @@ import {
   type Uploads,
 } from './actions.ts'
 import type { ImportWork } from './jobs.ts'
-import { openFile, unreadable } from './mapping-files.ts'
+import { describeFile } from './mapping-files.ts'
 import { noRejects } from './rejects.ts'
 import {
   type ImportPreview,
@@ -56,6 +55,8 @@ export interface ImportFiles {
 interface ImportGoal {
   readonly isIntoDemo: boolean
   readonly brandKey: string | undefined
+  /** Name of a brand that is yet to be made. */
+  readonly newBrand?: string | undefined
 }
 
 export interface ImportDeps extends Pick<AccessDeps, 'clock' | 'brandOf'> {
@@ -64,19 +65,19 @@ export interface ImportDeps extends Pick<AccessDeps, 'clock' | 'brandOf'> {
   readonly files: ImportFiles
   /** Where a file would go: the database to look at it against, and how that brand is called. */
   readonly targetOf: (goal: ImportGoal) => Promise<({ database: Database } & UploadGuess['target']) | Refusal>
+  /** A key for a brand of this name. */
+  readonly newBrandKey: (name: string) => Promise<string | Refusal>
   readonly rejectsFolder: string
 }
 
 const uploadParams = z.object({ upload_id: z.string().regex(/^[a-z]{16}$/) })
 const importParams = z.object({ import_id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER) })
-/** Values of a column that are shown beside its name. */
-const SAMPLES = 3
 /** For Excel, which takes a file without it for one in the system's old encoding. */
 const BYTE_ORDER_MARK = '\uFEFF'
 
 /** Files through the console: brought, looked at, imported, and taken back. */
 export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): void {
-  const { clock, brandOf, uploads, work, files, targetOf, rejectsFolder } = deps
+  const { clock, brandOf, uploads, work, files, targetOf, newBrandKey, rejectsFolder } = deps
   const routes = app.withTypeProvider<ZodTypeProvider>()
   const manage = { permission: 'imports:manage' } as const
 
@@ -234,16 +235,16 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
     if (isRefusal(record)) return record
     const path = await uploads.contentOf(record, sheet)
     if (isRefusal(path)) return path
-    const columns = await columnsIn(path)
-    const guessed = isRefusal(columns) ? columns : await files.guess(path)
-    if (isRefusal(columns) || isRefusal(guessed)) return named(guessed as Refusal, path, record)
+    const said = await describeFile(path)
+    const guessed = isRefusal(said) ? said : await files.guess(path)
+    if (isRefusal(said) || isRefusal(guessed)) return named(guessed as Refusal, path, record)
     const target = await targetOf({ isIntoDemo: false, brandKey: await ownBrandOf(request) })
     if (isRefusal(target)) return target
     const { database, ...brand } = target
-    const header = columns.map(({ name }) => name)
+    const header = said.columns.map(({ name }) => name)
     const source = guessed?.mapping.source ?? ''
     return {
-      columns,
+      ...said,
       guess: guessed
         ? {
             ...guessed,
@@ -273,9 +274,10 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
     async (request, reply) => {
       const record = await ownUpload(request, request.params.upload_id)
       if (isRefusal(record)) return reply.answer(record)
-      const { mapping, source, sheet, options, into_demo: isIntoDemo } = request.body
+      const { mapping, source, sheet, options, into_demo: isIntoDemo, new_brand: newBrand } = request.body
       const path = await uploads.contentOf(record, sheet)
-      const target = isRefusal(path) ? path : await targetOf({ isIntoDemo, brandKey: await ownBrandOf(request) })
+      const brandKey = await ownBrandOf(request)
+      const target = isRefusal(path) ? path : await targetOf({ isIntoDemo, brandKey, newBrand })
       if (isRefusal(path) || isRefusal(target)) return reply.answer(isRefusal(path) ? path : (target as Refusal))
       const command = { path, mapping, options, ...(source === undefined ? {} : { source }) }
       const shown = await files.preview(target.database, command)
@@ -299,7 +301,9 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
       const record = await ownUpload(request, request.params.upload_id)
       if (isRefusal(record)) return reply.answer(record)
       const { dry_run: isDryRun, ...wish } = request.body
-      const brandKey = await ownBrandOf(request)
+      const { new_brand: name } = wish
+      const brandKey = name === undefined ? await ownBrandOf(request) : await newBrandKey(name)
+      if (isRefusal(brandKey)) return reply.answer(brandKey)
       const kind = isDryRun ? 'dry_run' : 'import'
       const begun = await work.begin(
         record.upload_id,
@@ -454,28 +458,6 @@ export function registerImportRoutes(app: FastifyInstance, deps: ImportDeps): vo
 async function* marked(path: string): AsyncGenerator<Buffer> {
   yield Buffer.from(BYTE_ORDER_MARK)
   yield* createReadStream(path)
-}
-
-/** Columns by name, with the first values that they have. */
-async function columnsIn(path: string): Promise<UploadGuess['columns'] | Refusal> {
-  const table = await openFile(path)
-  if (isRefusal(table)) return table
-  try {
-    for await (const batch of table.batches) {
-      return table.header.map((name, place) => ({
-        name,
-        samples: [...new Set(batch.map(({ fields }) => (fields[place] ?? '').slice(0, 60)))]
-          .filter((value) => value.trim() !== '')
-          .slice(0, SAMPLES),
-      }))
-    }
-    return table.header.map((name) => ({ name, samples: [] }))
-  } catch (error) {
-    if (error instanceof TableError) return unreadable(path, error.message)
-    throw error
-  } finally {
-    table.close()
-  }
 }
 
 function accountOf({ user }: FastifyRequest): UploadRecord['by'] {

@@ -16,6 +16,8 @@ export type ImportOrder = Pick<
   readonly isGuessed: boolean
   readonly isIntoDemo: boolean
   readonly brandKey: string | undefined
+  /** Of the brand that is made for it, where there is none of that key. */
+  readonly brandName: string | undefined
   readonly onProgress: (progress: ImportProgress | { readonly phase: 'settling' }) => void
 }
 
@@ -119,6 +121,7 @@ export function createImportWork(parts: ImportWorkParts): ImportWork {
       isGuessed: task.source === undefined,
       isIntoDemo: task.into_demo,
       brandKey: task.into_brand,
+      brandName: task.new_brand,
       dryRun: task.kind === 'dry_run',
       by,
       cancelling: own.cancelling.signal,

@@ -5,7 +5,7 @@ import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { TableError, type TableFile } from '../../platform/table.ts'
 import { openTable } from '../../platform/table-file.ts'
 import { type GuessKind, guessMapping, type MappingGuess } from './rules.ts'
-import { type Mapping, mapping } from './schema.ts'
+import { type Mapping, mapping, type UploadGuess } from './schema.ts'
 
 /**
  * A mapping by its name (shipped ones, in `folders`) or by the path of a YAML file.
@@ -63,7 +63,7 @@ export async function guessFile(
   path: string,
   kinds: readonly Pick<
     GuessKind & { mappingsFolder: string },
-    'kind' | 'fields' | 'missingFields' | 'mappingsFolder'
+    'kind' | 'fields' | 'missingFields' | 'status' | 'mappingsFolder'
   >[],
 ): Promise<MappingGuess | undefined | Refusal> {
   const known: GuessKind[] = []
@@ -88,6 +88,43 @@ export async function guessFile(
   } finally {
     file.close()
   }
+}
+
+/** Values of a column that are shown beside its name, and how many it may have to be shown whole: the words of a status. */
+const [SAMPLES, WORDS_MAX, WORD_CHARACTERS_MAX] = [3, 20, 40]
+/** Words are looked for in so many rows: an order that was closed may be the five hundredth. */
+const WORD_ROWS = 5000
+
+/** What stands in a file: its columns by name, with the first values that they have. */
+export async function describeFile(path: string): Promise<Pick<UploadGuess, 'columns' | 'header_line'> | Refusal> {
+  const table = await openFile(path)
+  if (isRefusal(table)) return table
+  const found = table.header.map(() => new Set<string>())
+  let rows = 0
+  try {
+    for await (const batch of table.batches) {
+      for (const { fields } of batch) {
+        for (const [place, values] of found.entries()) {
+          const value = (fields[place] ?? '').trim().slice(0, 60)
+          if (value !== '' && values.size <= WORDS_MAX) values.add(value)
+        }
+      }
+      rows += batch.length
+      if (rows >= WORD_ROWS) break
+    }
+  } catch (error) {
+    if (error instanceof TableError) return unreadable(path, error.message)
+    throw error
+  } finally {
+    table.close()
+  }
+  const areWords = (values: readonly string[]) =>
+    values.length <= WORDS_MAX && values.every((value) => value.length <= WORD_CHARACTERS_MAX)
+  const columns = table.header.map((name, place) => {
+    const values = [...(found[place] ?? [])]
+    return { name, samples: values.slice(0, SAMPLES), words: areWords(values) ? values : [] }
+  })
+  return { columns, header_line: table.headerLine }
 }
 
 /** The table of a file that a user named, or why it cannot be read. */

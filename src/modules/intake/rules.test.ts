@@ -97,6 +97,56 @@ suite('a mapping is guessed', () => {
     assert.equal(guessed.mapping.kind, 'orders')
   })
 
+  test('an export with the states of its orders is asked about, with what each state does', async (t) => {
+    const guessed = await guessText(t, [
+      '订单号,订单状态,付款时间,买家编号,商品名称,商品数量,商品单价,商品实付金额',
+      'E1,交易成功,2026-03-05 12:00,u1,茶,1,￥9.00,￥9.00',
+      'E2,退款成功,2026-03-05 12:00,u2,茶,1,￥9.00,￥9.00',
+      'E3,待付款,,u3,茶,1,￥9.00,￥9.00',
+      'E4,拼团中,2026-03-05 12:00,u4,茶,1,￥9.00,￥9.00',
+    ])
+    assert.ok(guessed && guessed.confidence < SURE)
+    const { columns, only, values } = guessed.mapping
+    assert.deepEqual(
+      [columns.customer_id, columns.status, columns.is_refunded],
+      [['买家编号'], ['订单状态'], ['订单状态']],
+    )
+    const counted = (word: string) => only?.status?.includes(word) === true
+    assert.deepEqual(['交易成功', '退款成功', '交易关闭', '拼团中', '待付款', 'paid'].map(counted), [
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
+    ])
+    assert.deepEqual([values?.is_refunded?.退款成功, values?.is_refunded?.交易成功], ['yes', undefined])
+    assert.match(JSON.stringify(guessed.columns), /拼团中.* is not known/)
+  })
+
+  test('an English state is taken as the file spells it', async (t) => {
+    const guessed = await guessText(t, [
+      'Order No,Customer,Date,Amount,Order Status',
+      '1,c,2026-03-05,5.25,Completed',
+      '2,d,2026-03-06,6.75,Refunded',
+    ])
+    assert.ok(guessed && guessed.confidence < SURE)
+    assert.ok(guessed.mapping.only?.status?.includes('Completed'))
+    assert.equal(guessed.mapping.values?.is_refunded?.Refunded, 'yes')
+  })
+
+  test('where no column has ids a phone or an e-mail says who bought, but not one with hidden digits', async (t) => {
+    const customer = async (name: string, value: string) => {
+      const rows = [`1,2026-03-05,5.25,${value}`, `2,2026-03-06,6.75,${value}`]
+      const guessed = await guessText(t, [`order_id,paid_at,amount,${name}`, ...rows])
+      assert.ok(guessed && guessed.confidence < SURE, name)
+      return columnsOf(guessed).customer_id
+    }
+    assert.equal(await customer('收货人手机', '13912345678'), '收货人手机')
+    assert.equal(await customer('Contact', 'lin@example.com'), 'Contact')
+    assert.equal(await customer('收货人手机', '139****5678'), undefined)
+  })
+
   test('a customer column that is half known is asked about, and neither acted on nor left out', async (t) => {
     const rows = ['1,c,2026-03-05,5.00', '2,d,2026-03-06,6.00']
     const guessed = await guessText(t, ['order_id,Customer label,paid_at,amount', ...rows])

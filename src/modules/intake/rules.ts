@@ -8,6 +8,13 @@ export interface GuessKind {
   readonly shipped: readonly Mapping[]
   /** Fields without which a file of the kind cannot be imported, given the columns found (-1: none). */
   missingFields(columns: Readonly<Record<string, number>>): readonly string[]
+  readonly status?: StatusColumns
+}
+
+/** A column that says whether a row counts: its names, and what the words in it mean. */
+export interface StatusColumns {
+  readonly names: readonly string[]
+  readonly words: Readonly<Record<'paid' | 'given_back' | 'unpaid', readonly string[]>>
 }
 
 export interface ColumnGuess {
@@ -53,6 +60,10 @@ const [TELLING_VALUES, POSSIBLE_VALUES] = [0.7, 0.45]
 const CONFIDENCE_MIN = 0.4
 /** Orders whose customer is in no column that is known would all be stored as anonymous. */
 const WITHOUT_CUSTOMER = 0.7
+/** What a status does to figures is never acted on unseen. */
+const WITH_STATUS = 0.7
+/** Values of a status column: the words that it has. */
+const STATUS_WORDS_MAX = 20
 /** Of the filled values, so many have to look like it: real files have bad rows. */
 const MOST = 0.8
 
@@ -114,6 +125,8 @@ interface Column {
   readonly distinct: number
   readonly number: number
   readonly phone: number
+  /** Phones of which no digit is hidden. */
+  readonly wholePhone: number
   readonly email: number
   readonly time: Readonly<Record<DateOrder, number>>
   readonly hasDecimals: boolean
@@ -121,6 +134,8 @@ interface Column {
   readonly hasDecimalPoint: boolean
   /** Every value is a small whole number. */
   readonly isCount: boolean
+  /** Its different values; none where there are many. */
+  readonly words: readonly string[]
 }
 
 function describe(name: string, values: readonly string[]): Column {
@@ -128,6 +143,7 @@ function describe(name: string, values: readonly string[]): Column {
   const share = (test: (value: string) => boolean) =>
     filled.length === 0 ? 0 : filled.filter(test).length / filled.length
   const isTime = (order: DateOrder) => share((value) => readTime(value, order) !== undefined)
+  const words = [...new Set(filled)]
   const hasDecimalComma = filled.some((value) => /\d,(\d{1,2}|\d{4,})\D*$/.test(value) && !value.includes('-'))
   return {
     name,
@@ -135,12 +151,14 @@ function describe(name: string, values: readonly string[]): Column {
     distinct: filled.length === 0 ? 0 : new Set(filled).size / filled.length,
     number: share((value) => readNumber(value) !== undefined),
     phone: share((value) => /^(\+?86[ -]?)?1[3-9]\d[ -]?(\d{4}|\*{4})[ -]?\d{4}$|^\+\d[\d ()-]{7,16}$/.test(value)),
+    wholePhone: share((value) => /^(\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}$/.test(value)),
     email: share((value) => /^[^\s@]+@[^\s@]+\.[^\s@]{2,}$/.test(value)),
     time: { ymd: isTime('ymd'), mdy: isTime('mdy'), dmy: isTime('dmy') },
     hasDecimals: filled.some((value) => /\d[.,]\d{1,2}\D*$/.test(value)),
     hasDecimalComma,
     hasDecimalPoint: filled.some((value) => /\d\.(\d{1,2}|\d{4,})\D*$/.test(value)),
     isCount: filled.length > 0 && filled.every((value) => /^-?\d{1,4}$/.test(value)),
+    words: words.length <= STATUS_WORDS_MAX ? words : [],
   }
 }
 
@@ -190,6 +208,7 @@ function judge(field: string, column: Column, named: 'whole' | 'part' | 'not'): 
   const fits = look === undefined || isEmpty || look.test(column)
   const said = fits && look && !isEmpty ? [`its values look like ${look.what}`] : []
   if (named === 'not') {
+    if (field === 'customer_id') return judgeContact(column)
     if (!fits || isEmpty || !BY_VALUES.includes(field)) return undefined
     if (field === 'amount' && !column.hasDecimals) return undefined
     if (field === 'order_id' && looksElse(column)) return undefined
@@ -209,6 +228,42 @@ function judge(field: string, column: Column, named: 'whole' | 'part' | 'not'): 
   }
 }
 
+/** Where no column has customers' ids, a phone or an e-mail says who bought; somebody has to look. */
+function judgeContact(column: Column): ColumnGuess | undefined {
+  const what = column.email >= MOST ? 'e-mail addresses' : column.wholePhone >= MOST ? 'phone numbers' : undefined
+  if (what === undefined) return undefined
+  const evidence = [`its values look like ${what}, and each of them would be a customer`]
+  return { field: 'customer_id', column: column.name, confidence: POSSIBLE_VALUES, evidence }
+}
+
+/** The column that says how far an order is, with what its words do; the generic mappings have no such rule. */
+function findStatus({ status }: GuessKind, columns: readonly Column[]) {
+  if (!status) return undefined
+  const { paid, given_back, unpaid } = status.words
+  const known = [...paid, ...given_back, ...unpaid]
+  const isKnown = (word: string) => known.includes(word.toLowerCase())
+  const fits = (named: 'whole' | 'part') =>
+    columns.find(({ name, words }) => nameFit(name, status.names) === named && words.some((word) => isKnown(word)))
+  const column = fits('whole') ?? fits('part')
+  if (!column) return undefined
+  const isChinese = (words: readonly string[]) => words.some((word) => /\p{Script=Han}/u.test(word))
+  const inItsLanguage = (word: string) => isChinese([word]) === isChinese(column.words)
+  // As the file spells them: rows are compared letter by letter.
+  const asSeen = (word: string) => column.words.find((seen) => seen.toLowerCase() === word) ?? word
+  const spelt = (words: readonly string[]) => words.filter(inItsLanguage).map(asSeen)
+  const strange = column.words.filter((word) => !isKnown(word))
+  const unknown = strange.map((word) => `"${word}" is not known, and taken for paid`)
+  const evidence = ['its words say which orders count: closed and refunded ones are given back whole', ...unknown]
+  return {
+    column,
+    guess: { field: 'status', column: column.name, confidence: HALF_NAMED, evidence },
+    rules: {
+      only: { status: [...spelt([...paid, ...given_back]), ...strange] },
+      given_back: Object.fromEntries(spelt(given_back).map((word) => [word, 'yes'])),
+    },
+  }
+}
+
 /** A shipped mapping as it is, when the file has every column that it needs. */
 function judgeShipped(
   mapping: Mapping,
@@ -218,6 +273,7 @@ function judgeShipped(
 ): MappingGuess | undefined {
   const places = columnsOf(header, mapping.columns)
   if (missingColumns(places, mapping, kind).length > 0) return undefined
+  if (mapping.name === kind.kind && findStatus(kind, columns)) return undefined
   const found = Object.entries(places).flatMap(([field, index]) => {
     const column = columns[index]
     const guess = column && judge(field, column, 'whole')
@@ -259,7 +315,8 @@ function compose(kind: GuessKind, columns: readonly Column[]): MappingGuess[] | 
   take(all.filter(({ isNamed }) => isNamed))
   // Values alone suggest only what would be missing: an amount beside a price would take the price's place.
   const missing = kind.missingFields(Object.fromEntries([...fields].map((field) => [field, 0])))
-  const isMissing = (field: string) => missing.includes(field === 'amount' ? 'unit_price' : field)
+  const isMissing = (field: string) =>
+    missing.includes(field === 'amount' ? 'unit_price' : field) || field === 'customer_id'
   take(all.filter(({ guess }) => isMissing(guess.field) || guess.field === 'phone' || guess.field === 'email'))
   if (taken.size === 0) return undefined
   const { date_order, isSure } = orderOf(
@@ -277,7 +334,8 @@ function compose(kind: GuessKind, columns: readonly Column[]): MappingGuess[] | 
           evidence: [...guess.evidence, 'but days and months can be told from each other in no value: say date_order'],
         },
   )
-  const confidence = overall(doubted, kind)
+  const status = findStatus(kind, columns)
+  const confidence = Math.min(overall(doubted, kind), status ? WITH_STATUS : 1)
   // What is acted on unseen has no column that is only half known.
   const found = confidence >= SURE ? doubted.filter((guess) => guess.confidence >= SURE) : doubted
   const amounts = columns.filter((_, place) => ['amount', 'unit_price'].includes(taken.get(place)?.field ?? ''))
@@ -292,7 +350,25 @@ function compose(kind: GuessKind, columns: readonly Column[]): MappingGuess[] | 
     ...(generic?.values ? { values: generic.values } : {}),
     options: {},
   }
-  return [{ mapping, confidence, columns: found }]
+  return [
+    status ? withStatus({ mapping, confidence, columns: found }, status) : { mapping, confidence, columns: found },
+  ]
+}
+
+function withStatus(
+  { mapping, confidence, columns }: MappingGuess,
+  { column: { name }, guess, rules }: NonNullable<ReturnType<typeof findStatus>>,
+): MappingGuess {
+  return {
+    mapping: {
+      ...mapping,
+      columns: { ...mapping.columns, status: [name], is_refunded: [name] },
+      only: rules.only,
+      values: { ...mapping.values, is_refunded: rules.given_back },
+    },
+    confidence,
+    columns: [...columns, guess, { ...guess, field: 'is_refunded' }],
+  }
 }
 
 function nameFit(name: string, aliases: readonly string[]): 'whole' | 'part' | 'not' {

@@ -221,6 +221,8 @@ export const importWish = z
     options: z.record(z.string().max(60), z.string().max(200)).default({}),
     /** Mixed into the demo brand on purpose. */
     into_demo: z.boolean().default(false),
+    /** Into a brand of this name, which the import makes. */
+    new_brand: z.string().trim().min(1).max(60).optional(),
   })
   .strict()
 export type ImportWish = z.infer<typeof importWish>
@@ -286,7 +288,10 @@ export type UploadRecord = z.infer<typeof uploadRecord>
 
 /** What the page of a file needs to ask how it is to be read. */
 export const uploadGuess = z.object({
-  columns: z.array(z.object({ name: z.string(), samples: z.array(z.string()) })),
+  /** `words`: all values of a column that has few; else none. */
+  columns: z.array(z.object({ name: z.string(), samples: z.array(z.string()), words: z.array(z.string()) })),
+  /** The line, or row of a sheet, with the names of the columns: what is above it is not read. */
+  header_line: z.number().int(),
   guess: z
     .object({
       mapping,
@@ -310,8 +315,13 @@ export const uploadGuess = z.object({
   sources: z.array(z.object({ source: z.string(), files: z.number().int(), last_file: z.string() })),
   /** Whether the guess's own source may be taken without asking: it is new, or has files like this one. */
   is_source_known: z.boolean(),
-  /** Where it would go: `is_new` where that brand is made by the import. */
-  target: z.object({ name: z.string(), is_new: z.boolean(), demo_name: z.string().nullable() }),
+  /** Where it would go: `is_new` where that brand is made by the import; `currency` null where none is settled yet. */
+  target: z.object({
+    name: z.string(),
+    is_new: z.boolean(),
+    demo_name: z.string().nullable(),
+    currency: z.string().nullable(),
+  }),
 })
 export type UploadGuess = z.infer<typeof uploadGuess>
 

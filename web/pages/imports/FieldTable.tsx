@@ -14,11 +14,14 @@ interface FieldTableProps {
 /** Which column each field is read from; fields that have none, and need none, wait below. */
 export function FieldTable({ draft, guess, missing, onColumn }: FieldTableProps) {
   const { t } = useTranslation()
-  const fields = guess.kinds.find(({ kind }) => kind === draft.mapping.kind)?.fields ?? []
+  const { kind, columns } = draft.mapping
+  const all = guess.kinds.find((one) => one.kind === kind)?.fields ?? []
+  const fields = kind === 'orders' ? all.filter((field) => !STATUS_FIELDS.includes(field)) : all
+  // An order needs no customer, and a file without its customers is of little use.
   const isShown = (field: string) =>
-    field in draft.mapping.columns || missing.includes(field) || draft.byHand.includes(field)
+    field in columns || missing.includes(field) || draft.byHand.includes(field) || isCustomer(kind, field)
   const further = fields.filter((field) => !isShown(field))
-  const used = new Set(Object.values(draft.mapping.columns).flat())
+  const used = new Set(Object.values(columns).flat())
   const unused = guess.columns.filter(({ name }) => !used.has(name)).map(({ name }) => name)
   const row = (field: string) => (
     <FieldRow
@@ -49,6 +52,11 @@ export function FieldTable({ draft, guess, missing, onColumn }: FieldTableProps)
         </thead>
         <tbody>{fields.filter(isShown).map(row)}</tbody>
       </table>
+      {kind === 'orders' && !('customer_id' in columns) && (
+        <p className="note note-heed" role="status">
+          {t('map.no_customer')}
+        </p>
+      )}
       {unused.length > 0 && <p className="note unused">{t('map.unused', { columns: unused.join('、') })}</p>}
       {further.length > 0 && (
         <details className="further">
@@ -60,6 +68,13 @@ export function FieldTable({ draft, guess, missing, onColumn }: FieldTableProps)
       )}
     </>
   )
+}
+
+/** They have a form of their own. */
+const STATUS_FIELDS = ['status', 'is_refunded']
+
+function isCustomer(kind: string, field: string): boolean {
+  return kind === 'orders' && field === 'customer_id'
 }
 
 interface FieldRowProps {

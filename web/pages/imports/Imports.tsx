@@ -10,6 +10,7 @@ import { COMMANDS } from '../../paths.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { Command } from '../../ui/Command.tsx'
 import { FormProblem } from '../../ui/ProblemPanel.tsx'
+import { useMay } from '../../ui/session.ts'
 import { PageHeader, WithBrand } from '../../ui/WithBrand.tsx'
 import { History } from './History.tsx'
 import { sizeText } from './labels.ts'
@@ -18,14 +19,21 @@ import { stateOf } from './states.ts'
 /** Files come in here: a new one, those that are not done, and those that were. */
 export function Imports() {
   const { t } = useTranslation()
+  const mayImport = useMay('imports:manage')
   return (
     <WithBrand title={t('imports.title')}>
       {(brand) => (
         <article className="imports">
           <PageHeader brand={brand} title={t('imports.title')} />
-          <DropZone />
-          <OpenUploads />
-          <History />
+          {mayImport ? (
+            <>
+              <DropZone isDemo={brand.is_demo} />
+              <OpenUploads />
+              <History />
+            </>
+          ) : (
+            <p className="note note-heed">{t('imports.not_yours')}</p>
+          )}
         </article>
       )}
     </WithBrand>
@@ -34,7 +42,7 @@ export function Imports() {
 
 const BYTES_MAX = 2_000_000_000
 
-function DropZone() {
+function DropZone({ isDemo }: { isDemo: boolean }) {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const input = useRef<HTMLInputElement>(null)
@@ -86,6 +94,7 @@ function DropZone() {
       />
       <p id={hintId} className="soft">
         {t('imports.shapes')} {t('imports.kinds_hint')}
+        {isDemo && ` ${t('imports.own_brand')}`}
       </p>
       {problem === 'one_file' && (
         <p className="form-problem" role="alert">

@@ -1,3 +1,4 @@
+import './status-words.css'
 import { useQuery } from '@tanstack/react-query'
 import { Button } from 'antd'
 import { useDeferredValue, useId, useState } from 'react'
@@ -13,10 +14,12 @@ import { FormProblem, ProblemPanel } from '../../ui/ProblemPanel.tsx'
 import { SkeletonRows } from '../../ui/Skeleton.tsx'
 import { chooseColumn, type Draft, draftOf, draftOfKind, wishOf } from './draft.ts'
 import { FieldTable } from './FieldTable.tsx'
+import { GoalChoice } from './GoalChoice.tsx'
 import { fieldName } from './labels.ts'
 import { MoreSettings } from './MoreSettings.tsx'
 import { PreviewTable } from './PreviewTable.tsx'
 import { SourceField } from './SourceField.tsx'
+import { StatusWords } from './StatusWords.tsx'
 import type { Begin } from './UploadPage.tsx'
 
 interface MappingFormProps {
@@ -63,28 +66,31 @@ interface FormProps extends MappingFormProps {
 function Form({ upload, guess, sheet, onSheet, begin }: FormProps) {
   const { t } = useTranslation()
   const isSameSheet = (upload.task?.sheet ?? '') === sheet
-  const [draft, setDraft] = useState<Draft>(() => ({
-    ...draftOf(guess, isSameSheet ? (upload.task ?? null) : null),
-    sheet,
-  }))
+  const [draft, setDraft] = useState<Draft>(() => {
+    const begun = draftOf(guess, isSameSheet ? (upload.task ?? null) : null)
+    return { ...begun, sheet, newBrand: begun.newBrand === '' ? t('goal.default') : begun.newBrand }
+  })
   const [isAsked, setAsked] = useState(false)
   const titleId = useId()
   const wish = wishOf(draft)
-  // What the source is called changes no row, and every letter of it would be a question.
-  const asked = useDeferredValue(wishOf({ ...draft, source: '', isSourceSaid: false }))
+  // What source and brand are called changes no row, and every letter of it would be a question.
+  const newBrand = draft.newBrand === undefined ? undefined : '?'
+  const asked = useDeferredValue(wishOf({ ...draft, source: '', isSourceSaid: false, newBrand }))
   const preview = useQuery(previewQuery(upload.upload_id, asked))
   const missing = preview.data?.missing ?? []
   const lacksSource = draft.source.trim() === ''
+  const lacksName = !draft.isIntoDemo && draft.newBrand?.trim() === ''
   const isReady = preview.data !== undefined && missing.length === 0 && !preview.error
 
   const submit = (isDryRun: boolean) => {
     setAsked(true)
-    if (!lacksSource && isReady) begin.mutate({ wish, isDryRun })
+    if (!lacksSource && !lacksName && isReady) begin.mutate({ wish, isDryRun })
   }
   return (
     <section aria-labelledby={titleId} className="map">
       <h2 id={titleId}>{t('map.title')}</h2>
       <p className="soft">{t(certaintyOf(guess))}</p>
+      {guess.header_line > 1 && <p className="soft">{t('map.header_line', { line: guess.header_line })}</p>}
       <div className="map-head">
         <label className="choice">
           <span>{t('map.kind')}</span>
@@ -102,7 +108,12 @@ function Form({ upload, guess, sheet, onSheet, begin }: FormProps) {
             ))}
           </select>
         </label>
-        <SourceField draft={draft} guess={guess} isMissing={isAsked && lacksSource} onChange={setDraft} />
+        <SourceField
+          draft={draft}
+          guess={ofGoal(guess, draft)}
+          isMissing={isAsked && lacksSource}
+          onChange={setDraft}
+        />
       </div>
       <FieldTable
         draft={draft}
@@ -110,6 +121,8 @@ function Form({ upload, guess, sheet, onSheet, begin }: FormProps) {
         missing={missing}
         onColumn={(field, column) => setDraft(chooseColumn(draft, field, column))}
       />
+      {draft.mapping.kind === 'orders' && <StatusWords draft={draft} guess={guess} onChange={setDraft} />}
+      <GoalChoice draft={draft} guess={guess} isAsked={isAsked} onChange={setDraft} />
       <MoreSettings draft={draft} guess={guess} onChange={setDraft} onSheet={onSheet} />
       <h3>{t('map.preview', { rows: preview.data?.rows.length || 20 })}</h3>
       {missing.length > 0 && (
@@ -134,7 +147,21 @@ function Form({ upload, guess, sheet, onSheet, begin }: FormProps) {
   )
 }
 
-function certaintyOf({ guess }: UploadGuess): 'map.sure' | 'map.unsure' | 'map.nothing' {
+/** In a brand that is yet to be made there is no other shop. */
+function ofGoal(guess: UploadGuess, { newBrand }: Draft): UploadGuess {
+  return newBrand === undefined ? guess : { ...guess, sources: [], is_source_known: true }
+}
+
+/** From here on a column is shown as sure or likely. */
+const KNOWN = 0.75
+
+function certaintyOf({ guess }: UploadGuess): 'map.sure' | 'map.states' | 'map.unsure' | 'map.nothing' {
   if (!guess) return 'map.nothing'
+  const states = ['status', 'is_refunded']
+  const others = guess.columns.filter(({ field }) => !states.includes(field))
+  const hasStates = others.length < guess.columns.length
+  const hasCustomer = others.some(({ field }) => field === 'customer_id')
+  if (!guess.is_sure && hasStates && hasCustomer && others.every(({ confidence }) => confidence >= KNOWN))
+    return 'map.states'
   return guess.is_sure ? 'map.sure' : 'map.unsure'
 }

@@ -10,24 +10,24 @@ interface MoreSettingsProps {
   onSheet: (sheet: string) => void
 }
 
-/** What the columns do not say: where it goes, who can be reached, and how dates and amounts are written. */
+/** What the columns do not say: who can be reached, and how dates and amounts are written. */
 export function MoreSettings({ draft, guess, onChange, onSheet }: MoreSettingsProps) {
   const { t } = useTranslation()
-  const { mapping, options, isIntoDemo } = draft
-  const { target, sources } = guess
+  const { mapping, options } = draft
+  const { sources } = guess
   const isOrders = mapping.kind === 'orders'
   const choose = (name: string, value: string) => {
     const { [name]: _, ...others } = options
     onChange({ ...draft, options: value === '' ? others : { ...others, [name]: value } })
   }
   const optionOf = (name: string) => options[name] ?? mapping.options?.[name] ?? ''
-  const own = target.is_new ? t('map.demo_own_new') : t('map.demo_own', { name: target.name })
   return (
     <>
       <div className="map-head">
         {isOrders ? (
           <Choice
             label={t('map.connected_by')}
+            hint={t('map.connected_hint')}
             value={optionOf('connected_by') || 'none'}
             onChoose={(value) => choose('connected_by', value)}
           >
@@ -47,16 +47,6 @@ export function MoreSettings({ draft, guess, onChange, onSheet }: MoreSettingsPr
                 {source}
               </option>
             ))}
-          </Choice>
-        )}
-        {target.demo_name !== null && (
-          <Choice
-            label={t('map.demo')}
-            value={isIntoDemo ? 'demo' : 'own'}
-            onChoose={(value) => onChange({ ...draft, isIntoDemo: value === 'demo' })}
-          >
-            <option value="own">{own}</option>
-            <option value="demo">{t('map.demo_mix')}</option>
           </Choice>
         )}
       </div>
@@ -148,7 +138,7 @@ interface ChoiceProps {
   children: ReactNode
 }
 
-function Choice({ label, hint, value, onChoose, children }: ChoiceProps) {
+export function Choice({ label, hint, value, onChoose, children }: ChoiceProps) {
   return (
     <label className="choice">
       <span>{label}</span>

@@ -49,7 +49,11 @@ export function PreviewTable({ preview, isStale }: { preview: ImportPreview; isS
                   </td>
                 ))
               ) : (
-                <td colSpan={Math.max(1, names.length)} className="preview-cell preview-rejected">
+                <td
+                  colSpan={Math.max(1, names.length)}
+                  // What a rule leaves out is as it should be, and not red.
+                  className={`preview-cell ${reason === 'left_out' ? 'soft' : 'preview-rejected'}`}
+                >
                   {t('map.rejected', { reason: reasonText(t, reason ?? '') })}
                 </td>
               )}

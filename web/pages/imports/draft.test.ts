@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { UploadGuess } from '../../api/import-queries.ts'
-import { chooseColumn, draftOf, draftOfKind, wishOf } from './draft.ts'
+import { chooseColumn, chooseStatus, countingOf, draftOf, draftOfKind, sayCounting, wishOf } from './draft.ts'
 
-const COLUMNS = ['单号', '买家', '付款时间', '金额'].map((name) => ({ name, samples: [] }))
+const COLUMNS = ['单号', '买家', '付款时间', '金额'].map((name) => ({ name, samples: [], words: [] }))
 
 function guessed(change: Partial<UploadGuess> = {}): UploadGuess {
   return {
     columns: COLUMNS,
+    header_line: 1,
     guess: {
       mapping: {
         name: 'guessed',
@@ -36,7 +37,7 @@ function guessed(change: Partial<UploadGuess> = {}): UploadGuess {
     ],
     sources: [],
     is_source_known: true,
-    target: { name: 'My brand', is_new: true, demo_name: null },
+    target: { name: 'My brand', is_new: true, demo_name: null, currency: null },
     ...change,
   }
 }
@@ -86,4 +87,35 @@ test('what was tried comes back as it was sent', () => {
   const sent = wishOf(draft)
   assert.deepEqual([sent.source, sent.sheet, sent.into_demo], ['shop-b', '三月', true])
   assert.deepEqual(wishOf(draftOf(guessed(), sent)), sent)
+})
+
+test('a state counts until somebody says otherwise, and none is left out unsaid', () => {
+  const guess = guessed()
+  const words = ['成功', '关闭', '待付']
+  const columns = [...guess.columns, { name: '状态', samples: words, words }]
+  const chosen = chooseStatus(draftOf({ ...guess, columns }, null), { ...guess, columns }, '状态')
+  assert.deepEqual(
+    words.map((word) => countingOf(chosen, word)),
+    ['paid', 'paid', 'paid'],
+  )
+  const said = sayCounting(sayCounting(chosen, '关闭', 'given_back'), '待付', 'unpaid')
+  assert.deepEqual(
+    words.map((word) => countingOf(said, word)),
+    ['paid', 'given_back', 'unpaid'],
+  )
+  assert.deepEqual(said.mapping.only, { status: ['成功', '关闭'] })
+  assert.deepEqual(said.mapping.values, { is_refunded: { 关闭: 'yes' } })
+  assert.equal(countingOf(sayCounting(said, '关闭', 'paid'), '关闭'), 'paid')
+  const none = chooseStatus(said, { ...guess, columns }, '')
+  assert.deepEqual(
+    [none.mapping.only, none.mapping.values, none.mapping.columns.status],
+    [undefined, undefined, undefined],
+  )
+})
+
+test('a brand that is made has a name, and the demo none', () => {
+  const draft = draftOf(guessed(), null)
+  assert.equal('new_brand' in wishOf(draft), false)
+  assert.equal(wishOf({ ...draft, newBrand: ' 南岸 ' }).new_brand, '南岸')
+  assert.equal('new_brand' in wishOf({ ...draft, newBrand: '南岸', isIntoDemo: true }), false)
 })

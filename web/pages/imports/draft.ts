@@ -12,6 +12,8 @@ export interface Draft {
   sheet: string
   options: Record<string, string>
   isIntoDemo: boolean
+  /** What the brand is called that the import makes; undefined: it goes into one that there is. */
+  newBrand: string | undefined
   /** Fields whose column somebody chose. */
   byHand: readonly string[]
 }
@@ -26,6 +28,7 @@ export function draftOf(guess: UploadGuess, before: ImportWish | null): Draft {
       sheet: before.sheet ?? '',
       options: before.options ?? {},
       isIntoDemo: before.into_demo ?? false,
+      newBrand: before.new_brand,
       byHand: [],
     }
   }
@@ -72,6 +75,7 @@ function begun(guess: UploadGuess, mapping: Mapping): Draft {
     sheet: '',
     options: takesIds ? { own_id_source: idsOf } : {},
     isIntoDemo: false,
+    newBrand: guess.target.is_new ? '' : undefined,
     byHand: [],
   }
 }
@@ -87,13 +91,63 @@ export function chooseColumn(draft: Draft, field: string, column: string): Draft
   }
 }
 
+/** What a word in the status column makes of an order. */
+export type Counting = 'paid' | 'given_back' | 'unpaid'
+
+export function countingOf({ mapping }: Draft, word: string): Counting {
+  if (mapping.values?.is_refunded?.[word] === 'yes') return 'given_back'
+  const counted = mapping.only?.status
+  return counted === undefined || counted.includes(word) ? 'paid' : 'unpaid'
+}
+
+/** Which column says how far an order is; of one that was not guessed every word counts until somebody says otherwise. */
+export function chooseStatus(draft: Draft, guess: UploadGuess, column: string): Draft {
+  const { status: _s, is_refunded: _r, ...columns } = draft.mapping.columns
+  const { status: _o, ...only } = draft.mapping.only ?? {}
+  const { is_refunded: _v, ...values } = draft.mapping.values ?? {}
+  const guessed = guess.guess?.mapping
+  const isGuessed = guessed?.columns.status?.[0] === column
+  const words = guess.columns.find(({ name }) => name === column)?.words ?? []
+  const said = {
+    columns: { ...columns, status: [column], is_refunded: [column] },
+    only: { ...only, status: (isGuessed ? guessed.only?.status : undefined) ?? words },
+    values: { ...values, is_refunded: (isGuessed ? guessed.values?.is_refunded : undefined) ?? {} },
+  }
+  return { ...draft, mapping: cleared({ ...draft.mapping, ...(column === '' ? { columns, only, values } : said) }) }
+}
+
+export function sayCounting(draft: Draft, word: string, counting: Counting): Draft {
+  const { mapping } = draft
+  const counted = (mapping.only?.status ?? []).filter((other) => other !== word)
+  const { [word]: _, ...given_back } = mapping.values?.is_refunded ?? {}
+  return {
+    ...draft,
+    mapping: {
+      ...mapping,
+      name: BY_HAND,
+      only: { ...mapping.only, status: counting === 'unpaid' ? counted : [...counted, word] },
+      values: {
+        ...mapping.values,
+        is_refunded: counting === 'given_back' ? { ...given_back, [word]: 'yes' } : given_back,
+      },
+    },
+  }
+}
+
+/** Without rules that say nothing. */
+function cleared({ only, values, ...mapping }: Mapping): Mapping {
+  const isSaid = (rules: object | undefined) => Object.keys(rules ?? {}).length > 0
+  return { ...mapping, ...(isSaid(only) ? { only } : {}), ...(isSaid(values) ? { values } : {}) }
+}
+
 export function wishOf(draft: Draft): ImportWish {
-  const { mapping, source, isSourceSaid, sheet, options, isIntoDemo } = draft
+  const { mapping, source, isSourceSaid, sheet, options, isIntoDemo, newBrand = '' } = draft
   const said = source.trim()
   return {
     mapping: { ...mapping, source: said || mapping.source },
     options,
     into_demo: isIntoDemo,
+    ...(isIntoDemo || newBrand.trim() === '' ? {} : { new_brand: newBrand.trim() }),
     ...(isSourceSaid && said !== '' ? { source: said } : {}),
     ...(sheet.trim() === '' ? {} : { sheet: sheet.trim() }),
   }

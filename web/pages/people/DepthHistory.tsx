@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { depthChangesQuery } from '../../api/queries.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
@@ -6,16 +7,24 @@ import { DepthName } from '../../ui/Depth.tsx'
 import { Loaded } from '../../ui/Loaded.tsx'
 import { causeName } from './MovedList.tsx'
 
+interface DepthHistoryProps {
+  personId: number
+  title: ReactNode
+  /** What came later is left out. */
+  asOf?: string | undefined
+}
+
 /** Every change of depth, newest first, each with the fact that caused it. */
-export function DepthHistory({ personId }: { personId: number }) {
+export function DepthHistory({ personId, title, asOf }: DepthHistoryProps) {
   const { t } = useTranslation()
   const { day } = useBrandFormat()
   return (
     <section>
-      <h2>{t('person.changes')}</h2>
+      {title}
       <Loaded query={useQuery(depthChangesQuery(personId))} problem={t('problem.person')} lines={[40, 52, 46]}>
-        {({ changes }) =>
-          changes.length === 0 ? (
+        {({ changes: all }) => {
+          const changes = asOf ? all.filter(({ changed_at }) => Date.parse(changed_at) <= Date.parse(asOf)) : all
+          return changes.length === 0 ? (
             <p className="soft">{t('person.changes_none')}</p>
           ) : (
             <table className="plain" aria-label={t('person.changes')}>
@@ -45,7 +54,7 @@ export function DepthHistory({ personId }: { personId: number }) {
               </tbody>
             </table>
           )
-        }
+        }}
       </Loaded>
     </section>
   )

@@ -11,6 +11,8 @@ interface PagedListProps {
   /** Who is in it, in words. */
   rule: string
   total: number
+  /** There are more than were looked at. */
+  isMinimum?: boolean
   shown: number
   /** Said in place of the table when nobody is in it. */
   empty?: ReactNode
@@ -19,15 +21,20 @@ interface PagedListProps {
 }
 
 /** What every list of people has around its table: how many, which ones, the next page, and what went wrong. */
-export function PagedList({ query, rule, total, shown, empty, children }: PagedListProps) {
+export function PagedList({ query, rule, total, isMinimum = false, shown, empty, children }: PagedListProps) {
   const { t } = useTranslation()
   const { count } = useBrandFormat()
   const { data, error, isFetching, isFetchingNextPage, hasNextPage, fetchNextPage, refetch } = query
   return (
     <div className="pane-body">
       <p className="list-rule">
-        {data && <strong className="list-total">{t('list.total', { people: count(total), count: total })}</strong>}
+        {data && (
+          <strong className="list-total">
+            {t(isMinimum ? 'list.total_least' : 'list.total', { people: count(total), count: total })}
+          </strong>
+        )}
         <span>{rule}</span>
+        {isMinimum && <span>{t('list.least_hint')}</span>}
       </p>
       {!data && !error && (
         <div role="status" aria-label={t('list.loading')}>

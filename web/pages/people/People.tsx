@@ -1,10 +1,11 @@
 import './people.css'
-import { Link } from '@tanstack/react-router'
+import { Link, useNavigate } from '@tanstack/react-router'
+import { Button } from 'antd'
 import { useTranslation } from 'react-i18next'
 import type { BrandInfo, PeopleFilter } from '../../api/queries.ts'
-import { COMMANDS, defined, type PeopleSearch } from '../../paths.ts'
+import { defined, type PeopleSearch } from '../../paths.ts'
 import { KeptBeside } from '../../ui/beside.ts'
-import { Command } from '../../ui/Command.tsx'
+import { useMay } from '../../ui/session.ts'
 import { PageHeader, WithBrand } from '../../ui/WithBrand.tsx'
 import { PeopleDrawer } from './PeopleDrawer.tsx'
 import { PeopleFilters } from './PeopleFilters.tsx'
@@ -68,10 +69,16 @@ function NobodyFound({ search }: { search: PeopleSearch }) {
 
 function NobodyYet() {
   const { t } = useTranslation()
+  const navigate = useNavigate()
+  const mayImport = useMay('imports:manage')
   return (
     <div className="nobody">
-      <p>{t('empty.text')}</p>
-      <Command text={COMMANDS.import} primary />
+      <p>{t(mayImport ? 'people.nobody_yet' : 'empty.other')}</p>
+      {mayImport && (
+        <Button type="primary" onClick={() => void navigate({ to: '/import' })}>
+          {t('empty.button')}
+        </Button>
+      )}
     </div>
   )
 }

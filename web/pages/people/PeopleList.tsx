@@ -23,6 +23,7 @@ export function PeopleList({ title, rule, filter, asOf, empty, openedBy }: Peopl
       query={query}
       rule={rule}
       total={query.data?.pages.at(-1)?.total ?? 0}
+      isMinimum={query.data?.pages.at(-1)?.is_total_minimum ?? false}
       shown={pages.reduce((sum, people) => sum + people.length, 0)}
       empty={empty}
     >

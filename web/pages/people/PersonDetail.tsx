@@ -5,10 +5,11 @@ import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type Person, personQuery } from '../../api/queries.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
-import { DepthMark, DepthName, depthLevel, depthNameKey } from '../../ui/Depth.tsx'
+import { DepthMark, depthLevel, depthNameKey } from '../../ui/Depth.tsx'
 import { ProblemPanel } from '../../ui/ProblemPanel.tsx'
 import { SkeletonRows } from '../../ui/Skeleton.tsx'
 import { When } from '../../ui/When.tsx'
+import { DepthHistory } from './DepthHistory.tsx'
 import { MainTags } from './PersonTags.tsx'
 
 const DAY_MS = 86_400_000
@@ -87,7 +88,7 @@ export function PersonDetail({ personId, asOf, header, lead }: PersonDetailProps
         <InteractionScore person={person} />
         <Value person={person} />
         <Occasions person={person} />
-        <Changes person={person} />
+        <DepthHistory personId={person.person_id} asOf={asOf} title={<h3>{t('person.changes')}</h3>} />
         <Identities person={person} />
       </div>
     </>
@@ -177,6 +178,7 @@ export function Why({ person }: { person: Person }) {
 export function Lapse({ person }: { person: Person }) {
   const { t } = useTranslation()
   const { when } = useBrandFormat()
+  const reason = useLapseReason(person)
   return (
     <section>
       <h3>{t('person.lapse')}</h3>
@@ -189,8 +191,24 @@ export function Lapse({ person }: { person: Person }) {
               name: t(depthNameKey(person.lapses_to)),
             })}
       </p>
+      {reason.map((sentence) => (
+        <p key={sentence}>{sentence}</p>
+      ))}
     </section>
   )
+}
+
+/** Which fact grows too old then, and what would hold the depth: the evidence that is a period old at that instant. */
+function useLapseReason({ evidence, lapses_at }: Person): string[] {
+  const { t } = useTranslation()
+  const { periodDays: days, day } = useBrandFormat()
+  if (lapses_at === null) return []
+  const ends = Date.parse(lapses_at) - days * DAY_MS
+  const fact = evidence.find(({ occurred_at }) => Math.abs(Date.parse(occurred_at) - ends) < 1000)
+  if (!fact) return evidence.some(({ kind }) => kind === 'interaction') ? [t('person.lapse_interest')] : []
+  const named = { fact: t(`person.fact_${fact.kind}`), id: fact.external_id, at: day(fact.occurred_at), days }
+  const hold = fact.kind === 'order' ? 'person.hold_order' : 'person.hold_spread'
+  return [t('person.lapse_because', named), t(hold)]
 }
 
 export function NextStep({ person }: { person: Person }) {
@@ -319,55 +337,6 @@ function Occasions({ person }: { person: Person }) {
       )}
     </section>
   )
-}
-
-function Changes({ person }: { person: Person }) {
-  const { t } = useTranslation()
-  return (
-    <section>
-      <h3>{t('person.changes')}</h3>
-      {person.changes.length === 0 ? (
-        <p className="soft">{t('person.changes_none')}</p>
-      ) : (
-        <table className="plain" aria-label={t('person.changes')}>
-          <thead>
-            <tr>
-              <th scope="col">{t('person.day')}</th>
-              <th scope="col">{t('person.change')}</th>
-              <th scope="col">{t('person.cause')}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {person.changes.map((change) => (
-              <tr key={`${change.changed_at} ${change.to_depth}`}>
-                <td>
-                  <When at={change.changed_at} />
-                </td>
-                <td>
-                  <span className="change">
-                    <span>{change.from_depth}</span>
-                    <span aria-hidden="true">→</span>
-                    <DepthName depth={change.to_depth} />
-                  </span>
-                </td>
-                <td>
-                  <Cause person={person} cause={change.cause_fact_id} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
-    </section>
-  )
-}
-
-/** The fact in the source's own words where the evidence has it, else its number. */
-function Cause({ person, cause }: { person: Person; cause: number | null }) {
-  const { t } = useTranslation()
-  if (cause === null) return t('person.cause_time')
-  const fact = person.evidence.find((known) => known.fact_id === cause)
-  return fact ? `${t(`person.fact_${fact.kind}`)} ${fact.external_id}` : t('person.cause_fact', { id: cause })
 }
 
 function Identities({ person }: { person: Person }) {

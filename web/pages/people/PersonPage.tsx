@@ -69,7 +69,7 @@ function Whole({ personId }: { personId: number }) {
           <PersonSegments personId={personId} />
           <Relations person={person} />
           <PersonIdentities person={person} />
-          <DepthHistory personId={personId} />
+          <DepthHistory personId={personId} title={<h2>{t('person.changes')}</h2>} />
           <PersonData person={person} />
         </div>
       </div>

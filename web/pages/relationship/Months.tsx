@@ -25,6 +25,7 @@ export function Months() {
   const [isTable, setTable] = useState(false)
   const { data, error, isFetching, refetch } = useQuery(netDeepeningQuery(MONTHS))
   const months = data?.months ?? []
+  const isStill = months.every(({ ups, downs }) => ups === 0 && downs === 0)
   const nameOf = (month: Month) => day(month.from).slice(0, 7)
   const pick = (month: Month, way: Way) =>
     void navigate({
@@ -63,6 +64,8 @@ export function Months() {
         <div role="status" aria-label={t('app.loading')}>
           <SkeletonRows lines={[88, 92, 80, 84]} />
         </div>
+      ) : isStill ? (
+        <p className="soft">{t('months.still')}</p>
       ) : isTable ? (
         <MonthTable months={months} nameOf={nameOf} />
       ) : (

@@ -60,6 +60,8 @@ function NotValuedYet({ worth, isPast }: { worth: Worth; isPast: boolean }) {
   const { next_valued_at: dueAt, realised_minor: realised } = worth
   if (isPast) return <p className="soft">{t('value.person_none_then')}</p>
   if (dueAt === null) return <p className="soft">{t('value.person_none')}</p>
+  // Who bought since the last valuation has paid something; before the first one nobody has anything realised yet.
+  if (realised === 0) return <p className="soft">{t('value.person_first', { at: instant(dueAt) })}</p>
   return (
     <p>
       {t(worth.basis === 'revenue' ? 'value.person_waits_revenue' : 'value.person_waits', {
