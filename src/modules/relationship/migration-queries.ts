@@ -132,7 +132,7 @@ export async function selectFlows(db: Sql, span: Span, settings: Settings): Prom
     from (
       select steps, cause_kind, count(*) as people
       from (
-        -- Without the change itself, which movesBody tells: a third of the time.
+        -- Without the change itself, which movesBody tells: one number to compare, and not three.
         select sum(${STEP}) as steps, (case when sum(${STEP}) > 0
           then ${KIND_OF_LAST} filter (where to_depth > from_depth) else ${KIND_OF_LAST} filter (where to_depth < from_depth) end & 15)::int as cause_kind
         from (${facts.log}) c where changed_at > ${span.from} and changed_at <= ${span.to} group by person_id having sum(${STEP}) <> 0

@@ -82,7 +82,7 @@ function inSpan(column: RawBuilder<unknown>, { from, isFromIn }: Span, at: Date)
 
 /**
  * What was refunded of orders of the people. Allocations are a union, of which the planner has no statistics: asked by the scope it
- * expected all of them to match, and for each clause read every one, half of the time of 10,000 facts.
+ * expected all of them to match, and for each clause read every one, about half of the time of the clause for 10,000 facts.
  */
 function allocations({ scope, few }: Ground): RawBuilder<unknown> {
   if (!few) return sql`(select * from commerce.published_allocations where person_id ${scope})`
