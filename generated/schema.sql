@@ -97,7 +97,7 @@ create table commerce.orders (
   amount_minor bigint not null,
   line_count integer not null,
   recorded_at timestamp with time zone not null,
-  constraint orders_pkey PRIMARY KEY (person_id, order_id),
+  constraint orders_pkey PRIMARY KEY (person_id, order_id) INCLUDE (paid_at, amount_minor),
   constraint orders_amount_minor_check CHECK ((amount_minor >= 0)),
   constraint orders_check CHECK (((identity_id IS NULL) = (person_id = 0)))
 );

@@ -30,10 +30,16 @@ export function occasionsBody(
     shares.map((share) => eventfulDaysBody(share, key)),
     sql` union all `,
   )
+  // Found once for all their orders: the planner expected few of them and looked each up twice.
+  const facts: Facts = { ...EVERYBODYS, allocations: sql`eventful_allocations` }
   return sql`
     with days as materialized (select distinct person_id, occasion_key from (${eventful}) eventful),
-      eventful_orders as materialized (${ordersOfDays(sql`days`, key)})
-    ${historiesBody(sql`eventful_orders`, EVERYBODYS)}
+      eventful_orders as materialized (${ordersOfDays(sql`days`, key)}),
+      eventful_allocations as materialized (
+        select person_id, order_id, a.refund_id, a.refunded_at, a.amount_minor
+        from ${EVERYBODYS.allocations} a join (select person_id, order_id from eventful_orders) o using (person_id, order_id)
+      )
+    ${historiesBody(sql`eventful_orders`, facts)}
     union all
     (select person_id, ${key}, paid_at, 'infinity', paid_at, order_id, 1, amount_minor, order_id, null
     from commerce.published_orders o
