@@ -64,11 +64,6 @@ async function replaceOccasions(tx: Sql, scope: Scope, occasions: RawBuilder<unk
   await sql`drop table differences`.execute(tx)
 }
 
-/** The days of so many people, with ten orders each, take 47 MB in a hash, which may have 64. */
-const SHARE_PEOPLE = 62_500
-/** Each is planned: 64 take 0.1 s. */
-const SHARES_MAX = 64
-
 /** Everyone by build and swap: new tables beside the old ones, then hung in their place in the same transaction. */
 export async function rebuildStanding(tx: Sql, now: Date, settings: Settings): Promise<void> {
   // Orders and occasions lie in the order of people. The planner trusts that less for a key of two columns, and without
@@ -77,13 +72,15 @@ export async function rebuildStanding(tx: Sql, now: Date, settings: Settings): P
   // A walk over occasions in the order of people goes on one core; over shares of the people, on all of them.
   const last = await selectLastPerson(tx)
   const shares = sharesOf(last)
-  // Days with several orders are looked for in a hash of a share's days: where it was larger than its memory, half as long again.
-  const smallShares = sharesOf(last, Math.min(Math.max(4, Math.ceil(last / SHARE_PEOPLE)), SHARES_MAX))
   // Whole shares side by side, and not a part of one share: with that inside no share runs beside another, and at a million people
   // standing took 30 s on one core in place of 15.
   await sql`select set_config('parallel_setup_cost', ${String(Math.max(1000, last / 20))}, true)`.execute(tx)
   await swapIn(tx, 'occasions', sql`(person_id, occasion_key, from_at)`, async (table) => {
-    await sql`create table ${table} as ${occasionsBody(EVERYONE, settings, smallShares)}`.execute(tx)
+    // Orders are read in the order of people, and their days need only be sorted within each. Hashes of all days were written to disk
+    // where they had four shares, and took 1 GB where they had sixteen.
+    await sql`set local enable_hashagg = off`.execute(tx)
+    await sql`create table ${table} as ${occasionsBody(EVERYONE, settings, shares)}`.execute(tx)
+    await sql`set local enable_hashagg = on`.execute(tx)
   })
   await swapIn(tx, 'standing', sql`(person_id)`, async (table) => {
     const further = await findFurther(tx)
