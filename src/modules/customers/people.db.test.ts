@@ -217,9 +217,10 @@ test('people are a function of the claims and the instant, wherever the clock ca
         }
       },
     ),
-    { numRuns: 40 },
+    { numRuns: 60 },
   )
-  assert.ok(parted > 0, `${parted} looks saw other people than without the limit`)
+  // 48 on average, and ten fewer or more in most runs.
+  assert.ok(parted > 10, `${parted} looks saw other people than without the limit`)
 })
 
 test('a phone joins up to three accounts; a fourth withdraws it for all', async (t) => {
