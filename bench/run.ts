@@ -155,6 +155,8 @@ async function benchRefresh(installation: Installation, database: Database, peop
     const now = new Date(BENCH_NOW.getTime() + (index + 2) * DAY_MS)
     const path = join(installation.config.home, 'further.csv')
     await writeFurtherOrders(path, people, count, now)
+    // As in a server, once a minute.
+    await refreshLapsed(database, clockAt(now))
     // What the rebuilds have left to be written is on disk first.
     await database.pool.query('checkpoint')
     const importing = await secondsOf(() => importPath(installation, database, path, clockAt(now)))

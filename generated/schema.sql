@@ -801,7 +801,8 @@ create table intake.pending_people (
   person_id bigint not null,
   pending_since timestamp with time zone,
   fact_kind text,
-  fact_id bigint
+  fact_id bigint,
+  orders_from timestamp with time zone
 );
 CREATE INDEX pending_people_by_subscriber ON intake.pending_people USING btree (subscriber, person_id);
 

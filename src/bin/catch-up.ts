@@ -1,7 +1,7 @@
 import { foldTotals, followIdentities as followOrders } from '../modules/commerce/actions.ts'
 import { reapplyErasures, refreshAgedPhones } from '../modules/customers/actions.ts'
 import { followIdentities as followInteractions } from '../modules/interactions/actions.ts'
-import { refreshLapsed, refreshStanding } from '../modules/relationship/actions.ts'
+import { foldPeople, refreshLapsed, refreshStanding } from '../modules/relationship/actions.ts'
 import { refreshSegments } from '../modules/segments/actions.ts'
 import { followIdentities as followTags } from '../modules/tags/actions.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -32,5 +32,6 @@ export async function catchUp(database: Database, clock: Clock, cutsKeptMs = 0):
   if (changed > 0) await foldTotals(database, clock)
   const lapsed = await refreshLapsed(database, clock)
   await refreshSegments(database, clock)
+  if (changed + lapsed > 0) await foldPeople(database)
   return changed + lapsed
 }

@@ -233,7 +233,7 @@ async function writeDocuments(tx: Sql, source: string, now: Date, shape: WriteSh
     await numberConnections(tx)
     await connect(tx, source, 'shop_account', now, isConnecting)
   }
-  await insertPending(tx, now, { kind: 'order', facts: queries.ADMITTED_FACTS })
+  await insertPending(tx, now, { kind: 'order', facts: queries.ADMITTED_FACTS, hasOrdersFrom: true })
 }
 
 async function identifySharers(tx: Sql, now: Date, { isLarge }: queries.BatchShape): Promise<void> {

@@ -317,14 +317,17 @@ export async function insertDocuments(
 /** Which document is whose: (person_id, fact_id). */
 export const ADMITTED_FACTS = sql`select person_id, fact_id from admitted`
 
-/** People whose standing this import may change: `changed_people`. */
+/**
+ * People whose standing this import may change: `changed_people (person_id, orders_from)`, one row for each way. `orders_from` is the
+ * payment of an order that came; null: something else may have changed.
+ */
 export async function createChangedPeople(tx: Sql): Promise<void> {
   await sql`
     create temp table changed_people on commit drop as
-    select person_id from admitted
-    union select person_id from superseding
-    union select person_id from touched_orders
-    union select person_id from touched_refunds`.execute(tx)
+    select person_id, case when refund_lines = 0 then paid_at end as orders_from from admitted
+    union all select person_id, null from superseding
+    union all select person_id, null from touched_orders
+    union all select person_id, null from touched_refunds`.execute(tx)
 }
 
 /**
@@ -345,7 +348,13 @@ export async function createArrivingConnections(tx: Sql, source: string, isAsked
       where source = ${source} and identity_id in (select identity_id from arriving_identities union select identity_id from superseding)
       group by identity_id
     ) o using (identity_id)`.execute(tx)
-  await sql`insert into changed_people select person_id from arriving_connections`.execute(tx)
+  await sql`
+    insert into changed_people
+    select person_id from arriving_connections a
+    where not exists (
+      select from customers.published_connections c
+      where c.person_id = a.person_id and c.identity_id = a.identity_id and c.source = ${source} and c.channel = 'shop_account'
+        and c.begun_at = a.begun_at)`.execute(tx)
 }
 
 export interface DocumentCounts {

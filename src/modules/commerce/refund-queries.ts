@@ -29,12 +29,16 @@ export async function reallocateRefunds(tx: Sql, source: string): Promise<void> 
       union select external_id from arriving where replaces
       union select refund_of from superseding where refund_of is not null
     ), touched_identity as (
-      select identity_id from admitted where identity_id is not null
-      union select identity_id from superseding where identity_id is not null
-      union select identity_id from touched_orders where identity_id is not null
+      -- A refund reduces earlier lines, so that what came touches none from before it.
+      select identity_id, min(from_at) as from_at
+      from (
+        select identity_id, paid_at as from_at from admitted
+        union all select identity_id, '-infinity' from superseding
+        union all select identity_id, '-infinity' from touched_orders
+      ) t where identity_id is not null group by identity_id
     ), touched as (
-      select r.person_id, r.refund_id from touched_identity join commerce.refunds r using (identity_id)
-      where r.of_external_id is null
+      select r.person_id, r.refund_id from touched_identity t join commerce.refunds r using (identity_id)
+      where r.of_external_id is null and r.refunded_at >= t.from_at
       union
       select r.person_id, r.refund_id from admitted a join commerce.refunds r on r.refund_id = a.fact_id
       union

@@ -17,6 +17,7 @@ import {
   subscribe,
   unsubscribe,
 } from '../intake/actions.ts'
+import { carryStanding } from './carry-queries.ts'
 import { foldCounts, type Present, selectPresent } from './counts-queries.ts'
 import {
   fanTiersBody,
@@ -60,7 +61,7 @@ import {
   RFM_VALUE_GROUPS,
   type RfmReport,
 } from './schema.ts'
-import { claimLapsed, knownThen } from './time-queries.ts'
+import { claimLapsed, knownThen, selectPresentInstant } from './time-queries.ts'
 import { rebuildFigures, rebuildStanding, rewriteStanding, writeDepthChanges } from './write-queries.ts'
 
 export type { Present } from './counts-queries.ts'
@@ -102,11 +103,13 @@ export async function refreshStanding(database: Database, clock: Clock, cutsKept
     pending < SHARED_FROM_PEOPLE
       ? await refreshPending(database, clock)
       : sum(await allDone(SHARES.map((share) => refreshPending(database, clock, share))))
-  if (refreshed > 0) {
-    await database.transaction((tx) => foldCounts(tx))
-    await renewCuts(database, clock.now(), cutsKeptMs)
-  }
+  if (refreshed > 0) await renewCuts(database, clock.now(), cutsKeptMs)
   return refreshed
+}
+
+/** Keeps the counts of people short: after standing was refreshed, as often as anybody likes. */
+export function foldPeople(database: Database): Promise<void> {
+  return database.transaction((tx) => foldCounts(tx))
 }
 
 /** @returns how many people were recomputed, of the share or of all. */
@@ -118,8 +121,10 @@ async function refreshPending(database: Database, clock: Clock, share?: Share): 
       await lockStanding(tx, share)
       const count = await claimPending(tx, SUBSCRIBER, BATCH_PEOPLE, share)
       if (count === 0) return count
-      await rewriteStanding(tx, clock.now(), await readSettings(tx))
       await passPending(tx, EVENT)
+      const [now, settings] = [await selectPresentInstant(tx, clock.now()), await readSettings(tx)]
+      const carried = await carryStanding(tx, now, settings)
+      if (carried < count) await rewriteStanding(tx, now, settings)
       return count
     })
   }

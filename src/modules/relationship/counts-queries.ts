@@ -13,7 +13,7 @@ import type { Scope } from './queries.ts'
 
 const DAY = (zone: string) => sql`(last_occasion_at at time zone ${zone})::date`
 
-function countedBody(standing: RawBuilder<unknown>, zone: string): RawBuilder<unknown> {
+export function countedBody(standing: RawBuilder<unknown>, zone: string): RawBuilder<unknown> {
   return sql`
     select depth, ${DAY(zone)} as last_occasion_day, occasions, count(*) as people from ${standing} group by 1, 2, 3`
 }

@@ -5,8 +5,12 @@ import { EVERYBODYS, type Facts, factsOf } from './facts-queries.ts'
 import type { Scope } from './queries.ts'
 
 /** The key of an order's purchase occasion: its calendar day in the brand's zone, or the order itself. */
-function occasionKey(unit: Settings['occasion_unit'], zone: string): RawBuilder<unknown> {
-  return unit === 'order' ? sql`order_id` : sql`((paid_at at time zone ${zone})::date - date '1970-01-01')::bigint`
+export function occasionKey(
+  unit: Settings['occasion_unit'],
+  zone: string,
+  paidAt: RawBuilder<unknown> = sql`paid_at`,
+): RawBuilder<unknown> {
+  return unit === 'order' ? sql`order_id` : sql`((${paidAt} at time zone ${zone})::date - date '1970-01-01')::bigint`
 }
 
 type OccasionSettings = Pick<Settings, 'occasion_unit' | 'zone'>

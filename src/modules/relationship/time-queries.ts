@@ -13,6 +13,18 @@ export async function claimLapsed(tx: Sql, now: Date, limit: number): Promise<nu
   return rows[0]?.claimed ?? 0
 }
 
+/**
+ * The instant as of which `claimed_people` stand: by the clock, and not before the last of their facts was stored. A clock that was put
+ * back in between would leave that fact out, and nothing would bring it in later.
+ */
+export async function selectPresentInstant(tx: Sql, now: Date): Promise<Date> {
+  const { rows } = await sql<{
+    stored_at: Date | null
+  }>`select max(stored_at) as stored_at from claimed_people`.execute(tx)
+  const storedAt = rows[0]?.stored_at
+  return storedAt && storedAt > now ? storedAt : now
+}
+
 /** Standing without the people of whom nothing had happened yet: they are known now, and were not then. */
 export function knownThen(standing: RawBuilder<unknown>, at: Date): RawBuilder<unknown> {
   return sql`

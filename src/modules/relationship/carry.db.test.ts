@@ -1,0 +1,265 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
+import { testDatabase } from '../../../test/database.ts'
+import { check } from '../../../test/histories.ts'
+import { FACT_KINDS } from '../../bin/routes.ts'
+import { atTerminal } from '../../platform/audit.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Database } from '../../platform/db.ts'
+import { isRefusal } from '../../platform/refusal.ts'
+import { changeSettings, readSettings } from '../brand/actions.ts'
+import { claimPending, storeFacts } from '../intake/actions.ts'
+import { rebuild, refreshLapsed, refreshStanding } from './actions.ts'
+import { carryStanding } from './carry-queries.ts'
+
+// Who bought once more has their standing carried on from what it was: who that is, and that a rebuild gives the same.
+
+const RUNS = 16
+const DAY_MS = 86_400_000
+const BEGIN = Date.parse('2026-01-01T04:00:00Z')
+
+const on = (day: number) => new Date(BEGIN + day * DAY_MS)
+const clockOn = (day: number): Clock => ({ now: () => on(day) })
+const order = (id: string, customer: string, day: number, more: object = {}) => ({
+  kind: 'order',
+  source: 'shop',
+  external_id: id,
+  customer_id: customer,
+  paid_at: on(day).toISOString(),
+  lines: [{ item: 'tea', quantity: 1, unit_price: '12.50' }],
+  ...more,
+})
+const refund = (id: string, of: string, customer: string, day: number) =>
+  order(id, customer, day, { refund_of: of, lines: [{ item: 'tea', quantity: -1, unit_price: '12.50' }] })
+const fact = (kind: string, id: string, customer: string, more: object) => ({
+  kind,
+  source: 'crm',
+  external_id: id,
+  identity: { kind: 'own_id', namespace: 'shop', value: customer },
+  ...more,
+})
+const connection = (customer: string) =>
+  fact('connection', `c-${customer}`, customer, { channel: 'wecom', begun_at: on(0).toISOString() })
+const review = (customer: string, day: number) =>
+  fact('review', `r-${customer}`, customer, { item: 'tea', rating: 5, occurred_at: on(day).toISOString() })
+const act = (customer: string, day: number) =>
+  fact('interaction', `i-${customer}-${day}`, customer, { type: 'share', occurred_at: on(day).toISOString() })
+
+async function store(database: Database, day: number, facts: readonly object[]): Promise<void> {
+  const results = await storeFacts(database, clockOn(day), facts, FACT_KINDS)
+  assert.ok(!isRefusal(results) && results.every(({ status }) => status === 'new'), JSON.stringify(results))
+}
+
+async function begin(t: TestContext, periodDays: number): Promise<Database> {
+  const { database } = await testDatabase(t)
+  await setPeriod(database, periodDays)
+  return database
+}
+
+async function setPeriod(database: Database, periodDays: number): Promise<void> {
+  const changed = await changeSettings(database, { period_days: periodDays }, atTerminal('test'), on(0))
+  assert.ok(!isRefusal(changed))
+  await refreshStanding(database, clockOn(0))
+}
+
+/** Everything that a refresh keeps of people, and how many they are counted to be. */
+async function kept(database: Database): Promise<Record<string, unknown[]>> {
+  const read = async (text: string) => (await database.pool.query(text)).rows
+  return {
+    occasions: await read('select * from relationship.occasions order by person_id, occasion_key, from_at'),
+    standing: await read('select * from relationship.standing order by person_id'),
+    tiers: await read('select * from relationship.fan_tiers order by person_id'),
+    changes: await read(
+      `select person_id, changed_at, from_depth, to_depth, cause_fact_id, cause_kind from relationship.published_depth_changes
+       order by person_id, changed_at`,
+    ),
+    counts: await read(
+      `select depth, last_occasion_day, occasions, sum(people)::int as people
+       from (select * from relationship.people_counts union all select * from relationship.people_count_changes) c
+       group by 1, 2, 3 having sum(people) <> 0 order by 1, 2, 3`,
+    ),
+  }
+}
+
+async function assertAsRebuilt(database: Database, day: number): Promise<void> {
+  const grown = await kept(database)
+  await rebuild(database, clockOn(day))
+  assert.deepEqual(await kept(database), grown)
+}
+
+class RolledBack extends Error {}
+
+/** Whom a refresh would carry now, by the customer's id; nothing of it stays. */
+async function carriedOf(database: Database, day: number): Promise<string[]> {
+  let carried: string[] = []
+  const looked = database.transaction(async (tx, client) => {
+    const claimed = async () => {
+      const { rows } = await client.query<{ value: string }>(
+        `select value from customers.published_people join claimed_people using (person_id) where namespace = 'shop' order by value`,
+      )
+      return rows.map(({ value }) => value)
+    }
+    await claimPending(tx, 'relationship', 1000)
+    const all = await claimed()
+    const count = await carryStanding(tx, on(day), await readSettings(tx))
+    const left = new Set(await claimed())
+    carried = all.filter((customer) => !left.has(customer))
+    assert.equal(carried.length, count)
+    throw new RolledBack()
+  })
+  await assert.rejects(looked, RolledBack)
+  return carried
+}
+
+test('who bought once more, later than ever, is carried on, and nobody else', async (t) => {
+  const database = await begin(t, 100)
+  // An earlier purchase of each kind of customer, and what else is known of them.
+  await store(database, 60, [
+    ...[
+      'never',
+      'once',
+      'twice',
+      'dormant',
+      'same-day',
+      'two',
+      'earlier',
+      'reviewed',
+      'lapsed',
+      'returned',
+      'back',
+    ].map(connection),
+    order('o1', 'once', 50),
+    order('t1', 'twice', 40),
+    order('t2', 'twice', 50),
+    order('s1', 'same-day', 59.9),
+    order('w1', 'two', 50),
+    order('e1', 'earlier', 50),
+    order('v1', 'reviewed', 50),
+    review('reviewed', 51),
+    order('u1', 'unconnected', 50),
+    order('b1', 'back', 50),
+    order('r1', 'returned', 50),
+    act('once', 55),
+  ])
+  await store(database, 60, [refund('r2', 'r1', 'returned', 55)])
+  await refreshStanding(database, clockOn(60))
+  await store(database, 60, [order('d1', 'dormant', 1), order('l1', 'lapsed', 2)])
+  await refreshStanding(database, clockOn(101.5))
+  await assertAsRebuilt(database, 101.5)
+
+  await store(database, 103, [
+    order('n1', 'never', 103),
+    order('o2', 'once', 103),
+    order('t3', 'twice', 103),
+    order('d2', 'dormant', 103),
+    order('s2', 'same-day', 60),
+    order('w2', 'two', 102),
+    order('w3', 'two', 103),
+    order('e2', 'earlier', 49),
+    order('v2', 'reviewed', 103),
+    order('l2', 'lapsed', 103),
+    order('u2', 'unconnected', 103),
+    order('r3', 'returned', 103),
+    order('b2', 'back', 103),
+    order('x1', 'unknown', 103),
+  ])
+  await store(database, 103, [refund('b3', 'b2', 'back', 103)])
+  const carried = await carriedOf(database, 103)
+  assert.deepEqual(carried, ['dormant', 'never', 'once', 'returned', 'twice'])
+  await refreshStanding(database, clockOn(103))
+  await assertAsRebuilt(database, 103)
+
+  // As of an instant at which what it becomes has lapsed again, it is found anew.
+  await store(database, 104, [order('n2', 'never', 104)])
+  assert.deepEqual(await carriedOf(database, 104), ['never'])
+  assert.deepEqual(await carriedOf(database, 203), [])
+})
+
+test('where orders are occasions, a second one of the day is one more', async (t) => {
+  const database = await begin(t, 100)
+  const changed = await changeSettings(database, { occasion_unit: 'order' }, atTerminal('test'), on(0))
+  assert.ok(!isRefusal(changed))
+  await store(database, 10, [connection('a'), order('1', 'a', 9.9)])
+  await refreshStanding(database, clockOn(10))
+  await store(database, 10, [order('2', 'a', 10)])
+  assert.deepEqual(await carriedOf(database, 10), ['a'])
+  await refreshStanding(database, clockOn(10))
+  await assertAsRebuilt(database, 10)
+})
+
+test('where buying makes nobody a member nobody is carried', async (t) => {
+  const database = await begin(t, 100)
+  const changed = await changeSettings(database, { member_by_purchase: false }, atTerminal('test'), on(0))
+  assert.ok(!isRefusal(changed))
+  await store(database, 10, [connection('a'), order('1', 'a', 5)])
+  await refreshStanding(database, clockOn(10))
+  await store(database, 10, [order('2', 'a', 10)])
+  assert.deepEqual(await carriedOf(database, 10), [])
+})
+
+test('a clock that was put back leaves out nothing that is stored', async (t) => {
+  const database = await begin(t, 100)
+  await store(database, 10, [connection('a'), order('1', 'a', 5)])
+  await refreshStanding(database, clockOn(10))
+  await store(database, 20, [order('2', 'a', 20)])
+  await refreshStanding(database, clockOn(19))
+  await store(database, 30, [order('3', 'a', 30)])
+  await refreshStanding(database, clockOn(30))
+  await assertAsRebuilt(database, 30)
+})
+
+/** Mostly one more order at a time; now and then several, an earlier one, one given back, or time alone. */
+const step = fc.record({
+  customer: fc.constantFrom('a', 'b', 'c'),
+  what: fc.constantFrom('order', 'order', 'order', 'order', 'two', 'earlier', 'refund', 'review', 'act', 'time'),
+  /** Whole days meet the edges of a period of 30. */
+  days: fc.constantFrom(0, 0.1, 1, 5, 10, 15, 20, 29, 30, 31, 60),
+  isRefreshed: fc.boolean(),
+})
+
+test('what grew by single orders is what a rebuild makes of them', async (t) => {
+  const { database } = await testDatabase(t)
+  await setPeriod(database, 30)
+  let run = 0
+  // Of all runs: what they leave stays, and time does not go back.
+  let day = 0
+  let carried = 0
+  await check(t, fc.array(step, { minLength: 4, maxLength: 14 }), RUNS, async (steps) => {
+    run += 1
+    const of = (customer: string) => `${run}-${customer}`
+    day += 1
+    const orders: { id: string; customer: string }[] = []
+    await store(
+      database,
+      day,
+      ['a', 'b'].map((customer) => connection(of(customer))),
+    )
+    for (const [index, { customer, what, days, isRefreshed }] of steps.entries()) {
+      day += days
+      const who = of(customer)
+      const buy = (at: number, part = '') => {
+        orders.push({ id: `${run}-${index}${part}`, customer: who })
+        return order(`${run}-${index}${part}`, who, at)
+      }
+      if (what === 'order') await store(database, day, [buy(day)])
+      if (what === 'two') await store(database, day, [buy(day), buy(day - 3, '+')])
+      if (what === 'earlier') await store(database, day, [buy(day - 12)])
+      if (what === 'review' && index % 3 === 0)
+        await store(database, day, [{ ...review(who, day), external_id: `${run}-r${index}` }])
+      if (what === 'act') await store(database, day, [{ ...act(who, day), external_id: `${run}-i${index}` }])
+      const given = orders.at(-1)
+      if (what === 'refund' && given) {
+        orders.pop()
+        await store(database, day, [refund(`${run}-b${index}`, given.id, given.customer, day)])
+      }
+      if (isRefreshed) await refreshLapsed(database, clockOn(day))
+      carried += (await carriedOf(database, day)).length
+      if (isRefreshed || what !== 'order') await refreshStanding(database, clockOn(day))
+    }
+    await refreshStanding(database, clockOn(day))
+    await refreshLapsed(database, clockOn(day))
+    await assertAsRebuilt(database, day)
+  })
+  assert.ok(carried > 20, `${carried} were carried`)
+})
