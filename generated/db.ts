@@ -469,7 +469,7 @@ export interface IntakePendingPeople {
   pending_since: Date | null
   fact_kind: string | null
   fact_id: number | null
-  orders_from: Date | null
+  changed_from: Date | null
 }
 
 export interface IntakePublishedBodies {

@@ -802,7 +802,7 @@ create table intake.pending_people (
   pending_since timestamp with time zone,
   fact_kind text,
   fact_id bigint,
-  orders_from timestamp with time zone
+  changed_from timestamp with time zone
 );
 CREATE INDEX pending_people_by_subscriber ON intake.pending_people USING btree (subscriber, person_id);
 

@@ -233,7 +233,7 @@ async function writeDocuments(tx: Sql, source: string, now: Date, shape: WriteSh
     await numberConnections(tx)
     await connect(tx, source, 'shop_account', now, isConnecting)
   }
-  await insertPending(tx, now, { kind: 'order', facts: queries.ADMITTED_FACTS, hasOrdersFrom: true })
+  await insertPending(tx, now, { kind: 'order', facts: queries.ADMITTED_FACTS, isDated: true })
 }
 
 async function identifySharers(tx: Sql, now: Date, { isLarge }: queries.BatchShape): Promise<void> {

@@ -318,13 +318,13 @@ export async function insertDocuments(
 export const ADMITTED_FACTS = sql`select person_id, fact_id from admitted`
 
 /**
- * People whose standing this import may change: `changed_people (person_id, orders_from)`, one row for each way. `orders_from` is the
+ * People whose standing this import may change: `changed_people (person_id, changed_from)`, one row for each way. `changed_from` is the
  * payment of an order that came; null: something else may have changed.
  */
 export async function createChangedPeople(tx: Sql): Promise<void> {
   await sql`
     create temp table changed_people on commit drop as
-    select person_id, case when refund_lines = 0 then paid_at end as orders_from from admitted
+    select person_id, case when refund_lines = 0 then paid_at end as changed_from from admitted
     union all select person_id, null from superseding
     union all select person_id, null from touched_orders
     union all select person_id, null from touched_refunds`.execute(tx)

@@ -159,5 +159,5 @@ async function writeFacts<Fact extends PersonalFact>(
     await keepBodies(tx)
   }
   await kind.insert(tx, source, now)
-  await insertPending(tx, now, { kind: kind.name, facts: queries.PERSONAL_FACTS })
+  await insertPending(tx, now, { kind: kind.name, facts: queries.PERSONAL_FACTS, isDated: true })
 }

@@ -106,11 +106,11 @@ export async function insertPending(
   { changed = 'changed_people', ...cause }: { readonly changed?: string } & Partial<PendingCause> = {},
 ): Promise<void> {
   const facts = cause.facts ?? sql`select null::bigint as person_id, null::bigint as fact_id where false`
-  const ordersFrom = cause.hasOrdersFrom ? ORDERS_FROM : sql`null::timestamptz`
+  const changedFrom = cause.isDated ? CHANGED_FROM : sql`null::timestamptz`
   await sql`
-    insert into intake.pending_people (subscriber, person_id, pending_since, fact_kind, fact_id, orders_from)
-    select s.subscriber, p.person_id, ${now}::timestamptz, ${cause.kind ?? null}, f.fact_id, p.orders_from
-    from (select person_id, ${ordersFrom} as orders_from from ${sql.ref(changed)} group by person_id) p
+    insert into intake.pending_people (subscriber, person_id, pending_since, fact_kind, fact_id, changed_from)
+    select s.subscriber, p.person_id, ${now}::timestamptz, ${cause.kind ?? null}, f.fact_id, p.changed_from
+    from (select person_id, ${changedFrom} as changed_from from ${sql.ref(changed)} group by person_id) p
     left join (select person_id, max(fact_id) as fact_id from (${facts}) c group by person_id) f using (person_id)
     cross join intake.subscribers s
     where s.event = 'people_changed' and p.person_id > 0`.execute(tx)
@@ -120,12 +120,12 @@ export async function insertPending(
 export interface PendingCause {
   readonly kind: string
   readonly facts: RawBuilder<unknown>
-  /** The table of changed people has a column `orders_from`: the payment of an order that came; null: something else may have changed. */
-  readonly hasOrdersFrom?: boolean
+  /** The table of changed people has a column `changed_from`: from when on they may be known otherwise; null: at any instant. */
+  readonly isDated?: boolean
 }
 
-/** Of several changes of a person: if each is an order that came, when the first of them was paid. */
-const ORDERS_FROM = sql`case when bool_and(orders_from is not null) then min(orders_from) end`
+/** Of several changes of a person the earliest; null where one of them is at any instant. */
+const CHANGED_FROM = sql`case when bool_and(changed_from is not null) then min(changed_from) end`
 
 /** One of several parts of all people, by a hash: numbers that come two at a time, as with a phone each, are all even. One worker each. */
 export interface Share {
@@ -134,10 +134,9 @@ export interface Share {
 }
 
 /**
- * Takes pending people off the list into `claimed_people (person_id, fact_kinds, fact_id, pending_since, stored_at, orders_from)`, with all
- * their rows that it sees: kinds of the facts that changed them, with a null among them where it may have been anything, the latest of
- * those facts, since when they wait and when the last was stored, and, where orders came and nothing else changed, when the first of
- * them was paid.
+ * Takes pending people off the list into `claimed_people (person_id, fact_kinds, changed_from, fact_id, pending_since, stored_at)`, with
+ * all their rows that it sees: kinds of the facts that changed them, with a null among them where it may have been anything, and for each
+ * from when on (null: at any instant); the latest of those facts; since when they wait, and when the last was stored.
  * Others' claims are skipped, not waited for, so that it may find fewer than `limit` beside them. Who becomes pending again meanwhile
  * may be claimed by two workers at once: a subscriber for whom that matters has one worker at a time, or one for each share.
  *
@@ -147,8 +146,8 @@ export async function claimPending(tx: Sql, subscriber: string, limit: number, s
   const isOfShare = share ? sql`and abs(hashint8(person_id) % ${share.of}::int) = ${share.number}::int` : sql``
   await sql`
     create temp table claimed_people (
-      person_id bigint primary key, fact_kinds text[] not null, fact_id bigint, pending_since timestamptz, stored_at timestamptz,
-      orders_from timestamptz
+      person_id bigint primary key, fact_kinds text[] not null, changed_from timestamptz[] not null, fact_id bigint,
+      pending_since timestamptz, stored_at timestamptz
     ) on commit drop`.execute(tx)
   const { rows } = await sql<{ claimed: number }>`
     with taken as (
@@ -160,11 +159,15 @@ export async function claimPending(tx: Sql, subscriber: string, limit: number, s
       for update of p skip locked
     ), gone as (
       delete from intake.pending_people p using taken t where p.ctid = t.place
-      returning p.person_id, p.fact_kind, p.fact_id, p.pending_since, p.orders_from
+      returning p.person_id, p.fact_kind, p.fact_id, p.pending_since, p.changed_from
     ), kept as (
       insert into claimed_people
-      select person_id, array_agg(distinct fact_kind), max(fact_id), min(pending_since), max(pending_since), ${ORDERS_FROM}
-      from gone group by person_id
+      select person_id, array_agg(fact_kind), array_agg(changed_from), max(fact_id), min(pending_since), max(stored_at)
+      from (
+        select person_id, fact_kind, ${CHANGED_FROM} as changed_from, max(fact_id) as fact_id, min(pending_since) as pending_since,
+          max(pending_since) as stored_at
+        from gone group by person_id, fact_kind
+      ) kinds group by person_id
       returning person_id
     )
     select count(*) as claimed from kept`.execute(tx)

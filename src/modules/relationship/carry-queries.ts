@@ -4,56 +4,60 @@ import type { Settings } from '../brand/schema.ts'
 import { countedBody } from './counts-queries.ts'
 import { depthCase, kindCode } from './depth-queries.ts'
 import { EVERYBODYS } from './facts-queries.ts'
+import { writeFanTiers } from './interest-queries.ts'
 import { occasionKey } from './occasions-queries.ts'
 
 /*
- * Of nearly everybody who becomes pending one thing has happened: they bought once more, later than ever before. Then nothing that stands
- * has to be found again in their facts. The occasion is that order, and depth follows from what it was: of occasions in the period only
- * the last two decide, and those two are in what stood.
+ * Of nearly everybody who becomes pending one of two things has happened. They bought once more, later than ever before: the occasion is
+ * that order, and depth follows from what it was, for of occasions in the period only the last two decide, and those two are in what
+ * stood. Or they did or said what decides nothing for a buyer who is connected, and everything stands. Nothing has to be found again in
+ * their facts.
  *
- * Whoever is not so plain is left to rewriteStanding, which also is what the random histories of depth.db.test.ts hold this to. Among a
- * million people 10,000 further orders took 2.4 s by that way alone.
+ * Whoever is not so plain is left to rewriteStanding, to which random histories hold this (carry.db.test.ts, depth.db.test.ts). Among a
+ * million people 10,000 further orders took twice as long by that way alone.
  */
 
 /**
- * Brings occasions, standing and the change log of those of `claimed_people` up to date who bought once more and of whom nothing else
- * changed, and takes them off that table.
+ * Kinds of facts that decide nothing of a buyer's depth, or, with interactions, nothing from within the run of depth that holds: interest
+ * makes a member of who never bought.
+ */
+const QUIET_KINDS = ['interaction', 'consent', 'referral_claim', 'tag']
+
+/**
+ * Brings standing and what is kept with it up to date of those of `claimed_people` for whom that needs no other fact than those that
+ * changed them, and takes them off that table.
  *
  * @returns how many they were.
  */
 export async function carryStanding(tx: Sql, now: Date, settings: Settings): Promise<number> {
-  // Where buying makes nobody a member, memberships decide too.
+  // Where buying makes nobody a member, memberships and interest decide of buyers too.
   if (!settings.member_by_purchase) return 0
+  await findPlain(tx)
   await findFurtherOrders(tx, settings)
-  const carried = await takeCarried(tx, now, settings)
-  await sql`
-    insert into relationship.occasions
-    select person_id, occasion_key, paid_at, 'infinity', paid_at, order_id, 1, amount_minor, order_id, null from carried`.execute(
-    tx,
-  )
-  await sql`
-    insert into relationship.standing
-    select person_id, depth, since, lapses_at, lapses_to, evidence, depth, paid_at, occasions + 1, net_paid_minor + amount_minor
-    from carried`.execute(tx)
-  await sql`
-    insert into relationship.depth_changes (person_id, changed_at, from_depth, to_depth, cause_fact_id, cause_kind, recorded_at)
-    select person_id, paid_at, from_depth, depth, order_id, ${kindCode('order')}, ${now} from carried where depth <> from_depth`.execute(
-    tx,
-  )
-  const before = sql`(select from_depth as depth, last_occasion_at, occasions from carried)`
-  const after = sql`(select depth, paid_at as last_occasion_at, occasions + 1 as occasions from carried)`
-  await sql`
-    insert into relationship.people_count_changes
-    select depth, last_occasion_day, occasions, -people from (${countedBody(sql`${before} before`, settings.zone)}) counted
-    union all
-    ${countedBody(sql`${after} after`, settings.zone)}`.execute(tx)
-  await sql`
-    update relationship.fan_tiers t set value_order = -(c.net_paid_minor + c.amount_minor)
-    from carried c where c.person_id = t.person_id`.execute(tx)
-  await sql`delete from claimed_people p using carried c where c.person_id = p.person_id`.execute(tx)
+  const bought = await takeCarried(tx, now, settings)
+  if (bought > 0) await writeCarried(tx, now, settings)
+  const quiet = await takeQuiet(tx)
+  await renewTiers(tx, now, settings)
   await sql`analyze claimed_people`.execute(tx)
-  await sql`drop table further_orders, carried`.execute(tx)
-  return carried
+  await sql`drop table plain_people, further_orders, carried, acted`.execute(tx)
+  return bought + quiet
+}
+
+/** `plain_people`: of whom nothing but orders and facts of QUIET_KINDS came, and from when on either. */
+async function findPlain(tx: Sql): Promise<void> {
+  const from = (kind: string) => sql`changed_from[array_position(fact_kinds, ${kind})]`
+  await sql`
+    create temp table plain_people on commit drop as
+    select * from (
+      select person_id, ${from('order')} as orders_from, ${from('interaction')} as acts_from,
+        'order' = any(fact_kinds) as has_orders, 'interaction' = any(fact_kinds) as has_acts
+      from claimed_people
+      -- A kind that is not known is in no list.
+      where fact_kinds <@ ${['order', ...QUIET_KINDS]}::text[] and array_position(fact_kinds, null) is null
+    ) plain
+    where has_orders = (orders_from is not null) and has_acts = (acts_from is not null)
+    order by person_id`.execute(tx)
+  await sql`analyze plain_people`.execute(tx)
 }
 
 /**
@@ -65,8 +69,8 @@ async function findFurtherOrders(tx: Sql, { occasion_unit: unit, zone }: Setting
   const isOfThatDay = unit === 'order' ? sql`false` : sql`occasion_key = ${occasionKey(unit, zone, sql`c.orders_from`)}`
   await sql`
     create temp table further_orders on commit drop as
-    select c.person_id, o.order_id, c.orders_from as paid_at, o.occasion_key, o.amount_minor
-    from claimed_people c
+    select c.person_id, o.order_id, c.orders_from as paid_at, o.occasion_key, o.amount_minor, c.acts_from
+    from plain_people c
     cross join lateral (
       select count(*) as orders, max(order_id) as order_id, max(paid_at) as paid_at, max(occasion_key) as occasion_key,
         max(amount_minor) as amount_minor
@@ -77,7 +81,7 @@ async function findFurtherOrders(tx: Sql, { occasion_unit: unit, zone }: Setting
       ) lately
       where paid_at >= c.orders_from or ${isOfThatDay}
     ) o
-    where c.orders_from is not null and o.orders = 1 and o.paid_at = c.orders_from
+    where c.has_orders and o.orders = 1 and o.paid_at = c.orders_from
       and (select true from ${EVERYBODYS.allocations} a where a.person_id = c.person_id and a.order_id = o.order_id limit 1) is null
       -- Of an advocate more decides.
       and (select true from interactions.published_reviews r where r.person_id = c.person_id limit 1) is null
@@ -87,7 +91,8 @@ async function findFurtherOrders(tx: Sql, { occasion_unit: unit, zone }: Setting
 
 /**
  * Takes the standing of who is connected out, if it held when they bought and what it becomes holds now, into `carried`: what stood, the
- * order, and what it becomes. Memberships and interest decide nothing for a buyer, who is a member by that.
+ * order, and what it becomes. Memberships and interest decide nothing of a buyer, who is a member by
+ * that.
  */
 async function takeCarried(tx: Sql, now: Date, settings: Settings): Promise<number> {
   const period = sql`make_interval(hours => ${settings.period_days * 24})`
@@ -101,10 +106,13 @@ async function takeCarried(tx: Sql, now: Date, settings: Settings): Promise<numb
     with gone as (
       delete from relationship.standing s using further_orders o
       where s.person_id = o.person_id and o.paid_at <= ${now} and since < o.paid_at and (lapses_at is null or lapses_at > o.paid_at)
+        -- Whoever was worked out anew meanwhile has it already.
+        and (last_occasion_at is null or last_occasion_at < o.paid_at)
+        and (acts_from is null or acts_from >= since and occasions > 0)
         -- The relation, then the last order or the last two.
         and cardinality(evidence) = case when depth = 1 and occasions = 0 then 1 when depth in (2, 3) and occasions > 0 then 2 when depth = 4 then 3 end
         and case when depth >= 3 then last_occasion_at else o.paid_at end + ${period} > ${now}
-      returning o.*, depth as from_depth, since, evidence, last_occasion_at, occasions, net_paid_minor
+      returning o.person_id, order_id, paid_at, occasion_key, amount_minor, depth as from_depth, since, evidence, last_occasion_at, occasions, net_paid_minor
     )
     insert into carried
     select person_id, order_id, paid_at, occasion_key, amount_minor, from_depth, last_occasion_at, occasions, net_paid_minor, depth,
@@ -117,4 +125,58 @@ async function takeCarried(tx: Sql, now: Date, settings: Settings): Promise<numb
     ) deepened`.execute(tx)
   await sql`analyze carried (person_id)`.execute(tx)
   return Number(numAffectedRows)
+}
+
+/** What is kept of who is `carried`. */
+async function writeCarried(tx: Sql, now: Date, { zone }: Settings): Promise<void> {
+  await sql`
+    insert into relationship.occasions
+    select person_id, occasion_key, paid_at, 'infinity', paid_at, order_id, 1, amount_minor, order_id, null from carried
+    -- An order of just now may have been laid down as an occasion to come.
+    on conflict (person_id, occasion_key, from_at) do nothing`.execute(tx)
+  await sql`
+    insert into relationship.standing
+    select person_id, depth, since, lapses_at, lapses_to, evidence, depth, paid_at, occasions + 1, net_paid_minor + amount_minor
+    from carried`.execute(tx)
+  await sql`
+    insert into relationship.depth_changes (person_id, changed_at, from_depth, to_depth, cause_fact_id, cause_kind, recorded_at)
+    select person_id, paid_at, from_depth, depth, order_id, ${kindCode('order')}, ${now} from carried where depth <> from_depth
+    on conflict (person_id, changed_at, recorded_at) do nothing`.execute(tx)
+  const before = sql`(select from_depth as depth, last_occasion_at, occasions from carried)`
+  const after = sql`(select depth, paid_at as last_occasion_at, occasions + 1 as occasions from carried)`
+  await sql`
+    insert into relationship.people_count_changes
+    select depth, last_occasion_day, occasions, -people from (${countedBody(sql`${before} before`, zone)}) counted
+    union all
+    ${countedBody(sql`${after} after`, zone)}`.execute(tx)
+}
+
+/** Whose standing what they did or said leaves as it is: they are off `claimed_people`. */
+async function takeQuiet(tx: Sql): Promise<number> {
+  const { numAffectedRows } = await sql`
+    delete from claimed_people c using plain_people p
+    cross join lateral (
+      select depth, since, occasions from relationship.standing s where s.person_id = p.person_id offset 0
+    ) s
+    where c.person_id = p.person_id and not has_orders and depth > 0 and occasions > 0
+      and (acts_from is null or acts_from >= since)`.execute(tx)
+  return Number(numAffectedRows)
+}
+
+/** Fan tiers of who was taken off `claimed_people` and acted; of who bought alone the place in lists. */
+async function renewTiers(tx: Sql, now: Date, settings: Settings): Promise<void> {
+  await sql`delete from claimed_people p using carried c where c.person_id = p.person_id`.execute(tx)
+  await sql`
+    create temp table acted on commit drop as
+    select person_id from plain_people where has_acts and person_id not in (select person_id from claimed_people)`.execute(
+    tx,
+  )
+  await sql`analyze acted`.execute(tx)
+  const { rows } = await sql<{ found: boolean }>`select exists (select from acted) as found`.execute(tx)
+  if (rows[0]?.found) {
+    await writeFanTiers(tx, sql`in (select person_id from acted)`, now, settings, 'all')
+  }
+  await sql`
+    update relationship.fan_tiers t set value_order = -(c.net_paid_minor + c.amount_minor)
+    from carried c where c.person_id = t.person_id`.execute(tx)
 }

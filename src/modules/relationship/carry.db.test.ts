@@ -176,6 +176,50 @@ test('who bought once more, later than ever, is carried on, and nobody else', as
   assert.deepEqual(await carriedOf(database, 203), [])
 })
 
+test('what they do or say leaves who bought and is connected as they are', async (t) => {
+  const database = await begin(t, 100)
+  const consent = (customer: string) =>
+    fact('consent', `k-${customer}`, customer, {
+      purpose: 'marketing',
+      channel: 'sms',
+      state: 'granted',
+      occurred_at: on(5).toISOString(),
+    })
+  const share = (customer: string, day: number, id = '') => ({
+    ...act(customer, day),
+    external_id: `i-${customer}-${id}`,
+  })
+  const customers = ['acts', 'consents', 'both', 'earlier', 'never', 'dormant', 'corrected', 'reviews', 'again']
+  await store(database, 60, [
+    ...customers.map(connection),
+    ...customers.filter((one) => one !== 'never').map((one) => order(`1-${one}`, one, 50)),
+    order('1-unconnected', 'unconnected', 50),
+    share('corrected', 55),
+  ])
+  await refreshStanding(database, clockOn(60))
+  await refreshLapsed(database, clockOn(160))
+  const said = [
+    ...['acts', 'both', 'dormant', 'unconnected', 'never', 'again'].flatMap((one) =>
+      ['a', 'b', 'c'].map((id) => share(one, 161, id)),
+    ),
+    ...['acts', 'consents'].map(consent),
+    order('2-both', 'both', 161),
+    order('2-again', 'again', 161),
+    share('again', 45, 'd'),
+    share('earlier', 45),
+    review('reviews', 161),
+  ]
+  await store(database, 161, said)
+  const results = await storeFacts(database, clockOn(161), [share('corrected', 150)], FACT_KINDS)
+  assert.ok(!isRefusal(results) && results[0]?.status === 'corrected')
+  const carried = await carriedOf(database, 161)
+  assert.deepEqual(carried, ['acts', 'both', 'consents', 'dormant'])
+  await refreshStanding(database, clockOn(161))
+  await assertAsRebuilt(database, 161)
+  const { rows } = await database.pool.query('select count(*)::int as followers from relationship.fan_tiers')
+  assert.deepEqual(rows, [{ followers: 8 }])
+})
+
 test('where orders are occasions, a second one of the day is one more', async (t) => {
   const database = await begin(t, 100)
   const changed = await changeSettings(database, { occasion_unit: 'order' }, atTerminal('test'), on(0))
@@ -209,10 +253,35 @@ test('a clock that was put back leaves out nothing that is stored', async (t) =>
   await assertAsRebuilt(database, 30)
 })
 
+test('an order that was laid down as an occasion to come is carried on when it has come', async (t) => {
+  const database = await begin(t, 10)
+  await store(database, 6, [connection('a'), order('1', 'a', 5)])
+  await refreshStanding(database, clockOn(6))
+  await store(database, 20, [order('2', 'a', 20)])
+  // By a clock that is behind, what they lapse to is worked out, with all their orders at hand.
+  assert.equal(await refreshLapsed(database, clockOn(19)), 1)
+  assert.deepEqual(await carriedOf(database, 20), ['a'])
+  await refreshStanding(database, clockOn(20))
+  await assertAsRebuilt(database, 20)
+})
+
 /** Mostly one more order at a time; now and then several, an earlier one, one given back, or time alone. */
 const step = fc.record({
   customer: fc.constantFrom('a', 'b', 'c'),
-  what: fc.constantFrom('order', 'order', 'order', 'order', 'two', 'earlier', 'refund', 'review', 'act', 'time'),
+  what: fc.constantFrom(
+    'order',
+    'order',
+    'order',
+    'order',
+    'act',
+    'act',
+    'late act',
+    'two',
+    'earlier',
+    'refund',
+    'review',
+    'time',
+  ),
   /** Whole days meet the edges of a period of 30. */
   days: fc.constantFrom(0, 0.1, 1, 5, 10, 15, 20, 29, 30, 31, 60),
   isRefreshed: fc.boolean(),
@@ -247,7 +316,10 @@ test('what grew by single orders is what a rebuild makes of them', async (t) => 
       if (what === 'earlier') await store(database, day, [buy(day - 12)])
       if (what === 'review' && index % 3 === 0)
         await store(database, day, [{ ...review(who, day), external_id: `${run}-r${index}` }])
-      if (what === 'act') await store(database, day, [{ ...act(who, day), external_id: `${run}-i${index}` }])
+      if (what === 'act' || what === 'late act') {
+        const at = what === 'act' ? day : day - 20
+        await store(database, day, [{ ...act(who, at), external_id: `${run}-i${index}` }])
+      }
       const given = orders.at(-1)
       if (what === 'refund' && given) {
         orders.pop()
@@ -255,7 +327,7 @@ test('what grew by single orders is what a rebuild makes of them', async (t) => 
       }
       if (isRefreshed) await refreshLapsed(database, clockOn(day))
       carried += (await carriedOf(database, day)).length
-      if (isRefreshed || what !== 'order') await refreshStanding(database, clockOn(day))
+      if (isRefreshed || !['order', 'act'].includes(what)) await refreshStanding(database, clockOn(day))
     }
     await refreshStanding(database, clockOn(day))
     await refreshLapsed(database, clockOn(day))
