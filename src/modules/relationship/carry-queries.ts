@@ -91,8 +91,7 @@ async function findFurtherOrders(tx: Sql, { occasion_unit: unit, zone }: Setting
 
 /**
  * Takes the standing of who is connected out, if it held when they bought and what it becomes holds now, into `carried`: what stood, the
- * order, and what it becomes. Memberships and interest decide nothing of a buyer, who is a member by
- * that.
+ * order, and what it becomes. Memberships and interest decide nothing of a buyer, who is a member by that.
  */
 async function takeCarried(tx: Sql, now: Date, settings: Settings): Promise<number> {
   const period = sql`make_interval(hours => ${settings.period_days * 24})`
