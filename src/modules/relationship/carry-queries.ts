@@ -33,13 +33,23 @@ export async function carryStanding(tx: Sql, now: Date, settings: Settings): Pro
   // Where buying makes nobody a member, memberships and interest decide of buyers too.
   if (!settings.member_by_purchase) return 0
   await findPlain(tx)
+  // Of a stream of new customers nobody, and each of the tables below is a millisecond.
+  const carried = (await areAnyConnected(tx)) ? await carryPlain(tx, now, settings) : 0
+  await sql`drop table plain_people`.execute(tx)
+  return carried
+}
+
+async function carryPlain(tx: Sql, now: Date, settings: Settings): Promise<number> {
+  await sql`analyze plain_people`.execute(tx)
   await findFurtherOrders(tx, settings)
   const bought = await takeCarried(tx, now, settings)
   if (bought > 0) await writeCarried(tx, now, settings)
   const quiet = await takeQuiet(tx)
-  await renewTiers(tx, now, settings)
-  await sql`analyze claimed_people`.execute(tx)
-  await sql`drop table plain_people, further_orders, carried, acted`.execute(tx)
+  if (bought + quiet > 0) {
+    await renewTiers(tx, now, settings)
+    await sql`analyze claimed_people`.execute(tx)
+  }
+  await sql`drop table further_orders, carried`.execute(tx)
   return bought + quiet
 }
 
@@ -53,11 +63,19 @@ async function findPlain(tx: Sql): Promise<void> {
         'order' = any(fact_kinds) as has_orders, 'interaction' = any(fact_kinds) as has_acts
       from claimed_people
       -- A kind that is not known is in no list.
-      where fact_kinds <@ ${['order', ...QUIET_KINDS]}::text[] and array_position(fact_kinds, null) is null
+      where fact_kinds <@ ${['order', ...QUIET_KINDS]}::text[]
     ) plain
     where has_orders = (orders_from is not null) and has_acts = (acts_from is not null)
     order by person_id`.execute(tx)
-  await sql`analyze plain_people`.execute(tx)
+}
+
+/** Whether any of `plain_people` is connected; the first is enough. */
+async function areAnyConnected(tx: Sql): Promise<boolean> {
+  const { rows } = await sql<{ found: boolean }>`
+    select exists (
+      select from plain_people p where (select depth > 0 from relationship.standing s where s.person_id = p.person_id)
+    ) as found`.execute(tx)
+  return rows[0]?.found === true
 }
 
 /**
@@ -107,7 +125,8 @@ async function takeCarried(tx: Sql, now: Date, settings: Settings): Promise<numb
       where s.person_id = o.person_id and o.paid_at <= ${now} and since < o.paid_at and (lapses_at is null or lapses_at > o.paid_at)
         -- Whoever was worked out anew meanwhile has it already.
         and (last_occasion_at is null or last_occasion_at < o.paid_at)
-        and (acts_from is null or acts_from >= since and occasions > 0)
+        -- Of facts of one instant the last recorded is the cause.
+        and (acts_from is null or acts_from > o.paid_at)
         -- The relation, then the last order or the last two.
         and cardinality(evidence) = case when depth = 1 and occasions = 0 then 1 when depth in (2, 3) and occasions > 0 then 2 when depth = 4 then 3 end
         and case when depth >= 3 then last_occasion_at else o.paid_at end + ${period} > ${now}
@@ -126,7 +145,7 @@ async function takeCarried(tx: Sql, now: Date, settings: Settings): Promise<numb
   return Number(numAffectedRows)
 }
 
-/** What is kept of who is `carried`. */
+/** Writes what is kept of who is `carried`: they are off `claimed_people`. */
 async function writeCarried(tx: Sql, now: Date, { zone }: Settings): Promise<void> {
   await sql`
     insert into relationship.occasions
@@ -148,6 +167,7 @@ async function writeCarried(tx: Sql, now: Date, { zone }: Settings): Promise<voi
     select depth, last_occasion_day, occasions, -people from (${countedBody(sql`${before} before`, zone)}) counted
     union all
     ${countedBody(sql`${after} after`, zone)}`.execute(tx)
+  await sql`delete from claimed_people p using carried c where c.person_id = p.person_id`.execute(tx)
 }
 
 /** Whose standing what they did or said leaves as it is: they are off `claimed_people`. */
@@ -158,13 +178,12 @@ async function takeQuiet(tx: Sql): Promise<number> {
       select depth, since, occasions from relationship.standing s where s.person_id = p.person_id offset 0
     ) s
     where c.person_id = p.person_id and not has_orders and depth > 0 and occasions > 0
-      and (acts_from is null or acts_from >= since)`.execute(tx)
+      and (acts_from is null or acts_from > since)`.execute(tx)
   return Number(numAffectedRows)
 }
 
 /** Fan tiers of who was taken off `claimed_people` and acted; of who bought alone the place in lists. */
 async function renewTiers(tx: Sql, now: Date, settings: Settings): Promise<void> {
-  await sql`delete from claimed_people p using carried c where c.person_id = p.person_id`.execute(tx)
   await sql`
     create temp table acted on commit drop as
     select person_id from plain_people where has_acts and person_id not in (select person_id from claimed_people)`.execute(
@@ -178,4 +197,5 @@ async function renewTiers(tx: Sql, now: Date, settings: Settings): Promise<void>
   await sql`
     update relationship.fan_tiers t set value_order = -(c.net_paid_minor + c.amount_minor)
     from carried c where c.person_id = t.person_id`.execute(tx)
+  await sql`drop table acted`.execute(tx)
 }

@@ -189,7 +189,18 @@ test('what they do or say leaves who bought and is connected as they are', async
     ...act(customer, day),
     external_id: `i-${customer}-${id}`,
   })
-  const customers = ['acts', 'consents', 'both', 'earlier', 'never', 'dormant', 'corrected', 'reviews', 'again']
+  const customers = [
+    'acts',
+    'consents',
+    'both',
+    'earlier',
+    'never',
+    'dormant',
+    'corrected',
+    'reviews',
+    'again',
+    'at-once',
+  ]
   await store(database, 60, [
     ...customers.map(connection),
     ...customers.filter((one) => one !== 'never').map((one) => order(`1-${one}`, one, 50)),
@@ -199,11 +210,12 @@ test('what they do or say leaves who bought and is connected as they are', async
   await refreshStanding(database, clockOn(60))
   await refreshLapsed(database, clockOn(160))
   const said = [
-    ...['acts', 'both', 'dormant', 'unconnected', 'never', 'again'].flatMap((one) =>
+    ...['acts', 'both', 'dormant', 'unconnected', 'never', 'again', 'at-once'].flatMap((one) =>
       ['a', 'b', 'c'].map((id) => share(one, 161, id)),
     ),
     ...['acts', 'consents'].map(consent),
-    order('2-both', 'both', 161),
+    order('2-both', 'both', 160.9),
+    order('2-at-once', 'at-once', 161),
     order('2-again', 'again', 161),
     share('again', 45, 'd'),
     share('earlier', 45),
@@ -217,7 +229,7 @@ test('what they do or say leaves who bought and is connected as they are', async
   await refreshStanding(database, clockOn(161))
   await assertAsRebuilt(database, 161)
   const { rows } = await database.pool.query('select count(*)::int as followers from relationship.fan_tiers')
-  assert.deepEqual(rows, [{ followers: 8 }])
+  assert.deepEqual(rows, [{ followers: 9 }])
 })
 
 test('where orders are occasions, a second one of the day is one more', async (t) => {

@@ -15,7 +15,7 @@ export async function claimLapsed(tx: Sql, now: Date, limit: number): Promise<nu
 
 /**
  * The instant as of which `claimed_people` stand: by the clock, and not before the last of their facts was stored. A clock that was put
- * back in between would leave that fact out, and nothing would bring it in later.
+ * back in between would leave that fact out, and only a further one would bring it in.
  */
 export async function selectPresentInstant(tx: Sql, now: Date): Promise<Date> {
   const { rows } = await sql<{
