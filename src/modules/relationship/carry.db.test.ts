@@ -17,6 +17,8 @@ import { carryStanding } from './carry-queries.ts'
 
 const RUNS = 16
 const DAY_MS = 86_400_000
+/** Between two refreshes: the log keeps one row for a person, an instant and when it was recorded. */
+const TICK = 1 / 86_400
 const BEGIN = Date.parse('2026-01-01T04:00:00Z')
 
 const on = (day: number) => new Date(BEGIN + day * DAY_MS)
@@ -338,10 +340,13 @@ test('what grew by single orders is what a rebuild makes of them', async (t) => 
         await store(database, day, [refund(`${run}-b${index}`, given.id, given.customer, day)])
       }
       if (isRefreshed) await refreshLapsed(database, clockOn(day))
+      day += TICK
       carried += (await carriedOf(database, day)).length
       if (isRefreshed || !['order', 'act'].includes(what)) await refreshStanding(database, clockOn(day))
+      day += TICK
     }
     await refreshStanding(database, clockOn(day))
+    day += TICK
     await refreshLapsed(database, clockOn(day))
     await assertAsRebuilt(database, day)
   })
