@@ -14,24 +14,32 @@
       min(at)  as first_at
     from (
     select o.person_id, o.paid_at as at, o.order_id as fact_id,
-      o.amount_minor - coalesce(r.refunded_minor, 0) as net_minor
+      o.amount_minor - coalesce(o.refunded_minor, 0) as net_minor
+    from (
+    select o.person_id, o.order_id, o.paid_at, o.amount_minor, r.refunded_minor
     from commerce.published_orders o
     left join (
-    select person_id, order_id, sum(amount_minor) as refunded_minor from (select * from commerce.published_allocations where person_id > 0) a
-    where refunded_at <= $8::timestamptz group by person_id, order_id) r using (person_id, order_id)
-    where o.person_id > 0 and o.paid_at <= $9::timestamptz
-      and (r.order_id is null or r.refunded_minor < o.amount_minor)) r group by person_id) "c0" on "c0".person_id = s.person_id left join (
+      select person_id, order_id, sum(amount_minor) as refunded_minor from (select * from commerce.published_allocations where person_id > 0) a
+      where refunded_at <= $8::timestamptz group by person_id, order_id
+    ) r using (person_id, order_id)
+    where o.person_id > 0) o
+    where o.paid_at <= $9::timestamptz
+      and (o.refunded_minor is null or o.refunded_minor < o.amount_minor)) r group by person_id) "c0" on "c0".person_id = s.person_id left join (
     select person_id, count(*)  as count, sum(net_minor)  as net_minor, max(at)  as last_at,
       min(at)  as first_at , max(at)  as "turning_0"
     from (
     select o.person_id, o.paid_at as at, o.order_id as fact_id,
-      o.amount_minor - coalesce(r.refunded_minor, 0) as net_minor
+      o.amount_minor - coalesce(o.refunded_minor, 0) as net_minor
+    from (
+    select o.person_id, o.order_id, o.paid_at, o.amount_minor, r.refunded_minor
     from commerce.published_orders o
     left join (
-    select person_id, order_id, sum(amount_minor) as refunded_minor from (select * from commerce.published_allocations where person_id > 0) a
-    where refunded_at <= $10::timestamptz group by person_id, order_id) r using (person_id, order_id)
-    where o.person_id > 0 and o.paid_at <= $11::timestamptz and o.paid_at > $12::timestamptz
-      and (r.order_id is null or r.refunded_minor < o.amount_minor)) r group by person_id) "c1" on "c1".person_id = s.person_id
+      select person_id, order_id, sum(amount_minor) as refunded_minor from (select * from commerce.published_allocations where person_id > 0) a
+      where refunded_at <= $10::timestamptz group by person_id, order_id
+    ) r using (person_id, order_id)
+    where o.person_id > 0) o
+    where o.paid_at <= $11::timestamptz and o.paid_at > $12::timestamptz
+      and (o.refunded_minor is null or o.refunded_minor < o.amount_minor)) r group by person_id) "c1" on "c1".person_id = s.person_id
     ) judged
 -- [2,1,2160,"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2025-12-01T04:00:00.000Z"]
 
@@ -51,10 +59,14 @@
     from (
     select o.person_id, o.paid_at as at, o.order_id as fact_id,
       line.net_minor as net_minor
+    from (
+    select o.person_id, o.order_id, o.paid_at, o.source, o.amount_minor, r.refunded_minor
     from commerce.published_orders o
     left join (
-    select person_id, order_id, sum(amount_minor) as refunded_minor from (select * from commerce.published_allocations where person_id > 0) a
-    where refunded_at <= $11::timestamptz group by person_id, order_id) r using (person_id, order_id)
+      select person_id, order_id, sum(amount_minor) as refunded_minor from (select * from commerce.published_allocations where person_id > 0) a
+      where refunded_at <= $11::timestamptz group by person_id, order_id
+    ) r using (person_id, order_id)
+    where o.person_id > 0) o
     join (
       select l.person_id, l.order_id, sum(l.amount_minor - coalesce(a.refunded_minor, 0)) as net_minor
       from commerce.published_order_lines l
@@ -67,8 +79,8 @@
       where l.person_id > 0 and "l"."item" = any($13::text[]) and (a.line_no is null or a.refunded_minor < l.amount_minor)
       group by l.person_id, l.order_id
     ) line using (person_id, order_id)
-    where o.person_id > 0 and o.paid_at <= $14::timestamptz and o.paid_at >= $15::timestamptz and "o"."source" = any($16::text[])
-      and (r.order_id is null or r.refunded_minor < o.amount_minor)) r group by person_id) "c0" on "c0".person_id = s.person_id
+    where o.paid_at <= $14::timestamptz and o.paid_at >= $15::timestamptz and "o"."source" = any($16::text[])
+      and (o.refunded_minor is null or o.refunded_minor < o.amount_minor)) r group by person_id) "c0" on "c0".person_id = s.person_id
     ) judged
 -- [10000,"2026-03-31T16:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2025-12-31T16:00:00.000Z","2025-12-31T16:00:00.000Z","2025-12-31T16:00:00.000Z","2025-12-31T16:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",["tea"],"2026-03-01T04:00:00.000Z","2025-09-30T16:00:00.000Z",["shop"]]
 

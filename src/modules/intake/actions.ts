@@ -53,6 +53,7 @@ export {
   numberConnections,
   numberSpreads,
   type PendingCause,
+  passKinds,
   passPending,
   type Share,
   selectPending,

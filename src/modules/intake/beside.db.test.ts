@@ -160,6 +160,19 @@ test('two writers that each correct something and open a month do not block each
   assert.deepEqual(await Promise.all(writers), [['corrected'], ['corrected', 'new']])
 })
 
+test('however many requests wait for each other, others get a connection', async (t) => {
+  const { database } = await testDatabase(t)
+  await send(database, view('A-0', 'lin', 'tea'))
+  const goOn = await blockInteractions(database)
+  const waiting = Array.from({ length: 20 }, (_, n) => send(database, view(`A-${n + 1}`, `c-${n}`, 'tea')))
+  await untilSomebodyWaits(database, { howMany: 4 })
+    .then(() => refreshStanding(database, clock))
+    .then((people) => assert.equal(people, 1, 'lin'))
+    .finally(goOn)
+  assert.deepEqual(new Set((await Promise.all(waiting)).flat()), new Set(['new']))
+  assert.equal(await refreshStanding(database, clock), 20)
+})
+
 test('the same facts by several writers at once, each with new people: new to one of them', async (t) => {
   const { database } = await testDatabase(t)
   const facts = Array.from({ length: 200 }, (_, n) => view(`A-${n}`, `c-${n % 90}`, 'tea'))

@@ -1,3 +1,4 @@
+import pLimit, { type LimitFunction } from 'p-limit'
 import type { z } from 'zod'
 import type { Actor } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -129,7 +130,7 @@ async function storeApart<Fact extends FactHead, Row>(
   by: Actor | undefined,
 ): Promise<Map<number, FactResult>> {
   try {
-    return await storeGroup(database, clock, kind, facts, by)
+    return await limitOf(database)(() => storeGroup(database, clock, kind, facts, by))
   } catch (error) {
     if (error instanceof ErasedMeanwhile) return storeApart(database, clock, kind, facts, by)
     if (!isDataException(error)) throw error
@@ -142,6 +143,20 @@ async function storeApart<Fact extends FactHead, Row>(
     const left = await storeApart(database, clock, kind, facts.slice(0, half), by)
     return new Map([...left, ...(await storeApart(database, clock, kind, facts.slice(half), by))])
   }
+}
+
+/**
+ * Facts of one database are stored by so many transactions of this process at a time, half of its connections. The others wait here
+ * and not on a connection: more than 12 requests that waited for their source's lock had all of them, and standing, which comes after
+ * them, and pages got none (a fact waited up to 25 s for its standing at 200 a second).
+ */
+const STORING_MAX = 6
+const storing = new WeakMap<Database, LimitFunction>()
+
+function limitOf(database: Database): LimitFunction {
+  const limit = storing.get(database) ?? pLimit(STORING_MAX)
+  storing.set(database, limit)
+  return limit
 }
 
 /** SQLSTATE class 22. */

@@ -187,6 +187,23 @@ export async function passPending(tx: Sql, event: string): Promise<void> {
     where s.event = ${event}`.execute(tx)
 }
 
+/**
+ * Of people who are handed on, changes that the claimer knows of besides the facts, as kinds of their own: `people` is a select body
+ * (person_id, pending_since, fact_id).
+ */
+export async function passKinds(
+  tx: Sql,
+  event: string,
+  kinds: readonly string[],
+  people: RawBuilder<unknown>,
+): Promise<void> {
+  await sql`
+    insert into intake.pending_people (subscriber, person_id, pending_since, fact_kind, fact_id)
+    select s.subscriber, c.person_id, c.pending_since, k.fact_kind, c.fact_id
+    from intake.subscribers s cross join (${people}) c cross join unnest(${kinds}::text[]) as k(fact_kind)
+    where s.event = ${event}`.execute(tx)
+}
+
 /** From when this transaction is in, pending rows are made for the subscriber too. The caller keeps out whoever makes them. */
 export async function subscribe(tx: Sql, event: string, subscriber: string): Promise<void> {
   await sql`insert into intake.subscribers values (${event}, ${subscriber})`.execute(tx)
@@ -225,17 +242,17 @@ export async function selectPending(
 
 /**
  * Everything becomes pending for one subscriber at once when it rebuilds: forget what was pending before, and hand it on to the
- * subscribers of an event of its own.
+ * subscribers of an event of its own, as people of whom anything may have changed.
  */
 export async function deletePending(tx: Sql, subscriber: string, passedAs: string): Promise<void> {
   await sql`
     with gone as (
-      delete from intake.pending_people where subscriber = ${subscriber} returning person_id, pending_since, fact_kind, fact_id
+      delete from intake.pending_people where subscriber = ${subscriber} returning person_id, pending_since, fact_id
     )
-    insert into intake.pending_people (subscriber, person_id, pending_since, fact_kind, fact_id)
-    select s.subscriber, person_id, min(pending_since), fact_kind, max(fact_id)
+    insert into intake.pending_people (subscriber, person_id, pending_since, fact_id)
+    select s.subscriber, person_id, min(pending_since), max(fact_id)
     from gone cross join intake.subscribers s where s.event = ${passedAs}
-    group by s.subscriber, person_id, fact_kind`.execute(tx)
+    group by s.subscriber, person_id`.execute(tx)
 }
 
 /**

@@ -33,7 +33,9 @@ import {
   lockStanding,
   occasionsOf,
   onePerson,
+  passActed,
   presentStanding,
+  STANDING_CHANGED,
   STANDING_COLUMNS,
   selectDepthReport,
   standingBody,
@@ -69,8 +71,6 @@ export { listFlow, readPersonMigration, reportMigration } from './migration.ts'
 export { compareKeys, type SegmentRanges, scoreRfm } from './rules.ts'
 
 const SUBSCRIBER = 'relationship'
-/** Standing of some people was made anew of their facts. */
-const EVENT = 'standing_changed'
 /** People recomputed in one transaction: 12k took 0.7 s, so a batch stays short beside live traffic. */
 const BATCH_PEOPLE = 20_000
 /** From half of the people on, and so many, build and swap is cheaper than rewriting rows in place. */
@@ -121,10 +121,13 @@ async function refreshPending(database: Database, clock: Clock, share?: Share): 
       await lockStanding(tx, share)
       const count = await claimPending(tx, SUBSCRIBER, BATCH_PEOPLE, share)
       if (count === 0) return count
-      await passPending(tx, EVENT)
+      await passPending(tx, STANDING_CHANGED)
       const [now, settings] = [await selectPresentInstant(tx, clock.now()), await readSettings(tx)]
       const carried = await carryStanding(tx, now, settings)
-      if (carried < count) await rewriteStanding(tx, now, settings)
+      if (carried < count) {
+        await passActed(tx, ['depth', 'fan'])
+        await rewriteStanding(tx, now, settings)
+      }
       return count
     })
   }
@@ -165,19 +168,19 @@ export async function refreshLapsed(database: Database, clock: Clock): Promise<n
  * refreshed meanwhile where that was not so before: what was made is in when this returns, and what is made later is handed on.
  */
 export async function subscribeToStanding(tx: Sql, subscriber: string): Promise<void> {
-  if (await isSubscribed(tx, EVENT, subscriber)) return
+  if (await isSubscribed(tx, STANDING_CHANGED, subscriber)) return
   await lockStanding(tx)
-  await subscribe(tx, EVENT, subscriber)
+  await subscribe(tx, STANDING_CHANGED, subscriber)
 }
 
 /** Nobody becomes pending for this subscriber any more, once the caller's transaction is in. */
 export async function unsubscribeFromStanding(tx: Sql, subscriber: string): Promise<void> {
-  await unsubscribe(tx, EVENT, subscriber)
+  await unsubscribe(tx, STANDING_CHANGED, subscriber)
 }
 
 /** Whether anybody becomes pending for this subscriber. */
 export function isSubscribedToStanding(db: Sql, subscriber: string): Promise<boolean> {
-  return isSubscribed(db, EVENT, subscriber)
+  return isSubscribed(db, STANDING_CHANGED, subscriber)
 }
 
 /** How far standing lags behind the facts that are stored. */
@@ -212,7 +215,7 @@ export async function rebuild(database: Database, clock: Clock): Promise<void> {
     const dueAt = await readRebuildDue(tx)
     const settings = await readSettings(tx)
     const now = clock.now()
-    await deletePending(tx, SUBSCRIBER, EVENT)
+    await deletePending(tx, SUBSCRIBER, STANDING_CHANGED)
     await rebuildStanding(tx, now, settings)
     await rebuildFigures(tx, now, settings)
     await writeDepthChanges(tx, EVERYONE, now, settings)

@@ -2,10 +2,11 @@ import { sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
 import { countedBody } from './counts-queries.ts'
-import { depthCase, kindCode } from './depth-queries.ts'
-import { EVERYBODYS } from './facts-queries.ts'
+import { depthCase, insertChanges, kindCode } from './depth-queries.ts'
+import { EVERYBODYS, layOutActs } from './facts-queries.ts'
 import { writeFanTiers } from './interest-queries.ts'
 import { occasionKey } from './occasions-queries.ts'
+import { passActed } from './queries.ts'
 
 /*
  * Of nearly everybody who becomes pending one of two things has happened. They bought once more, later than ever before: the occasion is
@@ -59,7 +60,7 @@ async function findPlain(tx: Sql): Promise<void> {
   await sql`
     create temp table plain_people on commit drop as
     select * from (
-      select person_id, ${from('order')} as orders_from, ${from('interaction')} as acts_from,
+      select person_id, pending_since, fact_id, ${from('order')} as orders_from, ${from('interaction')} as acts_from,
         'order' = any(fact_kinds) as has_orders, 'interaction' = any(fact_kinds) as has_acts
       from claimed_people
       -- A kind that is not known is in no list.
@@ -156,10 +157,11 @@ async function writeCarried(tx: Sql, now: Date, { zone }: Settings): Promise<voi
     insert into relationship.standing
     select person_id, depth, since, lapses_at, lapses_to, evidence, depth, paid_at, occasions + 1, net_paid_minor + amount_minor
     from carried`.execute(tx)
-  await sql`
-    insert into relationship.depth_changes (person_id, changed_at, from_depth, to_depth, cause_fact_id, cause_kind, recorded_at)
-    select person_id, paid_at, from_depth, depth, order_id, ${kindCode('order')}, ${now} from carried where depth <> from_depth
-    on conflict (person_id, changed_at, recorded_at) do nothing`.execute(tx)
+  await insertChanges(
+    tx,
+    sql`select person_id, paid_at, from_depth, depth, order_id, ${kindCode('order')} from carried where depth <> from_depth`,
+    now,
+  )
   const before = sql`(select from_depth as depth, last_occasion_at, occasions from carried)`
   const after = sql`(select depth, paid_at as last_occasion_at, occasions + 1 as occasions from carried)`
   await sql`
@@ -182,17 +184,25 @@ async function takeQuiet(tx: Sql): Promise<number> {
   return Number(numAffectedRows)
 }
 
-/** Fan tiers of who was taken off `claimed_people` and acted; of who bought alone the place in lists. */
+/**
+ * Fan tiers of who was taken off `claimed_people` and acted, handed on where there is one; of who bought alone the place in lists.
+ */
 async function renewTiers(tx: Sql, now: Date, settings: Settings): Promise<void> {
   await sql`
     create temp table acted on commit drop as
-    select person_id from plain_people where has_acts and person_id not in (select person_id from claimed_people)`.execute(
-    tx,
-  )
+    select person_id, pending_since, fact_id, (select true from relationship.fan_tiers t where t.person_id = p.person_id) as was_tiered
+    from plain_people p where has_acts and person_id not in (select person_id from claimed_people)`.execute(tx)
   await sql`analyze acted`.execute(tx)
   const { rows } = await sql<{ found: boolean }>`select exists (select from acted) as found`.execute(tx)
   if (rows[0]?.found) {
-    await writeFanTiers(tx, sql`in (select person_id from acted)`, now, settings, 'all')
+    const acts = await layOutActs(tx, 'acted', now)
+    await writeFanTiers(tx, sql`in (select person_id from acted)`, now, settings, 'all', acts)
+    await sql`drop table ${acts.interactions}`.execute(tx)
+    await passActed(
+      tx,
+      ['fan'],
+      sql`select * from acted a where was_tiered or (select true from relationship.fan_tiers t where t.person_id = a.person_id)`,
+    )
   }
   await sql`
     update relationship.fan_tiers t set value_order = -(c.net_paid_minor + c.amount_minor)

@@ -17,8 +17,6 @@ import { carryStanding } from './carry-queries.ts'
 
 const RUNS = 16
 const DAY_MS = 86_400_000
-/** Between two refreshes: the log keeps one row for a person, an instant and when it was recorded. */
-const TICK = 1 / 86_400
 const BEGIN = Date.parse('2026-01-01T04:00:00Z')
 
 const on = (day: number) => new Date(BEGIN + day * DAY_MS)
@@ -267,6 +265,26 @@ test('a clock that was put back leaves out nothing that is stored', async (t) =>
   await assertAsRebuilt(database, 30)
 })
 
+test('what is found again at the instant at which it was superseded is in the log', async (t) => {
+  const database = await begin(t, 100)
+  await store(database, 10, [connection('a'), order('1', 'a', 5)])
+  await refreshStanding(database, clockOn(10))
+  await store(database, 10, [order('2', 'a', 4)])
+  await refreshStanding(database, clockOn(10))
+  const { rows } = await database.pool.query(
+    'select from_depth, to_depth from relationship.published_depth_changes order by changed_at',
+  )
+  assert.deepEqual(
+    rows.map(({ from_depth, to_depth }) => [from_depth, to_depth]),
+    [
+      [0, 1],
+      [1, 3],
+      [3, 4],
+    ],
+  )
+  await assertAsRebuilt(database, 10)
+})
+
 test('an order that was laid down as an occasion to come is carried on when it has come', async (t) => {
   const database = await begin(t, 10)
   await store(database, 6, [connection('a'), order('1', 'a', 5)])
@@ -340,13 +358,10 @@ test('what grew by single orders is what a rebuild makes of them', async (t) => 
         await store(database, day, [refund(`${run}-b${index}`, given.id, given.customer, day)])
       }
       if (isRefreshed) await refreshLapsed(database, clockOn(day))
-      day += TICK
       carried += (await carriedOf(database, day)).length
       if (isRefreshed || !['order', 'act'].includes(what)) await refreshStanding(database, clockOn(day))
-      day += TICK
     }
     await refreshStanding(database, clockOn(day))
-    day += TICK
     await refreshLapsed(database, clockOn(day))
     await assertAsRebuilt(database, day)
   })

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
 import { EVERYBODYS, factsOf } from './facts-queries.ts'
 import { activePeople, interestSpans } from './interest-queries.ts'
@@ -247,4 +248,17 @@ export function depthRunsBody(
         else coalesce(decision & 15, ${kindCode('time')}) end)::smallint as cause_kind, lead(at) over w as ends_at, lead(depth) over w as next_depth
     from compared where depth <> from_depth
     window w as (partition by person_id order by at)`
+}
+
+/**
+ * Changes that hold by what is known at `now` into the log: a select body (person_id, changed_at, from_depth, to_depth, cause_fact_id,
+ * cause_kind). One that was found and superseded at this very instant before holds again.
+ */
+export async function insertChanges(tx: Sql, changes: RawBuilder<unknown>, now: Date): Promise<void> {
+  await sql`
+    insert into relationship.depth_changes (person_id, changed_at, from_depth, to_depth, cause_fact_id, cause_kind, recorded_at)
+    select c.*, ${now}::timestamptz from (${changes}) c
+    on conflict (person_id, changed_at, recorded_at) do update
+      set from_depth = excluded.from_depth, to_depth = excluded.to_depth, cause_fact_id = excluded.cause_fact_id,
+        cause_kind = excluded.cause_kind, superseded_at = null`.execute(tx)
 }

@@ -66,15 +66,32 @@ export async function layOutFacts(tx: Sql, now: Date): Promise<Facts> {
     create temp table ${facts.connections} on commit drop as
     select person_id, connection_id, begun_at, ended_at
     from ${EVERYBODYS.connections} join claimed_people using (person_id) where begun_at <= ${now}`.execute(tx)
-  // In every month once.
-  await sql`
-    create temp table ${facts.interactions} on commit drop as
-    select person_id, type, occurred_at, interaction_id
-    from ${EVERYBODYS.interactions} join claimed_people using (person_id) where occurred_at <= ${now}`.execute(tx)
+  await sql`create temp table ${facts.interactions} on commit drop as ${actsBody('claimed_people', now)}`.execute(tx)
   // Statistics of a tenth of the usual number of rows: those of 55,000 occasions took 4 ms in place of 25.
   await sql`set local default_statistics_target = 10`.execute(tx)
   await sql`analyze ${facts.interactions}`.execute(tx)
   return facts
+}
+
+/** Interactions of the people of a table, laid out in another: facts of whom nothing else is asked. */
+export async function layOutActs(tx: Sql, people: 'acted', now: Date): Promise<Facts> {
+  const facts: Facts = { ...EVERYBODYS, interactions: sql`true_acts`, of: 'claimed' }
+  await sql`create temp table ${facts.interactions} on commit drop as ${actsBody(people, now)}`.execute(tx)
+  await sql`analyze ${facts.interactions} (person_id)`.execute(tx)
+  return facts
+}
+
+/**
+ * Interactions of the people of a table up to `now`. Each is looked up in every month: left to itself the planner read all months from
+ * end to end, of 200,000 people with three interactions each 0.35 s for 3,300 of them, and more with every year.
+ */
+function actsBody(people: 'claimed_people' | 'acted', now: Date): RawBuilder<unknown> {
+  return sql`
+    select i.* from ${sql.ref(people)} p
+    cross join lateral (
+      select person_id, type, occurred_at, interaction_id from ${EVERYBODYS.interactions} i
+      where i.person_id = p.person_id and occurred_at <= ${now} offset 0
+    ) i`
 }
 
 export async function dropFacts(tx: Sql, facts: Facts): Promise<void> {

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
-import type { Share } from '../intake/actions.ts'
+import { passKinds, type Share } from '../intake/actions.ts'
 import { beyondInterest, depthCase, depthRunsBody, type Further, furtherPeople, furtherSpans } from './depth-queries.ts'
 import { EVERYBODYS, type Facts, factsOf, lookUp, peopleOf } from './facts-queries.ts'
 import { activePeople } from './interest-queries.ts'
@@ -38,6 +38,21 @@ export async function lockStanding(tx: Sql, share?: Share): Promise<void> {
     await sql`
       select pg_advisory_xact_lock_shared(hashtext('perennial standing')),
         pg_advisory_xact_lock(hashtext('perennial standing of a share'), ${share.number}::int)`.execute(tx)
+}
+
+/** The event that standing of some people was made anew of their facts. */
+export const STANDING_CHANGED = 'standing_changed'
+
+/**
+ * Hands on of whom what they did may have changed more than what they did, for who rests on depth or fan tiers and not on each act:
+ * those of `claimed_people` or of a select body (person_id, pending_since, fact_id, …).
+ */
+export async function passActed(
+  tx: Sql,
+  kinds: readonly ('depth' | 'fan')[],
+  people = sql`select * from claimed_people where 'interaction' = any(fact_kinds)`,
+): Promise<void> {
+  await passKinds(tx, STANDING_CHANGED, kinds, people)
 }
 
 /** How many people have standing. */

@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
 import { recount, replaceStanding } from './counts-queries.ts'
-import { depthRunsBody, type Further, furtherPeople, furtherSpans } from './depth-queries.ts'
+import { depthRunsBody, type Further, furtherPeople, furtherSpans, insertChanges } from './depth-queries.ts'
 import { dropFacts, EVERYBODYS, type Facts, layOutFacts } from './facts-queries.ts'
 import { writeFanTiers } from './interest-queries.ts'
 import { occasionsBody, plainDaysBody, putHistories } from './occasions-queries.ts'
@@ -186,9 +186,10 @@ async function logRuns(tx: Sql, scope: Scope, now: Date): Promise<void> {
     update relationship.depth_changes set superseded_at = ${now} where ctid = any(array(select place from differences))`.execute(
     tx,
   )
-  await sql`
-    insert into relationship.depth_changes (person_id, changed_at, from_depth, to_depth, cause_fact_id, cause_kind, recorded_at)
-    select person_id, since, from_depth, depth, cause, cause_kind, ${now} from differences where depth is not null
-    on conflict (person_id, changed_at, recorded_at) do nothing`.execute(tx)
+  await insertChanges(
+    tx,
+    sql`select person_id, since, from_depth, depth, cause, cause_kind from differences where depth is not null`,
+    now,
+  )
   await sql`drop table if exists differences, true_runs, true_spans`.execute(tx)
 }

@@ -132,7 +132,11 @@ test('what can change a definition follows from its clauses', () => {
     assert.ok(!isRefusal(node))
     return node
   }
-  assert.deepEqual(factKindsOf(resolved({ all: [bought, { fan: { tier: ['active'] } }] })), ['order', 'interaction'])
+  assert.deepEqual(factKindsOf(resolved({ all: [bought, { fan: { tier: ['active'] } }] })), ['order', 'fan'])
+  assert.deepEqual(factKindsOf(resolved({ all: [bought, { fan: { score: { at_least: 3 } } }] })), [
+    'order',
+    'interaction',
+  ])
   assert.equal(factKindsOf(resolved({ all: [bought, { attribute: { has: 'phone' } }] })), null)
   assert.deepEqual(
     [

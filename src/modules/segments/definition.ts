@@ -164,6 +164,11 @@ export function usesCuts(node: ResolvedNode): boolean {
   return clausesOf(node).some(({ kind, clause }) => clauseKind(kind)?.usesCuts?.(clause) ?? false)
 }
 
+/** How many of its clauses ask for what was bought. */
+export function countOrders(node: ResolvedNode): number {
+  return clausesOf(node).filter(({ kind }) => kind === 'orders').length
+}
+
 /** Whether it rests on what a run says people are worth. */
 export function usesValues(node: ResolvedNode): boolean {
   return clausesOf(node).some(({ kind }) => clauseKind(kind)?.usesValues ?? false)
@@ -176,6 +181,9 @@ export function isPersonal(node: ResolvedNode): boolean {
 
 /** Kinds of facts that can change who is in it; null: any. */
 export function factKindsOf(node: ResolvedNode): string[] | null {
-  const facts = clausesOf(node).map(({ kind }) => clauseKind(kind)?.facts ?? 'any')
+  const facts = clausesOf(node).map(({ kind, clause }) => {
+    const known = clauseKind(kind)?.facts ?? 'any'
+    return typeof known === 'function' ? known(clause) : known
+  })
   return facts.includes('any') ? null : [...new Set(facts.flat())]
 }

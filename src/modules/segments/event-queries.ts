@@ -87,16 +87,30 @@ function inSpan(column: RawBuilder<unknown>, { from, isFromIn }: Span, at: Date)
 function allocations({ scope, few }: Ground): RawBuilder<unknown> {
   if (!few) return sql`(select * from commerce.published_allocations where person_id ${scope})`
   return sql`(
-    select a.* from (${few}) p
+    select a.* from (${few.people}) p
     cross join lateral (select * from commerce.published_allocations a where a.person_id = p.person_id offset 0) a)`
+}
+
+/**
+ * Orders, and what of each was refunded by then, null for nothing: a select body (person_id, order_id, paid_at, amount_minor,
+ * refunded_minor, and source where it is asked for, which is not in the index that has all others).
+ */
+export function refundedOrders(ground: Ground, withSource: boolean): RawBuilder<unknown> {
+  const { at, scope, few } = ground
+  if (few?.orders && !withSource) return sql`select * from ${few.orders} where person_id ${scope}`
+  return sql`
+    select o.person_id, o.order_id, o.paid_at, ${withSource ? sql`o.source, ` : sql``}o.amount_minor, r.refunded_minor
+    from commerce.published_orders o
+    left join (
+      select person_id, order_id, sum(amount_minor) as refunded_minor from ${allocations(ground)} a
+      where refunded_at <= ${at}::timestamptz group by person_id, order_id
+    ) r using (person_id, order_id)
+    where o.person_id ${scope}`
 }
 
 /** Orders that count: not refunded in full by then. Of some items: the lines that are not, and what is left of those. */
 function orderRows({ items, sources }: z.infer<typeof ordersClause>, span: Span, ground: Ground): RawBuilder<unknown> {
   const { at, scope } = ground
-  const refunded = sql`
-    select person_id, order_id, sum(amount_minor) as refunded_minor from ${allocations(ground)} a
-    where refunded_at <= ${at}::timestamptz group by person_id, order_id`
   const lines = sql`
     join (
       select l.person_id, l.order_id, sum(l.amount_minor - coalesce(a.refunded_minor, 0)) as net_minor
@@ -112,24 +126,26 @@ function orderRows({ items, sources }: z.infer<typeof ordersClause>, span: Span,
     ) line using (person_id, order_id)`
   return sql`
     select o.person_id, o.paid_at as at, o.order_id as fact_id,
-      ${items ? sql`line.net_minor` : sql`o.amount_minor - coalesce(r.refunded_minor, 0)`} as net_minor
-    from commerce.published_orders o
-    left join (${refunded}) r using (person_id, order_id)
+      ${items ? sql`line.net_minor` : sql`o.amount_minor - coalesce(o.refunded_minor, 0)`} as net_minor
+    from (${refundedOrders(ground, sources !== undefined)}) o
     ${items ? lines : sql``}
-    where o.person_id ${scope} and ${inSpan(sql`o.paid_at`, span, at)} ${among('o.source', sources)}
-      and (r.order_id is null or r.refunded_minor < o.amount_minor)`
+    where ${inSpan(sql`o.paid_at`, span, at)} ${among('o.source', sources)}
+      and (o.refunded_minor is null or o.refunded_minor < o.amount_minor)`
 }
 
+/** Of few people they are looked up for each, or the planner reads whole months. */
 function interactionRows(
   clause: z.infer<typeof interactionsClause>,
   span: Span,
-  { at, scope }: Ground,
+  { at, scope, few }: Ground,
 ): RawBuilder<unknown> {
-  return sql`
+  const rows = (people: RawBuilder<unknown>) => sql`
     select person_id, occurred_at as at, interaction_id as fact_id, 0::bigint as net_minor
     from interactions.published_interactions
-    where person_id ${scope} and ${inSpan(sql`occurred_at`, span, at)}
+    where person_id ${people} and ${inSpan(sql`occurred_at`, span, at)}
       ${among('type', clause.types)} ${among('item', clause.items)} ${among('source', clause.sources)}`
+  if (!few) return rows(scope)
+  return sql`select i.* from (${few.people}) p cross join lateral (${rows(sql`= p.person_id`)} offset 0) i`
 }
 
 function measured(

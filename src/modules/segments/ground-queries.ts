@@ -6,12 +6,21 @@ import type { Cuts } from '../relationship/actions.ts'
 /** A where-clause fragment on person_id, e.g. `in (select person_id from looks)`. */
 export type Scope = RawBuilder<unknown>
 
+/** Where the people of a scope are few, facts are better looked up for each. */
+export interface Few {
+  /** The same people as a select body (person_id). */
+  readonly people: RawBuilder<unknown>
+  /** A table of their standing, as `storedStanding` has it. */
+  readonly standing: RawBuilder<unknown>
+  /** A table of their orders, as `refundedOrders` has them; undefined where no clause asks for it. */
+  readonly orders: RawBuilder<unknown> | undefined
+}
+
 /** As of when, of whom, and by what a clause is compiled. */
 export interface Ground {
   readonly at: Date
   readonly scope: Scope
-  /** The same people as a select body (person_id) where they are few, and facts are better looked up for each. */
-  readonly few?: RawBuilder<unknown>
+  readonly few?: Few
   readonly settings: Settings
   /** By what RFM is scored at `at`; null where no clause asks for it. */
   readonly cuts: Cuts | null
@@ -44,13 +53,17 @@ export type FactKind =
   | 'review'
   | 'consent'
   | 'tag'
+  /** What they did may have changed their depth. */
+  | 'depth'
+  /** What they did changed when they are at which fan tier. */
+  | 'fan'
   /** What somebody is worth, between two runs. */
   | 'value'
 
 export interface ClauseKind<Schema extends z.ZodType = z.ZodType> {
   readonly schema: Schema
   /** What can change it; `any`: whatever makes somebody known by a further identity. */
-  readonly facts: readonly FactKind[] | 'any'
+  readonly facts: readonly FactKind[] | 'any' | ((clause: z.output<Schema>) => readonly FactKind[])
   /** Whether it rests on scores, which change when the cut table is renewed. */
   readonly usesCuts?: (clause: z.output<Schema>) => boolean
   /** Whether it rests on values, which a run makes anew for everybody. */

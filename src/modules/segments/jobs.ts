@@ -14,6 +14,7 @@ import {
 } from '../relationship/actions.ts'
 import { applyRuleTag } from '../tags/actions.ts'
 import {
+  countOrders,
   factKindsOf,
   type Node,
   type ResolvedNode,
@@ -24,7 +25,7 @@ import {
   usesCuts,
   usesValues,
 } from './definition.ts'
-import type { Ground, Scope } from './ground-queries.ts'
+import type { Ground } from './ground-queries.ts'
 import * as members from './member-queries.ts'
 import { EVERYONE, holdsForNobody, selectLastRun } from './queries.ts'
 import * as ruleQueries from './rule-queries.ts'
@@ -128,8 +129,8 @@ async function readPresent(tx: Sql, clock: Clock, segments: readonly Evaluable[]
   return { now, settings: await readSettings(tx), cuts, run: await selectLastRun(tx) }
 }
 
-function groundOf({ now: at, settings, cuts }: Present, scope: Scope): Ground {
-  return { at, settings, cuts, scope, isExplaining: false, isKept: true }
+function groundOf({ now: at, settings, cuts }: Present): Omit<Ground, 'scope'> {
+  return { at, settings, cuts, isExplaining: false, isKept: true }
 }
 
 async function refreshDue(database: Database, clock: Clock): Promise<number> {
@@ -208,7 +209,7 @@ async function refreshShare(database: Database, clock: Clock, share?: Share): Pr
       const asked: { segment_id: number; factKinds: string[] | null }[] = []
       for (const { row, node } of segments) {
         const factKinds = factKindsOf(node)
-        const isOpen = factKinds !== null && (await holdsForNobody(tx, node, groundOf(present, EVERYONE)))
+        const isOpen = factKinds !== null && (await holdsForNobody(tx, node, { ...groundOf(present), scope: EVERYONE }))
         asked.push({ segment_id: row.segment_id, factKinds: isOpen ? null : factKinds })
       }
       await members.lookAtClaimed(tx, asked, present.now)
@@ -229,10 +230,11 @@ async function evaluateLooks(tx: Sql, segments: readonly Evaluable[], present: P
   let changed = 0
   for (let round = 0; round <= rules.length; round += 1) {
     const looked = new Set(await members.selectLooked(tx))
-    for (const { row, node } of segments) {
-      if (!looked.has(row.segment_id)) continue
-      await members.evaluateLooked(tx, row.segment_id, node, (few) => groundOf(present, few))
-    }
+    const asked = segments.filter(({ row }) => looked.has(row.segment_id))
+    const ground = groundOf(present)
+    const orderClauses = asked.reduce((count, { node }) => count + countOrders(node), 0)
+    const laidOut = await members.layOutLooked(tx, ground, orderClauses > 1)
+    for (const { row, node } of asked) await members.evaluateLooked(tx, row.segment_id, node, { ground, laidOut })
     const { entered, left } = await members.writeDifferences(tx, { of: 'looks' }, present.now, present.settings.zone)
     changed += entered + left
     const said = rules.flatMap((rule) =>
@@ -366,7 +368,7 @@ async function writeWhole(
   present: Present,
 ): Promise<{ changed: number; isExchanged: boolean }> {
   const { now, settings, cuts, run } = present
-  await members.evaluateEverybody(tx, row.segment_id, node, groundOf(present, EVERYONE))
+  await members.evaluateEverybody(tx, row.segment_id, node, { ...groundOf(present), scope: EVERYONE })
   // By another definition: nothing that was due by the one before says anything of this one.
   const isNew = cause === 'definition' || cause === 'settings'
   const isFirst = row.evaluated_version === null

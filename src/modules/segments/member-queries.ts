@@ -2,8 +2,9 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Share } from '../intake/actions.ts'
 import type { ResolvedNode } from './definition.ts'
-import type { Ground, Scope } from './ground-queries.ts'
-import { evaluationBody } from './queries.ts'
+import { refundedOrders } from './event-queries.ts'
+import type { Few, Ground } from './ground-queries.ts'
+import { evaluationBody, storedStanding } from './queries.ts'
 import { monthOf } from './rules.ts'
 
 /*
@@ -81,15 +82,43 @@ function evaluation(segmentId: number, node: ResolvedNode, ground: Ground): RawB
     where holds or until < 'infinity'`
 }
 
+/**
+ * `looked_standing` and `looked_orders`: of whoever is looked at, once for all segments. Five segments with four clauses about orders
+ * that each read them took 1.3 s of PostgreSQL's processor for 10,000 facts, and this way, with interactions looked up, 0.9 s.
+ */
+export async function layOutLooked(
+  tx: Sql,
+  ground: Omit<Ground, 'scope'>,
+  withOrders: boolean,
+): Promise<Omit<Few, 'people'>> {
+  const people = sql`select distinct person_id from looks`
+  const all = { ...ground, scope: sql`in (${people})` }
+  const [standing, orders] = [sql.table('looked_standing'), withOrders ? sql.table('looked_orders') : undefined]
+  await sql`drop table if exists looked_standing, looked_orders`.execute(tx)
+  // Statistics of a tenth of the usual number of rows are enough, and take a tenth of the time.
+  await sql`set local default_statistics_target = 10`.execute(tx)
+  await sql`create temp table ${standing} on commit drop as ${storedStanding(all)}`.execute(tx)
+  await sql`analyze ${standing} (person_id)`.execute(tx)
+  if (orders) {
+    const body = refundedOrders({ ...all, few: { people, standing, orders: undefined } }, false)
+    await sql`create temp table ${orders} on commit drop as ${body}`.execute(tx)
+    await sql`analyze ${orders} (person_id, paid_at)`.execute(tx)
+  }
+  return { standing, orders }
+}
+
 /** Evaluates a segment for the people of its looks; who is not in and never will be by time has no row. */
 export async function evaluateLooked(
   tx: Sql,
   segmentId: number,
   node: ResolvedNode,
-  groundOf: (scope: Scope) => Ground,
+  { ground, laidOut }: { readonly ground: Omit<Ground, 'scope'>; readonly laidOut: Omit<Few, 'people'> },
 ): Promise<void> {
-  const few = sql`select distinct person_id from looks where segment_id = ${segmentId}::bigint`
-  await sql`insert into evaluated ${evaluation(segmentId, node, { ...groundOf(sql`in (${few})`), few })}`.execute(tx)
+  const people = sql`select distinct person_id from looks where segment_id = ${segmentId}::bigint`
+  const few = { ...laidOut, people }
+  await sql`insert into evaluated ${evaluation(segmentId, node, { ...ground, scope: sql`in (${people})`, few })}`.execute(
+    tx,
+  )
 }
 
 /** The same for everybody: as a table that is made of it, which is on both cores. */
@@ -179,7 +208,7 @@ export async function writeDifferences(
     where e.person_id is null or m.person_id is null`.execute(tx)
   const counts = await countFlips(tx)
   const isChanged = counts.entered + counts.left > 0
-  if (isChanged) await writeFlips(tx, now)
+  if (isChanged) await writeFlips(tx, extent, now)
   if (extent.of === 'segment' && extent.isNew) await prepareDue(tx, extent.segmentId)
   else await writeDue(tx, extent, now)
   if (isChanged) await writeSizes(tx, zone, now)
@@ -192,13 +221,19 @@ async function countFlips(tx: Sql): Promise<{ entered: number; left: number }> {
   return rows[0] ?? { entered: 0, left: 0 }
 }
 
-async function writeFlips(tx: Sql, now: Date): Promise<void> {
+async function writeFlips(tx: Sql, extent: Extent, now: Date): Promise<void> {
   await createMonths(tx, now)
+  // Of looks each is looked up: the planner has no statistics of `flips` and read all members there are, 0.7 s of a million.
+  const isFew = sql.lit(extent.of === 'looks' ? 'off' : 'on')
+  await sql`select set_config('enable_mergejoin', ${isFew}, true), set_config('enable_hashjoin', ${isFew}, true)`.execute(
+    tx,
+  )
   await sql`
     delete from segments.members m using flips f
     where m.out_at = 'infinity' and f.in_at is not null and m.person_id = f.person_id and m.segment_id = f.segment_id`.execute(
     tx,
   )
+  await sql`select set_config('enable_mergejoin', 'on', true), set_config('enable_hashjoin', 'on', true)`.execute(tx)
   // Who entered and left at one instant was never in.
   await sql`
     insert into segments.members

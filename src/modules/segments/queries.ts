@@ -14,7 +14,8 @@ export function onePerson(personId: number): Scope {
 }
 
 /** Stored standing, of which a depth whose time is up shows what it lapsed to. */
-export function storedStanding({ at, scope }: Ground): RawBuilder<unknown> {
+export function storedStanding({ at, scope, few }: Ground): RawBuilder<unknown> {
+  if (few) return sql`select * from ${few.standing} where person_id ${scope}`
   const lapsed = sql`coalesce(lapses_at <= ${at}::timestamptz, false)`
   return sql`
     select person_id, case when ${lapsed} then lapses_to else depth end as depth,

@@ -28,7 +28,8 @@ const depthClause = z
 
 export const DEPTH: ClauseKind<typeof depthClause> = {
   schema: depthClause,
-  facts: ['order', 'connection', 'membership', 'person', 'interaction', 'review'],
+  // What they do changes it of few, who are told apart.
+  facts: ['order', 'connection', 'membership', 'person', 'review', 'depth'],
   compile: ({ is, since_days: since, lapses_within_days: within, lost }, ground) => {
     const soon = within === undefined ? undefined : sql`s.lapses_at - ${hoursOf(within)}`
     const isLost = sql`(s.depth = 0 and s.depth_if_connected > 0)`
@@ -225,7 +226,7 @@ const fanClause = z
 /** Interaction score and fan tier, docs/definitions.md 1.8. Each threshold holds up to an instant, and so does each tier. */
 export const FAN: ClauseKind<typeof fanClause> = {
   schema: fanClause,
-  facts: ['interaction'],
+  facts: ({ score: range }) => [range ? 'interaction' : 'fan'],
   compile: ({ tier, score: range }, ground, alias) => {
     const bounds = [range?.at_least, range?.below].filter((bound) => bound !== undefined)
     const runs = tier ? tierRuns(tier, ground.settings.fan_tier_scores) : []
