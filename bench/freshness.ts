@@ -1,7 +1,7 @@
-// `node with-node.mjs bench/freshness.ts [--rate 200] [--seconds 20]`: how long after a fact was stored its person stands by it, at
-// so many facts a second, on a PostgreSQL of this run's own. Prints one line of JSON and ends by itself; exits 1 over the goal.
+// `node with-node.mjs bench/freshness.ts [--rate 200] [--batch 10] [--seconds 20]`: how long after a fact was stored its person stands by
+// it, at so many facts a second, on a PostgreSQL of this run's own. Prints one line of JSON and ends by itself; exits 1 over the goal.
 //
-// Facts come as the routes take them, twenty batches a second, and standing is brought up to date beside them as in the
+// Facts come as the routes take them, in requests of so many, and standing is brought up to date beside them as in the
 // server. Each is the first order of somebody new, and is looked for every few milliseconds on a connection of its own.
 
 import { cpus, loadavg } from 'node:os'
@@ -16,10 +16,14 @@ import { isRefusal } from '../src/platform/refusal.ts'
 import { withInstallation } from './cluster.ts'
 
 const { values } = parseArgs({
-  options: { rate: { type: 'string', default: '200' }, seconds: { type: 'string', default: '20' } },
+  options: {
+    rate: { type: 'string', default: '200' },
+    batch: { type: 'string', default: '10' },
+    seconds: { type: 'string', default: '20' },
+  },
 })
-const BATCHES_PER_SECOND = 20
-const BATCH = Math.min(1000, Math.max(1, Math.round(Number(values.rate) / BATCHES_PER_SECOND)))
+const BATCH = Math.min(1000, Math.max(1, Number(values.batch)))
+const BATCHES_PER_SECOND = Math.max(1, Math.round(Number(values.rate) / BATCH))
 const BATCHES = Math.min(120, Number(values.seconds)) * BATCHES_PER_SECOND
 /** Not counted: plans, caches and the first pages of every table. */
 const WARM_UP_MS = 3000
@@ -94,6 +98,7 @@ await withInstallation(async (installation) => {
   const figures = {
     work: 'from a stored fact to its standing',
     facts: lags.length,
+    batch: BATCH,
     facts_per_second: Math.round(lags.length / seconds),
     lag_ms: { p50: at(0.5), p95: at(0.95), max: at(1) },
     p95_goal_ms: LAG_MS_GOAL,

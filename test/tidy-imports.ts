@@ -39,6 +39,7 @@ export const FURTHER_FILES: Readonly<Record<string, string>> = {
   'src/modules/intake/uploads.ts':
     'files that came by the console, on disk until they are imported: no SQL and no verb',
   'src/modules/intake/facts.ts': 'facts by API; with the files of actions.ts it would be too long to read',
+  'src/modules/intake/gathering.ts': 'which requests are stored by one transaction; facts.ts stores them',
   'src/modules/intake/import-files.ts': 'a file from its rows to its report; actions.ts finds out how it is to be read',
   'src/modules/intake/runs.ts':
     'what an import has read so far, on disk, so that a killed one goes on: no SQL and no verb',

@@ -44,6 +44,11 @@ function hold(t: TestContext, database: Database): Hold {
   return { database: { ...database, transaction }, reached: reached.promise, commit: gate.resolve }
 }
 
+/** The same database as another process has it: its requests are not gathered with others. */
+function apart(database: Database): Database {
+  return { ...database }
+}
+
 /** @returns what became of each; of a refused one why. */
 async function send(database: Database, ...facts: object[]): Promise<string[]> {
   const results = await storeFacts(database, clock, facts, FACT_KINDS)
@@ -153,18 +158,52 @@ test('two writers that each correct something and open a month do not block each
   await send(database, view('A-1', 'lin', 'tea'), view('B-1', 'wu', 'tea'))
   const goOn = await blockInteractions(database)
   const writers = [
-    send(database, view('A-1', 'lin', 'cup', '2025-01-02T12:00:00Z')),
-    send(database, view('B-1', 'wu', 'cup', '2025-02-02T12:00:00Z'), view('B-2', 'wu', 'cup', '2025-01-02T12:00:00Z')),
+    send(apart(database), view('A-1', 'lin', 'cup', '2025-01-02T12:00:00Z')),
+    send(
+      apart(database),
+      view('B-1', 'wu', 'cup', '2025-02-02T12:00:00Z'),
+      view('B-2', 'wu', 'cup', '2025-01-02T12:00:00Z'),
+    ),
   ]
   await untilSomebodyWaits(database, { howMany: 2 }).finally(goOn)
   assert.deepEqual(await Promise.all(writers), [['corrected'], ['corrected', 'new']])
+})
+
+test('requests that wait are stored by one transaction, in their order, and each is told of its own facts', async (t) => {
+  const { database } = await testDatabase(t)
+  await send(database, view('A-0', 'lin', 'tea'))
+  const goOn = await blockInteractions(database)
+  const first = send(database, view('A-1', 'lin', 'tea'))
+  await untilSomebodyWaits(database)
+  // One is taken along with the first as soon as it is there; the others wait for a place.
+  const second = send(database, view('A-2', 'lin', 'tea'))
+  await untilSomebodyWaits(database, { howMany: 2 })
+  const waiting = [
+    send(database, view('B-1', 'wu', 'tea'), view('B-2', 'wu', 'tea', '9999-99-99')),
+    send(database, view('B-3', 'wu', 'x'.repeat(2000))),
+    send(database, view('B-4', 'wu', 'tea')),
+    send(database, view('B-5', 'wu', 'tea')),
+    send(database, view('B-1', 'wu', 'cup')),
+  ]
+  await sleep(50).finally(goOn)
+  assert.deepEqual(await Promise.all([first, second]), [['new'], ['new']])
+  assert.deepEqual(await Promise.all(waiting), [['new', 'invalid'], ['invalid'], ['new'], ['new'], ['corrected']])
+  const { rows } = await database.pool.query(
+    `select array_agg(external_id order by external_id) as ids from intake.inbox where external_id <> 'A-0' group by import_id order by 1`,
+  )
+  assert.deepEqual(
+    rows.map(({ ids }) => ids.join(' ')),
+    ['A-1', 'A-2', 'B-1', 'B-4 B-5'],
+  )
 })
 
 test('however many requests wait for each other, others get a connection', async (t) => {
   const { database } = await testDatabase(t)
   await send(database, view('A-0', 'lin', 'tea'))
   const goOn = await blockInteractions(database)
-  const waiting = Array.from({ length: 20 }, (_, n) => send(database, view(`A-${n + 1}`, `c-${n}`, 'tea')))
+  const waiting = Array.from({ length: 20 }, (_, n) =>
+    send(database, { ...view(`A-${n + 1}`, `c-${n}`, 'tea'), source: `shop-${n}` }),
+  )
   await untilSomebodyWaits(database, { howMany: 4 })
     .then(() => refreshStanding(database, clock))
     .then((people) => assert.equal(people, 1, 'lin'))
@@ -177,7 +216,7 @@ test('the same facts by several writers at once, each with new people: new to on
   const { database } = await testDatabase(t)
   const facts = Array.from({ length: 200 }, (_, n) => view(`A-${n}`, `c-${n % 90}`, 'tea'))
   const rotated = Array.from({ length: 6 }, (_, n) => [...facts.slice(n * 30), ...facts.slice(0, n * 30)])
-  const statuses = (await Promise.all(rotated.map((some) => send(database, ...some)))).flat()
+  const statuses = (await Promise.all(rotated.map((some) => send(apart(database), ...some)))).flat()
   assert.equal(statuses.filter((status) => status === 'new').length, 200)
   assert.equal(statuses.filter((status) => status === 'known').length, 1000)
   const counts = `select (select count(*) from interactions.interactions) as interactions,
@@ -194,7 +233,7 @@ test('who is named by several writers at once, as an invitee and as a referrer, 
       return { ...at, external_id: `${writer}-${n}`, invitee, referrer }
     }).filter(({ invitee, referrer }) => invitee.value !== referrer.value),
   )
-  const statuses = (await Promise.all(facts.map((some) => send(database, ...some)))).flat()
+  const statuses = (await Promise.all(facts.map((some) => send(apart(database), ...some)))).flat()
   assert.deepEqual(new Set(statuses), new Set(['new']))
   const counts = `select count(*) as claims, count(distinct person_id) as invitees,
     (select count(*) from customers.identities) as identities, (select count(*) from customers.canonical) as people

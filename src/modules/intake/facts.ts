@@ -1,4 +1,3 @@
-import pLimit, { type LimitFunction } from 'p-limit'
 import type { z } from 'zod'
 import type { Actor } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -7,6 +6,7 @@ import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { recordAudit } from '../audit/actions.ts'
 import type { Staging } from './actions.ts'
 import { ErasedMeanwhile, openGuard } from './erasure.ts'
+import { type FactHead, storeTogether } from './gathering.ts'
 import { nextImportId, preferIndexes, selectArriving } from './queries.ts'
 import { FACTS_MAX, type FactResult, type MappedRow, REJECT_TEXTS, type RejectReason } from './schema.ts'
 
@@ -22,12 +22,6 @@ export interface FactKind<Fact extends FactHead, Row> {
    * its body of `intake.published_bodies`.
    */
   restore(tx: Sql, source: string, now: Date): Promise<void>
-}
-
-interface FactHead {
-  readonly source: string
-  readonly external_id: string
-  readonly currency?: string | undefined
 }
 
 /** Kinds by the name that a fact says (`kind`); what is inside one is nobody else's business. */
@@ -68,7 +62,7 @@ export function factKind<Fact extends FactHead, Row>(kind: FactKind<Fact, Row>):
 /**
  * Stores facts of any kinds, each whole or not at all, and says of each what became of it. The same facts again
  * change nothing. Facts of one kind, source and currency are one transaction, with its row in the audit log where somebody
- * sent them.
+ * sent them; those of the same sender that wait meanwhile go with them.
  */
 export async function storeFacts(
   database: Database,
@@ -103,7 +97,7 @@ export async function storeFacts(
     }
     // The same id twice in a request is a fact and its correction: one after the other, in two transactions.
     for (let turn = 0; ; turn += 1) {
-      const key = `${turn} ${String(name)} ${fact.currency ?? ''} ${fact.source}`
+      const key = JSON.stringify([turn, name, fact.currency, fact.source])
       const group = groups.get(key) ?? { kind, ids: new Set<string>(), facts: [] }
       if (group.ids.has(fact.external_id)) continue
       group.ids.add(fact.external_id)
@@ -112,8 +106,20 @@ export async function storeFacts(
       return
     }
   })
-  for (const { kind, facts: grouped } of groups.values()) {
-    for (const [index, result] of await kind.store(database, clock, grouped, by)) results.set(index, result)
+  const sender = JSON.stringify(by ?? null)
+  for (const [key, { kind, facts: grouped }] of groups) {
+    const given = grouped.map(({ fact }) => fact)
+    const stored = await storeTogether(database, `${key} ${sender}`, given, async (together) => {
+      const numbered = together.map((fact, index) => ({ index, fact }))
+      const results = await kind.store(database, clock, numbered, by)
+      return numbered.map(
+        ({ index, fact }) => results.get(index) ?? refused(fact.external_id, 'failed', 'It was not reached.'),
+      )
+    })
+    grouped.forEach(({ index }, place) => {
+      const result = stored[place]
+      if (result) results.set(index, result)
+    })
   }
   return facts.map((given, index) => results.get(index) ?? refused(idOf(given), 'failed', 'It was not reached.'))
 }
@@ -130,7 +136,7 @@ async function storeApart<Fact extends FactHead, Row>(
   by: Actor | undefined,
 ): Promise<Map<number, FactResult>> {
   try {
-    return await limitOf(database)(() => storeGroup(database, clock, kind, facts, by))
+    return await storeGroup(database, clock, kind, facts, by)
   } catch (error) {
     if (error instanceof ErasedMeanwhile) return storeApart(database, clock, kind, facts, by)
     if (!isDataException(error)) throw error
@@ -143,20 +149,6 @@ async function storeApart<Fact extends FactHead, Row>(
     const left = await storeApart(database, clock, kind, facts.slice(0, half), by)
     return new Map([...left, ...(await storeApart(database, clock, kind, facts.slice(half), by))])
   }
-}
-
-/**
- * Facts of one database are stored by so many transactions of this process at a time, half of its connections. The others wait here
- * and not on a connection: more than 12 requests that waited for their source's lock had all of them, and standing, which comes after
- * them, and pages got none (a fact waited up to 25 s for its standing at 200 a second).
- */
-const STORING_MAX = 6
-const storing = new WeakMap<Database, LimitFunction>()
-
-function limitOf(database: Database): LimitFunction {
-  const limit = storing.get(database) ?? pLimit(STORING_MAX)
-  storing.set(database, limit)
-  return limit
 }
 
 /** SQLSTATE class 22. */
