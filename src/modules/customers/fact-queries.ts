@@ -93,11 +93,11 @@ export async function restoreFacts(tx: Sql): Promise<void> {
 /** Which fact is whose: (person_id, fact_id). */
 export const PERSONAL_FACTS = sql`select person_id, fact_id from personal_facts`
 
-/** Whom they are about, and from when on: `changed_people (person_id, changed_from)`. */
-export async function createChangedPeople(tx: Sql): Promise<void> {
+/** Whom they are about, from when on, and as what: `changed_people (person_id, changed_from, fact_kind)`. */
+export async function createChangedPeople(tx: Sql, pendingKind: RawBuilder<unknown>): Promise<void> {
   await sql`
     create temp table changed_people on commit drop as
-    select person_id, occurred_at as changed_from from personal_facts`.execute(tx)
+    select person_id, occurred_at as changed_from, ${pendingKind} as fact_kind from personal_facts`.execute(tx)
 }
 
 /** `replaced_facts` and `removed_facts`, which the kind fills. */
@@ -112,8 +112,8 @@ export async function createReplacedFacts(tx: Sql): Promise<void> {
 }
 
 /** Keeps in `displaced` what `removed_facts` said, and facts that came too late to count; who lost one is concerned too. */
-export async function fillDisplaced(tx: Sql): Promise<void> {
-  await sql`insert into changed_people select person_id, occurred_at from removed_facts`.execute(tx)
+export async function fillDisplaced(tx: Sql, pendingKind: RawBuilder<unknown>): Promise<void> {
+  await sql`insert into changed_people select person_id, occurred_at, ${pendingKind} from removed_facts`.execute(tx)
   await createDisplaced(tx)
   await sql`
     insert into displaced

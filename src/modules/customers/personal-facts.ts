@@ -1,3 +1,4 @@
+import { type RawBuilder, sql } from 'kysely'
 import type { z } from 'zod'
 import type { Sql } from '../../platform/db.ts'
 import { readSettings } from '../brand/actions.ts'
@@ -42,6 +43,8 @@ export interface PersonalKind<Fact extends PersonalFact> {
   remove(tx: Sql): Promise<void>
   /** Writes `personal_facts (fact_id, identity_id, person_id, occurred_at, body jsonb)`. */
   insert(tx: Sql, source: string, now: Date): Promise<void>
+  /** As what kind a fact is handed on, by its `body`, where it tells apart what others rest on; its name where absent. */
+  readonly pendingKind?: RawBuilder<unknown>
 }
 
 /** The kind as the API takes it; a person that nobody knew becomes known by the fact. */
@@ -151,13 +154,14 @@ async function writeFacts<Fact extends PersonalFact>(
   now: Date,
   hasVersions: boolean,
 ): Promise<void> {
-  await queries.createChangedPeople(tx)
+  const pendingKind = kind.pendingKind ?? sql.lit(kind.name)
+  await queries.createChangedPeople(tx, pendingKind)
   if (hasVersions) {
     await queries.createReplacedFacts(tx)
     await kind.remove(tx)
-    await queries.fillDisplaced(tx)
+    await queries.fillDisplaced(tx, pendingKind)
     await keepBodies(tx)
   }
   await kind.insert(tx, source, now)
-  await insertPending(tx, now, { kind: kind.name, facts: queries.PERSONAL_FACTS, isDated: true })
+  await insertPending(tx, now, { facts: queries.PERSONAL_FACTS, isKinded: true, isDated: true })
 }

@@ -107,18 +107,21 @@ export async function insertPending(
 ): Promise<void> {
   const facts = cause.facts ?? sql`select null::bigint as person_id, null::bigint as fact_id where false`
   const changedFrom = cause.isDated ? CHANGED_FROM : sql`null::timestamptz`
+  const kind = cause.isKinded ? sql`fact_kind` : sql`${cause.kind ?? null}::text`
   await sql`
     insert into intake.pending_people (subscriber, person_id, pending_since, fact_kind, fact_id, changed_from)
-    select s.subscriber, p.person_id, ${now}::timestamptz, ${cause.kind ?? null}, f.fact_id, p.changed_from
-    from (select person_id, ${changedFrom} as changed_from from ${sql.ref(changed)} group by person_id) p
+    select s.subscriber, p.person_id, ${now}::timestamptz, p.fact_kind, f.fact_id, p.changed_from
+    from (select person_id, ${kind} as fact_kind, ${changedFrom} as changed_from from ${sql.ref(changed)} group by 1, 2) p
     left join (select person_id, max(fact_id) as fact_id from (${facts}) c group by person_id) f using (person_id)
     cross join intake.subscribers s
     where s.event = 'people_changed' and p.person_id > 0`.execute(tx)
 }
 
-/** What changed them: facts of one kind, as a select body (person_id, fact_id). */
+/** What changed them: facts, as a select body (person_id, fact_id). */
 export interface PendingCause {
-  readonly kind: string
+  readonly kind?: string
+  /** The table of changed people has a column `fact_kind` in place of it. */
+  readonly isKinded?: boolean
   readonly facts: RawBuilder<unknown>
   /** The table of changed people has a column `changed_from`: from when on they may be known otherwise; null: at any instant. */
   readonly isDated?: boolean

@@ -21,6 +21,7 @@ const interactions: PersonalKind<InteractionFact> = {
     await queries.createMonths(tx)
     await queries.insertInteractions(tx, source, now)
   },
+  pendingKind: queries.PENDING_KIND,
 }
 export const INTERACTION_FACTS = personalFactKind(interactions)
 export const INTERACTIONS = personalFileKind(interactions, {

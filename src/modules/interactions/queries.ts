@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
+import { INTERACTION_TYPES } from './schema.ts'
 
 /** A month has its partition before the first interaction of that month is written; few, and rarely new. */
 export async function createMonths(tx: Sql): Promise<void> {
@@ -38,6 +39,15 @@ export async function insertInteractions(tx: Sql, source: string, now: Date): Pr
     select person_id, occurred_at, fact_id, identity_id, ${source}, body->>'type', body->>'item', body->>'content', ${now}
     from personal_facts order by person_id, occurred_at`.execute(tx)
 }
+
+const WEIGHTED_TYPES = Object.entries(INTERACTION_TYPES).flatMap(([type, { weight }]) => (weight > 0 ? [type] : []))
+
+/**
+ * Interactions that add nothing to the score are told apart, by the `body` of the fact: most of what people do are views, and neither
+ * their score nor their fan tier has to be looked at for these.
+ */
+export const PENDING_KIND = sql`
+  case when body->>'type' = any(${WEIGHTED_TYPES}::text[]) then 'interaction' else 'unweighted_interaction' end`
 
 export async function removeReviews(tx: Sql): Promise<void> {
   await sql`

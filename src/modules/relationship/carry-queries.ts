@@ -22,7 +22,7 @@ import { passActed } from './queries.ts'
  * Kinds of facts that decide nothing of a buyer's depth, or, with interactions, nothing from within the run of depth that holds: interest
  * makes a member of who never bought.
  */
-const QUIET_KINDS = ['interaction', 'consent', 'referral_claim', 'tag']
+const QUIET_KINDS = ['interaction', 'unweighted_interaction', 'consent', 'referral_claim', 'tag']
 
 /**
  * Brings standing and what is kept with it up to date of those of `claimed_people` for whom that needs no other fact than those that
@@ -54,19 +54,22 @@ async function carryPlain(tx: Sql, now: Date, settings: Settings): Promise<numbe
   return bought + quiet
 }
 
-/** `plain_people`: of whom nothing but orders and facts of QUIET_KINDS came, and from when on either. */
+/** `plain_people`: of whom nothing but orders and facts of QUIET_KINDS came, from when on either, and whether acts have a weight. */
 async function findPlain(tx: Sql): Promise<void> {
   const from = (kind: string) => sql`changed_from[array_position(fact_kinds, ${kind})]`
+  // Each whose instant is not known is null, and one of them is enough.
+  const areDated = (kind: string) => sql`(${kind} = any(fact_kinds)) = (${from(kind)} is not null)`
   await sql`
     create temp table plain_people on commit drop as
     select * from (
-      select person_id, pending_since, fact_id, ${from('order')} as orders_from, ${from('interaction')} as acts_from,
-        'order' = any(fact_kinds) as has_orders, 'interaction' = any(fact_kinds) as has_acts
+      select person_id, pending_since, fact_id, ${from('order')} as orders_from,
+        least(${from('interaction')}, ${from('unweighted_interaction')}) as acts_from,
+        'order' = any(fact_kinds) as has_orders, 'interaction' = any(fact_kinds) as has_weight
       from claimed_people
       -- A kind that is not known is in no list.
       where fact_kinds <@ ${['order', ...QUIET_KINDS]}::text[]
+        and ${areDated('order')} and ${areDated('interaction')} and ${areDated('unweighted_interaction')}
     ) plain
-    where has_orders = (orders_from is not null) and has_acts = (acts_from is not null)
     order by person_id`.execute(tx)
 }
 
@@ -185,13 +188,14 @@ async function takeQuiet(tx: Sql): Promise<number> {
 }
 
 /**
- * Fan tiers of who was taken off `claimed_people` and acted, handed on where there is one; of who bought alone the place in lists.
+ * Fan tiers of who was taken off `claimed_people` and whose score rose, handed on where there is one; of who bought alone the place in
+ * lists.
  */
 async function renewTiers(tx: Sql, now: Date, settings: Settings): Promise<void> {
   await sql`
     create temp table acted on commit drop as
     select person_id, pending_since, fact_id, (select true from relationship.fan_tiers t where t.person_id = p.person_id) as was_tiered
-    from plain_people p where has_acts and person_id not in (select person_id from claimed_people)`.execute(tx)
+    from plain_people p where has_weight and person_id not in (select person_id from claimed_people)`.execute(tx)
   await sql`analyze acted`.execute(tx)
   const { rows } = await sql<{ found: boolean }>`select exists (select from acted) as found`.execute(tx)
   if (rows[0]?.found) {

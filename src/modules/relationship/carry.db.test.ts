@@ -307,7 +307,9 @@ const step = fc.record({
     'order',
     'act',
     'act',
+    'look',
     'late act',
+    'act corrected',
     'two',
     'earlier',
     'refund',
@@ -331,6 +333,7 @@ test('what grew by single orders is what a rebuild makes of them', async (t) => 
     const of = (customer: string) => `${run}-${customer}`
     day += 1
     const orders: { id: string; customer: string }[] = []
+    const acts: { type: string }[] = []
     await store(
       database,
       day,
@@ -348,10 +351,22 @@ test('what grew by single orders is what a rebuild makes of them', async (t) => 
       if (what === 'earlier') await store(database, day, [buy(day - 12)])
       if (what === 'review' && index % 3 === 0)
         await store(database, day, [{ ...review(who, day), external_id: `${run}-r${index}` }])
-      if (what === 'act' || what === 'late act') {
-        const at = what === 'act' ? day : day - 20
-        await store(database, day, [{ ...act(who, at), external_id: `${run}-i${index}` }])
+      if (what === 'act' || what === 'look' || what === 'late act') {
+        const at = what === 'late act' ? day - 20 : day
+        const done = { ...act(who, at), type: what === 'look' ? 'view' : 'share', external_id: `${run}-i${index}` }
+        acts.push(done)
+        await store(database, day, [done])
       }
+      const was = acts.pop()
+      if (was && what === 'act corrected') {
+        const results = await storeFacts(
+          database,
+          clockOn(day),
+          [{ ...was, type: was.type === 'view' ? 'share' : 'view' }],
+          FACT_KINDS,
+        )
+        assert.ok(!isRefusal(results) && results[0]?.status === 'corrected')
+      } else if (was) acts.push(was)
       const given = orders.at(-1)
       if (what === 'refund' && given) {
         orders.pop()

@@ -50,7 +50,7 @@ export const STANDING_CHANGED = 'standing_changed'
 export async function passActed(
   tx: Sql,
   kinds: readonly ('depth' | 'fan')[],
-  people = sql`select * from claimed_people where 'interaction' = any(fact_kinds)`,
+  people = sql`select * from claimed_people where fact_kinds && '{interaction,unweighted_interaction}'`,
 ): Promise<void> {
   await passKinds(tx, STANDING_CHANGED, kinds, people)
 }

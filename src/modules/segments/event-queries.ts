@@ -66,7 +66,7 @@ export const ORDERS: ClauseKind<typeof ordersClause> = {
 
 export const INTERACTIONS: ClauseKind<typeof interactionsClause> = {
   schema: interactionsClause,
-  facts: ['interaction'],
+  facts: ['interaction', 'unweighted_interaction'],
   compile: (clause, ground, alias) => measured(clause, (span) => interactionRows(clause, span, ground), ground, alias),
 }
 

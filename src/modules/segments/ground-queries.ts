@@ -50,6 +50,8 @@ export type FactKind =
   | 'connection'
   | 'membership'
   | 'interaction'
+  /** One that adds nothing to the score. */
+  | 'unweighted_interaction'
   | 'review'
   | 'consent'
   | 'tag'

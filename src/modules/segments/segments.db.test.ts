@@ -4,9 +4,12 @@ import { sql } from 'kysely'
 import { testConsole } from '../../../test/console.ts'
 import { userOf } from '../../../test/roles.ts'
 import { catchUp } from '../../bin/catch-up.ts'
+import { FACT_KINDS } from '../../bin/routes.ts'
 import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { isRefusal } from '../../platform/refusal.ts'
+import { storeFacts } from '../intake/actions.ts'
+import { refreshStanding } from '../relationship/actions.ts'
 import {
   deleteSegment,
   explainMember,
@@ -139,8 +142,6 @@ test('whoever waits for standing is left for the next run, and nothing is lost o
   const { desk, clock, make, membersOf } = await start(t)
   const id = await make('buyers', { depth: { is: [3, 4] } })
   assert.deepEqual(await membersOf(id), ['a', 'b'])
-  const { storeFacts } = await import('../intake/actions.ts')
-  const { FACT_KINDS } = await import('../../bin/routes.ts')
   const fact = { ...connection('c', 'lin'), source: 'shop' }
   assert.ok(!isRefusal(await storeFacts(desk.database, clock, [fact], FACT_KINDS)))
   // Before standing has followed: c would be judged by what they were.
@@ -176,6 +177,42 @@ test('a fact asks only the segments that it can change', async (t) => {
     { segment_id: bought, size: 3 },
     { segment_id: not, size: 4 },
   ])
+})
+
+test('what people do is handed on as what it may change: depth, fan tier, or neither', async (t) => {
+  const { desk, clock, make, membersOf } = await start(t)
+  const follower = await make('follower', { fan: { tier: ['follower', 'active', 'devoted'] } })
+  await make('deep', { depth: { is: [3, 4] } })
+  const act = (key: string, type: string, more: object = {}) => {
+    const identity = { kind: 'own_id', namespace: 'shop', value: key }
+    const occurred_at = new Date(clock.at).toISOString()
+    return { kind: 'interaction', source: 'shop', external_id: `i-${key}`, identity, type, occurred_at, ...more }
+  }
+  const handedOn = async (...facts: object[]) => {
+    clock.at += DAY_MS
+    const results = await storeFacts(desk.database, clock, facts, FACT_KINDS)
+    assert.ok(!isRefusal(results) && results.every(({ status }) => status !== 'refused'), JSON.stringify(results))
+    await refreshStanding(desk.database, clock)
+    const { rows } = await desk.database.pool.query<{ value: string; kinds: string[] }>(
+      `select value, array_agg(fact_kind order by fact_kind) as kinds from intake.pending_people
+       join customers.published_people using (person_id) where subscriber = 'segments' and kind = 'own_id' group by 1 order by 1`,
+    )
+    await catchUp(desk.database, clock)
+    return Object.fromEntries(rows.map(({ value, kinds }) => [value, kinds.join(' ')]))
+  }
+  // Who bought and is connected: a; a stranger may become a member by it.
+  assert.deepEqual(await handedOn(act('a', 'view')), { a: 'unweighted_interaction' })
+  assert.deepEqual(await handedOn(act('a', 'open', { external_id: 'i-2' })), { a: 'interaction' })
+  assert.deepEqual(await handedOn(act('a', 'share', { external_id: 'i-3' }), act('stranger', 'view')), {
+    a: 'fan interaction',
+    stranger: 'depth fan unweighted_interaction',
+  })
+  assert.deepEqual(await membersOf(follower), ['a'])
+  const then = new Date(clock.at).toISOString()
+  assert.deepEqual(await handedOn(act('a', 'view', { external_id: 'i-3', occurred_at: then })), {
+    a: 'fan interaction unweighted_interaction',
+  })
+  assert.deepEqual(await membersOf(follower), [])
 })
 
 test('what is used is not deleted, a name is given once, and a change is followed by whoever refers to it', async (t) => {
@@ -288,8 +325,6 @@ test('another zone or period is followed once standing has', async (t) => {
 
 test('thousands of people at once are worked off on two connections, and are where a recount has them', async (t) => {
   const { desk, clock, make } = await start(t)
-  const { storeFacts } = await import('../intake/actions.ts')
-  const { FACT_KINDS } = await import('../../bin/routes.ts')
   const send = async (wave: number, from: number, to: number) => {
     for (let begin = from; begin < to; begin += 1000) {
       const facts = Array.from({ length: Math.min(1000, to - begin) }, (_, index) => ({
