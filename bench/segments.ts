@@ -25,6 +25,7 @@ const FACTS_A_REQUEST = 1000
 const CUTS_KEPT_MS = 3600 * 1000
 const IDLE_CYCLES = 20
 const TYPED = 5
+const ANALYSES_MS_MAX = 120_000
 
 /** What a shop would ask. */
 const DEFINITIONS: Readonly<Record<string, Record<string, unknown>>> = {
@@ -137,7 +138,9 @@ async function measure(database: Database, people: number): Promise<Line[]> {
   const then = clock.now()
   const stopped: Clock = { now: () => then }
   await refreshSegments(database, stopped)
-  // As autovacuum does: until then the entry of who is due next has its row looked at too, one in each cycle.
+  // As autovacuum does: until then the entry of who is due next has its row looked at too, one in each cycle. It does nothing for rows
+  // that are younger than what others look at, so those come first.
+  await untilNobodyAnalyses(database)
   await database.pool.query('vacuum segments.due')
   const read = await rowsRead(database, async () => {
     for (let cycle = 0; cycle < IDLE_CYCLES; cycle += 1) await refreshSegments(database, stopped)
@@ -167,6 +170,18 @@ async function sendFacts(database: Database, clock: Clock, people: number): Prom
     if (isRefusal(results)) throw new Error(results.message)
     const bad = results.find(({ status }) => status !== 'new')
     if (bad) throw new Error(`${bad.external_id}: ${bad.status} ${bad.error?.message}`)
+  }
+}
+
+/** PostgreSQL gathers statistics of the tables that were filled, and sees the database as it was when it began. */
+async function untilNobodyAnalyses(database: Database): Promise<void> {
+  const deadline = performance.now() + ANALYSES_MS_MAX
+  for (;;) {
+    const { rows } = await database.pool.query<{ workers: number }>(
+      `select count(*)::int as workers from pg_stat_activity where backend_type = 'autovacuum worker'`,
+    )
+    if (rows[0]?.workers === 0 || performance.now() > deadline) return
+    await sleep(500)
   }
 }
 
