@@ -86,10 +86,12 @@ export async function putHistories(tx: Sql, scope: Scope, settings: OccasionSett
     where order_count > 1 or refunded.person_id is not null`.execute(tx)
   await sql`analyze eventful_days`.execute(tx)
   await sql`delete from ${table} where ctid = any(array(select place from eventful_days))`.execute(tx)
-  await sql`
-    insert into ${table}
-    with eventful_orders as materialized (${ordersOfDays(sql`eventful_days`, key)})
-    ${historiesBody(sql`eventful_orders`, facts)}`.execute(tx)
+  await neverLoop(tx, async () => {
+    await sql`
+      insert into ${table}
+      with eventful_orders as materialized (${ordersOfDays(sql`eventful_days`, key)})
+      ${historiesBody(sql`eventful_orders`, facts)}`.execute(tx)
+  })
   await sql`drop table eventful_days`.execute(tx)
 }
 
@@ -121,6 +123,16 @@ function ordersOfDays(days: RawBuilder<unknown>, key: RawBuilder<unknown>): RawB
       from commerce.published_orders o where o.person_id = p.person_id offset 0
     ) o
     join ${days} d on d.person_id = p.person_id and d.occasion_key = o.occasion_key`
+}
+
+/**
+ * Histories join what the statement itself has found. Of few people the planner expects a row or two of it, and went through all refunds
+ * for each order: 2.8 of the 3.1 s of 10,000 people. What has to be looked up is a lateral subquery, which stays one.
+ */
+export async function neverLoop(tx: Sql, work: () => Promise<void>): Promise<void> {
+  await sql`set local enable_nestloop = off`.execute(tx)
+  await work()
+  await sql`set local enable_nestloop = on`.execute(tx)
 }
 
 /** The history of each day whose `orders` are given, all of them: what it looked like from when to when. */

@@ -224,8 +224,8 @@ async function countFlips(tx: Sql): Promise<{ entered: number; left: number }> {
 async function writeFlips(tx: Sql, extent: Extent, now: Date): Promise<void> {
   await createMonths(tx, now)
   // Of looks each is looked up: the planner has no statistics of `flips` and read all members there are, 0.7 s of a million.
-  const isFew = sql.lit(extent.of === 'looks' ? 'off' : 'on')
-  await sql`select set_config('enable_mergejoin', ${isFew}, true), set_config('enable_hashjoin', ${isFew}, true)`.execute(
+  const joins = sql.lit(extent.of === 'looks' ? 'off' : 'on')
+  await sql`select set_config('enable_mergejoin', ${joins}, true), set_config('enable_hashjoin', ${joins}, true)`.execute(
     tx,
   )
   await sql`
