@@ -23,6 +23,7 @@ export async function countWritten(database: Database, after: string): Promise<{
 
 /** Pages of tables and their indexes that `work` looked at, from memory or from disk; PostgreSQL's own catalogs apart. */
 export async function pagesRead(database: Database, work: () => Promise<unknown>): Promise<number> {
+  await untilNobodyAnalyses(database)
   const before = await countPages(database)
   await work()
   return (await countPages(database)) - before
@@ -38,4 +39,21 @@ async function countPages({ pool }: Database): Promise<number> {
     select coalesce(sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read + idx_blks_hit, 0)), 0)::bigint as pages
     from pg_statio_user_tables`)
   return rows[0]?.pages ?? Number.NaN
+}
+
+const ANALYSES_MS_MAX = 120_000
+
+/**
+ * PostgreSQL gathers statistics of the tables that were filled: it reads them, and sees the database as it was when it began. Waits until
+ * it has done so.
+ */
+export async function untilNobodyAnalyses(database: Database): Promise<void> {
+  const deadline = performance.now() + ANALYSES_MS_MAX
+  for (;;) {
+    const { rows } = await database.pool.query<{ workers: number }>(
+      `select count(*)::int as workers from pg_stat_activity where backend_type = 'autovacuum worker'`,
+    )
+    if (rows[0]?.workers === 0 || performance.now() > deadline) return
+    await sleep(500)
+  }
 }

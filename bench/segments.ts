@@ -16,6 +16,7 @@ import { withInstallation } from './cluster.ts'
 import { fillOrders } from './fill.ts'
 import { BENCH_NOW } from './orders.ts'
 import { type Line, machineFacts, printReport } from './report.ts'
+import { untilNobodyAnalyses } from './rows.ts'
 
 const { values } = parseArgs({ options: { people: { type: 'string', default: '10000,100000' } } })
 const ORDERS_PER_PERSON = 3
@@ -25,7 +26,6 @@ const FACTS_A_REQUEST = 1000
 const CUTS_KEPT_MS = 3600 * 1000
 const IDLE_CYCLES = 20
 const TYPED = 5
-const ANALYSES_MS_MAX = 120_000
 
 /** What a shop would ask. */
 const DEFINITIONS: Readonly<Record<string, Record<string, unknown>>> = {
@@ -170,18 +170,6 @@ async function sendFacts(database: Database, clock: Clock, people: number): Prom
     if (isRefusal(results)) throw new Error(results.message)
     const bad = results.find(({ status }) => status !== 'new')
     if (bad) throw new Error(`${bad.external_id}: ${bad.status} ${bad.error?.message}`)
-  }
-}
-
-/** PostgreSQL gathers statistics of the tables that were filled, and sees the database as it was when it began. */
-async function untilNobodyAnalyses(database: Database): Promise<void> {
-  const deadline = performance.now() + ANALYSES_MS_MAX
-  for (;;) {
-    const { rows } = await database.pool.query<{ workers: number }>(
-      `select count(*)::int as workers from pg_stat_activity where backend_type = 'autovacuum worker'`,
-    )
-    if (rows[0]?.workers === 0 || performance.now() > deadline) return
-    await sleep(500)
   }
 }
 
