@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Settings } from '../src/modules/brand/schema.ts'
 import type { Sql } from '../src/platform/db.ts'
 
@@ -7,8 +7,8 @@ import type { Sql } from '../src/platform/db.ts'
  * columns, keys and indexes, if orders were never refunded, occasions never voided and connections never ended. On such
  * data it gives the same rows (run.ts asserts that); on other data it is wrong, and just as fast.
  *
- * One pass over the orders, one over the occasions: with one occasion a row in the order of time, the two before it
- * are two lags, and everything that standing says follows from these.
+ * One pass over the orders: with one occasion a row in the order of time, the two before it are two lags, and everything that
+ * standing says follows from these.
  */
 
 export async function makePlain(tx: Sql, now: Date, settings: Settings): Promise<void> {
@@ -16,7 +16,6 @@ export async function makePlain(tx: Sql, now: Date, settings: Settings): Promise
   await sql`create schema plain`.execute(tx)
   // As the rebuild does: both may read orders in the order of their key.
   await sql`set local effective_cache_size = '8GB'`.execute(tx)
-  await makeOccasions(tx, settings)
   await makeStanding(tx, now, settings)
 }
 
@@ -24,17 +23,13 @@ export async function dropPlain(tx: Sql): Promise<void> {
   await sql`drop schema plain cascade`.execute(tx)
 }
 
-async function makeOccasions(tx: Sql, settings: Settings): Promise<void> {
-  await sql`
-    create table plain.occasions as
-    select person_id, ((paid_at at time zone ${settings.zone})::date - date '1970-01-01')::bigint as occasion_key,
-      min(paid_at) as from_at, 'infinity'::timestamptz as to_at, min(paid_at) as occasion_at, min(order_id) as order_id,
-      count(*)::int as order_count, sum(amount_minor)::bigint as net_minor, min(order_id) as opened_by,
-      null::bigint as closed_by
+/** An occasion for each day on which somebody bought. */
+function occasionsBody({ zone }: Pick<Settings, 'zone'>): RawBuilder<unknown> {
+  return sql`
+    select person_id, ((paid_at at time zone ${zone})::date - date '1970-01-01')::bigint as occasion_key,
+      min(paid_at) as occasion_at, min(order_id) as order_id, count(*)::int as order_count, sum(amount_minor)::bigint as net_minor
     from commerce.orders where person_id > 0
-    group by 1, 2 order by 1, 2`.execute(tx)
-  await sql`alter table plain.occasions add primary key (person_id, occasion_key, from_at)`.execute(tx)
-  await sql`analyze plain.occasions`.execute(tx)
+    group by 1, 2 order by 1, 2`
 }
 
 async function makeStanding(tx: Sql, now: Date, settings: Settings): Promise<void> {
@@ -45,7 +40,7 @@ async function makeStanding(tx: Sql, now: Date, settings: Settings): Promise<voi
       select person_id, occasion_at, net_minor, order_id, lag(order_id) over w as order_before,
         lag(occasion_at) over w as before, lag(occasion_at, 2) over w as second_before,
         lead(occasion_at) over w as next
-      from plain.occasions window w as (partition by person_id order by occasion_key)
+      from (${occasionsBody(settings)}) occasions window w as (partition by person_id order by occasion_key)
     ), buyers as (
       select person_id, count(*)::int as occasions, sum(net_minor)::bigint as net_paid_minor,
         count(*) filter (where occasion_at > ${now}::timestamptz - ${period}) as in_period,
@@ -102,19 +97,23 @@ async function makeStanding(tx: Sql, now: Date, settings: Settings): Promise<voi
   await sql`analyze plain.standing`.execute(tx)
 }
 
-/** Rows that are not the same in both, over both tables; 0 on simple data, or the floor is no floor. */
-export async function countDifferences(db: Sql): Promise<number> {
+/** Rows that are not the same in both, of occasions and of standing; 0 on simple data, or the floor is no floor. */
+export async function countDifferences(db: Sql, settings: Settings): Promise<number> {
   const { rows } = await sql<{ different: number }>`
     with occasions as (
-      select person_id, occasion_key, from_at, to_at, occasion_at, order_id, order_count, net_minor, opened_by, closed_by
+      select person_id, from_at, to_at, occasion_at, order_id, order_count, net_minor, opened_by, closed_by
       from relationship.occasions
+    ), plain_occasions as (
+      select person_id, occasion_at as from_at, 'infinity'::timestamptz as to_at, occasion_at, order_id, order_count, net_minor,
+        order_id as opened_by, null::bigint as closed_by
+      from (${occasionsBody(settings)}) o
     ), standing as (
       select person_id, depth, since, lapses_at, lapses_to, evidence, depth_if_connected, last_occasion_at, occasions,
         net_paid_minor
       from relationship.standing
     )
-    select (select count(*) from (select * from occasions except all select * from plain.occasions) d)
-      + (select count(*) from (select * from plain.occasions except all select * from occasions) d)
+    select (select count(*) from (select * from occasions except all select * from plain_occasions) d)
+      + (select count(*) from (select * from plain_occasions except all select * from occasions) d)
       + (select count(*) from (select * from standing except all select * from plain.standing) d)
       + (select count(*) from (select * from plain.standing except all select * from standing) d) as different`.execute(
     db,

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../src/platform/db.ts'
 
 /** The tables that standing is kept in. */
-const TABLES = ['occasions', 'standing', 'depth_changes'].map((table) => `relationship.${table}`)
+const TABLES = ['eventful_occasions', 'eventful_orders', 'standing', 'depth_changes'].map(
+  (table) => `relationship.${table}`,
+)
 
 export async function currentTransaction(database: Database): Promise<string> {
   const { rows } = await database.pool.query<{ id: string }>('select pg_current_xact_id()::xid::text as id')

@@ -581,6 +581,24 @@ export interface RelationshipDepthChanges {
   cause_kind: number
 }
 
+export interface RelationshipEventfulOccasions {
+  person_id: number
+  occasion_key: number
+  from_at: Date
+  to_at: Date | null
+  occasion_at: Date | null
+  order_id: number | null
+  order_count: number | null
+  net_minor: number | null
+  opened_by: number | null
+  closed_by: number | null
+}
+
+export interface RelationshipEventfulOrders {
+  person_id: number
+  order_id: number
+}
+
 export interface RelationshipFanTiers {
   person_id: number
   follower_until: Date
@@ -590,9 +608,8 @@ export interface RelationshipFanTiers {
 }
 
 export interface RelationshipOccasions {
-  person_id: number
-  occasion_key: number
-  from_at: Date
+  person_id: number | null
+  from_at: Date | null
   to_at: Date | null
   occasion_at: Date | null
   order_id: number | null
@@ -627,11 +644,11 @@ export interface RelationshipPublishedDepthChanges {
 }
 
 export interface RelationshipPublishedOccasions {
-  person_id: number
-  occasion_key: number
-  from_at: Date
+  person_id: number | null
+  from_at: Date | null
   to_at: Date | null
   occasion_at: Date | null
+  order_id: number | null
   order_count: number | null
   net_minor: number | null
 }
@@ -1118,6 +1135,8 @@ export interface DB {
   'interactions.published_reviews': InteractionsPublishedReviews
   'interactions.reviews': InteractionsReviews
   'relationship.depth_changes': RelationshipDepthChanges
+  'relationship.eventful_occasions': RelationshipEventfulOccasions
+  'relationship.eventful_orders': RelationshipEventfulOrders
   'relationship.fan_tiers': RelationshipFanTiers
   'relationship.occasions': RelationshipOccasions
   'relationship.people_count_changes': RelationshipPeopleCountChanges

@@ -942,6 +942,30 @@ create table relationship.depth_changes (
 );
 CREATE INDEX depth_changes_by_time ON relationship.depth_changes USING btree (changed_at) INCLUDE (person_id, from_depth, to_depth, cause_fact_id, cause_kind) WHERE (superseded_at IS NULL);
 
+create table relationship.eventful_occasions (
+  person_id bigint not null,
+  occasion_key bigint not null,
+  from_at timestamp with time zone not null,
+  to_at timestamp with time zone,
+  occasion_at timestamp with time zone,
+  order_id bigint,
+  order_count integer,
+  net_minor bigint,
+  opened_by bigint,
+  closed_by bigint,
+  constraint eventful_occasions_pkey PRIMARY KEY (person_id, occasion_key, from_at)
+) partition by RANGE (person_id);
+
+create table relationship.eventful_occasions_a partition of relationship.eventful_occasions DEFAULT;
+
+create table relationship.eventful_orders (
+  person_id bigint not null,
+  order_id bigint not null,
+  constraint eventful_orders_pkey PRIMARY KEY (person_id, order_id)
+) partition by RANGE (person_id);
+
+create table relationship.eventful_orders_a partition of relationship.eventful_orders DEFAULT;
+
 create table relationship.fan_tiers (
   person_id bigint not null,
   follower_until timestamp with time zone not null,
@@ -955,21 +979,24 @@ CREATE INDEX fan_tiers_by_devoted ON relationship.fan_tiers USING btree (devoted
 CREATE INDEX fan_tiers_by_follower ON relationship.fan_tiers USING btree (follower_until);
 CREATE INDEX fan_tiers_by_value ON relationship.fan_tiers USING btree (value_order, person_id);
 
-create table relationship.occasions (
-  person_id bigint not null,
-  occasion_key bigint not null,
-  from_at timestamp with time zone not null,
-  to_at timestamp with time zone,
-  occasion_at timestamp with time zone,
-  order_id bigint,
-  order_count integer,
-  net_minor bigint,
-  opened_by bigint,
-  closed_by bigint,
-  constraint occasions_pkey PRIMARY KEY (person_id, occasion_key, from_at)
-) partition by RANGE (person_id);
-
-create table relationship.occasions_a partition of relationship.occasions DEFAULT;
+-- Its columns:
+--   person_id bigint
+--   from_at timestamp with time zone
+--   to_at timestamp with time zone
+--   occasion_at timestamp with time zone
+--   order_id bigint
+--   order_count integer
+--   net_minor bigint
+--   opened_by bigint
+--   closed_by bigint
+create view relationship.occasions as
+  select person_id, from_at, to_at, occasion_at, order_id, order_count, net_minor, opened_by, closed_by
+  from relationship.eventful_occasions
+  union all
+  select person_id, paid_at, 'infinity'::timestamptz, paid_at, order_id, 1, amount_minor, order_id, null::bigint
+  from commerce.published_orders o
+  where person_id > 0
+    and not exists (select from relationship.eventful_orders e where e.person_id = o.person_id and e.order_id = o.order_id);
 
 create table relationship.people_count_changes (
   depth smallint not null,
@@ -1000,14 +1027,14 @@ create view relationship.published_depth_changes as
 
 -- Its columns:
 --   person_id bigint
---   occasion_key bigint
 --   from_at timestamp with time zone
 --   to_at timestamp with time zone
 --   occasion_at timestamp with time zone
+--   order_id bigint
 --   order_count integer
 --   net_minor bigint
 create view relationship.published_occasions as
-  select person_id, occasion_key, from_at, to_at, occasion_at, order_count, net_minor from relationship.occasions;
+  select person_id, from_at, to_at, occasion_at, order_id, order_count, net_minor from relationship.occasions;
 
 -- Its columns:
 --   person_id bigint

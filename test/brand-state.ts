@@ -51,7 +51,7 @@ const PARTS: Readonly<Record<string, string>> = {
     from interactions.reviews join who using (person_id) join node using (identity_id)`,
   tags: `select origin, who, node, name, strength, given_at, ends_at
     from tags.assignments join tags.tags using (tag_id) join who using (person_id) join node using (identity_id)`,
-  occasions: `select who, occasion_key, from_at, to_at, occasion_at, order_count, net_minor
+  occasions: `select who, from_at, to_at, occasion_at, order_count, net_minor
     from relationship.occasions join who using (person_id)`,
   standing: `select who, depth, since, lapses_at, lapses_to, depth_if_connected, last_occasion_at, occasions, net_paid_minor
     from relationship.standing join who using (person_id)`,

@@ -349,7 +349,7 @@ test('others go on while a backup is made: facts of a new month, their standing;
   for (const table of [
     'interactions.interactions',
     'relationship.standing',
-    'relationship.occasions',
+    'relationship.eventful_occasions',
     'commerce.orders',
   ]) {
     await reader.query(`select from ${table} limit 1`)

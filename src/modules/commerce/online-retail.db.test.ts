@@ -278,8 +278,11 @@ test('Online Retail without cancels and unpriced lines', async (t) => {
   // Days between purchase days: two orders of a day are one occasion and no gap. As they look now: a day with two
   // orders has a row for each stretch of its history.
   const gaps = `(
-    select person_id, occasion_key - lag(occasion_key) over (partition by person_id order by occasion_key) as days
-    from relationship.published_occasions where to_at = 'infinity'
+    select person_id, day - lag(day) over (partition by person_id order by day) as days
+    from (
+      select person_id, (occasion_at at time zone (select zone from brand.settings))::date as day
+      from relationship.published_occasions where to_at = 'infinity'
+    ) occasion
   ) gap`
   await assertFigures(t, database, options, [
     ['or1.clean rows', 397_884, `select count(*) from ${LINES} where person_id > 0`],

@@ -64,12 +64,12 @@ async function assertNetPaid(database: Database, books: Books, rules: Rules): Pr
 async function assertOccasions(database: Database, books: Books, rules: Rules, at: number): Promise<void> {
   const found = await rowsOf<{ customer: string; key: string; at: number; count: number; net: number }>(
     database,
-    `select ${CUSTOMER} as customer, coalesce(o.external_id, f.occasion_key::text) as key,
+    `select ${CUSTOMER} as customer, coalesce(o.external_id, ((f.occasion_at at time zone $3)::date - date '1970-01-01')::text) as key,
        extract(epoch from f.occasion_at)::float8 * 1000 as at, f.order_count as count, f.net_minor as net
      from relationship.published_occasions f
-     left join commerce.published_orders o on o.order_id = f.occasion_key and $2
+     left join commerce.published_orders o on o.order_id = f.order_id and $2
      where f.from_at <= $1 and f.to_at > $1`,
-    [new Date(at), rules.occasionUnit === 'order'],
+    [new Date(at), rules.occasionUnit === 'order', rules.zone],
   )
   const expected = CUSTOMERS.flatMap((customer) =>
     occasionsAt(books, customer, at, rules).map((occasion) => ({

@@ -91,11 +91,10 @@ async function findFurtherOrders(tx: Sql, { occasion_unit: unit, zone }: Setting
   const isOfThatDay = unit === 'order' ? sql`false` : sql`occasion_key = ${occasionKey(unit, zone, sql`c.orders_from`)}`
   await sql`
     create temp table further_orders on commit drop as
-    select c.person_id, o.order_id, c.orders_from as paid_at, o.occasion_key, o.amount_minor, c.acts_from
+    select c.person_id, o.order_id, c.orders_from as paid_at, o.amount_minor, c.acts_from
     from plain_people c
     cross join lateral (
-      select count(*) as orders, max(order_id) as order_id, max(paid_at) as paid_at, max(occasion_key) as occasion_key,
-        max(amount_minor) as amount_minor
+      select count(*) as orders, max(order_id) as order_id, max(paid_at) as paid_at, max(amount_minor) as amount_minor
       from (
         -- No day is longer, and to tell the day of each order costs more than to compare instants.
         select order_id, paid_at, amount_minor, ${key} as occasion_key from commerce.published_orders o
@@ -119,7 +118,7 @@ async function takeCarried(tx: Sql, now: Date, settings: Settings): Promise<numb
   const period = sql`make_interval(hours => ${settings.period_days * 24})`
   await sql`
     create temp table carried (
-      person_id bigint, order_id bigint, paid_at timestamptz, occasion_key bigint, amount_minor bigint, from_depth smallint,
+      person_id bigint, order_id bigint, paid_at timestamptz, amount_minor bigint, from_depth smallint,
       last_occasion_at timestamptz, occasions int, net_paid_minor bigint, depth smallint, since timestamptz, lapses_at timestamptz,
       lapses_to smallint, evidence bigint[]
     ) on commit drop`.execute(tx)
@@ -134,10 +133,10 @@ async function takeCarried(tx: Sql, now: Date, settings: Settings): Promise<numb
         -- The relation, then the last order or the last two.
         and cardinality(evidence) = case when depth = 1 and occasions = 0 then 1 when depth in (2, 3) and occasions > 0 then 2 when depth = 4 then 3 end
         and case when depth >= 3 then last_occasion_at else o.paid_at end + ${period} > ${now}
-      returning o.person_id, order_id, paid_at, occasion_key, amount_minor, depth as from_depth, since, evidence, last_occasion_at, occasions, net_paid_minor
+      returning o.person_id, order_id, paid_at, amount_minor, depth as from_depth, since, evidence, last_occasion_at, occasions, net_paid_minor
     )
     insert into carried
-    select person_id, order_id, paid_at, occasion_key, amount_minor, from_depth, last_occasion_at, occasions, net_paid_minor, depth,
+    select person_id, order_id, paid_at, amount_minor, from_depth, last_occasion_at, occasions, net_paid_minor, depth,
       case when depth = from_depth then since else paid_at end,
       case when depth = 4 then last_occasion_at else paid_at end + ${period}, case when depth = 4 then 3 else 2 end,
       evidence[1:1] || order_id || case when depth = 4 then evidence[2:2] end
@@ -151,11 +150,6 @@ async function takeCarried(tx: Sql, now: Date, settings: Settings): Promise<numb
 
 /** Writes what is kept of who is `carried`: they are off `claimed_people`. */
 async function writeCarried(tx: Sql, now: Date, { zone }: Settings): Promise<void> {
-  await sql`
-    insert into relationship.occasions
-    select person_id, occasion_key, paid_at, 'infinity', paid_at, order_id, 1, amount_minor, order_id, null from carried
-    -- An order of just now may have been laid down as an occasion to come.
-    on conflict (person_id, occasion_key, from_at) do nothing`.execute(tx)
   await sql`
     insert into relationship.standing
     select person_id, depth, since, lapses_at, lapses_to, evidence, depth, paid_at, occasions + 1, net_paid_minor + amount_minor

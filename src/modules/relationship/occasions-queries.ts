@@ -15,42 +15,54 @@ export function occasionKey(
 
 type OccasionSettings = Pick<Settings, 'occasion_unit' | 'zone'>
 
-/**
+/*
  * Purchase occasions in time (domain.md §1): orders of one day are one occasion, at the first payment among those
  * that still count; an order refunded in full counts for nothing from that instant on. One row for each stretch in
  * which an occasion looked the same.
  *
- * Most days have one order and no refund: that order is the occasion, with no history. The others are looked for first,
- * which is a walk over all orders that gives few rows; over `shares` of the people it goes on all cores. The walk that writes the
- * rows does not: on two cores it took as long, because one of them does all the writing.
+ * Most days have one order and no refund: that order is the occasion, with no history, and nothing is kept of it. The others are
+ * eventful: `relationship.eventful_occasions` has their histories, `relationship.eventful_orders` names their orders, and the view
+ * `relationship.occasions` is both.
  */
-export function occasionsBody(
-  scope: Scope,
-  settings: OccasionSettings,
-  shares: readonly Scope[] = [scope],
-): RawBuilder<unknown> {
+
+/** Occasions by other settings than the brand's, worked out at once: the columns of the view. */
+export function occasionsBody(scope: Scope, settings: OccasionSettings): RawBuilder<unknown> {
+  return sql`
+    with days_orders as materialized (${ordersOfEventfulDays(settings, [scope])})
+    select person_id, from_at, to_at, occasion_at, order_id, order_count, net_minor, opened_by, closed_by
+    from (${historiesOf(sql`days_orders`)}) histories
+    union all
+    select person_id, paid_at, 'infinity', paid_at, order_id, 1, amount_minor, order_id, null
+    from commerce.published_orders o
+    where person_id > 0 and person_id ${scope}
+      and not exists (select from days_orders e where e.person_id = o.person_id and e.order_id = o.order_id)`
+}
+
+/**
+ * The orders of all eventful days, (person_id, occasion_key, order_id, paid_at, amount_minor). A walk over all orders that gives few rows;
+ * over `shares` of the people it goes on all cores.
+ */
+export function ordersOfEventfulDays(settings: OccasionSettings, shares: readonly Scope[]): RawBuilder<unknown> {
   const key = occasionKey(settings.occasion_unit, settings.zone)
   const eventful = sql.join(
     shares.map((share) => eventfulDaysBody(share, key)),
     sql` union all `,
   )
+  return sql`
+    with days as materialized (select distinct person_id, occasion_key from (${eventful}) eventful)
+    ${ordersOfDays(sql`days`, key)}`
+}
+
+/** The histories of eventful days of everybody whose orders are given, as they are kept. */
+export function historiesOf(orders: RawBuilder<unknown>): RawBuilder<unknown> {
   // Found once for all their orders: the planner expected few of them and looked each up twice.
   const facts: Facts = { ...EVERYBODYS, allocations: sql`eventful_allocations` }
   return sql`
-    with days as materialized (select distinct person_id, occasion_key from (${eventful}) eventful),
-      eventful_orders as materialized (${ordersOfDays(sql`days`, key)}),
-      eventful_allocations as materialized (
-        select person_id, order_id, a.refund_id, a.refunded_at, a.amount_minor
-        from ${EVERYBODYS.allocations} a join (select person_id, order_id from eventful_orders) o using (person_id, order_id)
-      )
-    ${historiesBody(sql`eventful_orders`, facts)}
-    union all
-    (select person_id, ${key}, paid_at, 'infinity', paid_at, order_id, 1, amount_minor, order_id, null
-    from commerce.published_orders o
-    where person_id > 0 and person_id ${scope}
-      and not exists (select from eventful_orders e where e.person_id = o.person_id and e.order_id = o.order_id)
-    -- Everybody reads occasions in the order of people.
-    order by person_id, order_id)`
+    with eventful_allocations as materialized (
+      select person_id, order_id, a.refund_id, a.refunded_at, a.amount_minor
+      from ${EVERYBODYS.allocations} a join (select person_id, order_id from ${orders} o) o using (person_id, order_id)
+    )
+    ${historiesBody(orders, facts)}`
 }
 
 /*
@@ -69,7 +81,9 @@ export function plainDaysBody(scope: Scope, settings: OccasionSettings): RawBuil
     from commerce.published_orders where person_id > 0 and person_id ${scope} group by 1, 2 order by 1, 2`
 }
 
-/** Makes such a table, the occasions of `facts`, right. */
+/**
+ * Makes such a table, the occasions of `facts`, right. Leaves `true_orders` and `true_histories`: what is to be kept of the eventful days.
+ */
 export async function putHistories(tx: Sql, scope: Scope, settings: OccasionSettings, facts: Facts): Promise<void> {
   const table = facts.occasions
   const key = occasionKey(settings.occasion_unit, settings.zone)
@@ -87,11 +101,11 @@ export async function putHistories(tx: Sql, scope: Scope, settings: OccasionSett
   await sql`analyze eventful_days`.execute(tx)
   await sql`delete from ${table} where ctid = any(array(select place from eventful_days))`.execute(tx)
   await neverLoop(tx, async () => {
+    await sql`create temp table true_orders on commit drop as ${ordersOfDays(sql`eventful_days`, key)}`.execute(tx)
     await sql`
-      insert into ${table}
-      with eventful_orders as materialized (${ordersOfDays(sql`eventful_days`, key)})
-      ${historiesBody(sql`eventful_orders`, facts)}`.execute(tx)
+      create temp table true_histories on commit drop as ${historiesBody(sql`true_orders`, facts)}`.execute(tx)
   })
+  await sql`insert into ${table} select * from true_histories`.execute(tx)
   await sql`drop table eventful_days`.execute(tx)
 }
 

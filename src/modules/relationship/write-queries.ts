@@ -5,7 +5,7 @@ import { recount, replaceStanding } from './counts-queries.ts'
 import { depthRunsBody, type Further, furtherPeople, furtherSpans, insertChanges } from './depth-queries.ts'
 import { dropFacts, EVERYBODYS, type Facts, layOutFacts } from './facts-queries.ts'
 import { writeFanTiers } from './interest-queries.ts'
-import { neverLoop, occasionsBody, plainDaysBody, putHistories } from './occasions-queries.ts'
+import { historiesOf, neverLoop, ordersOfEventfulDays, plainDaysBody, putHistories } from './occasions-queries.ts'
 import {
   CLAIMED,
   EVERYONE,
@@ -24,8 +24,8 @@ import {
  */
 
 /**
- * Recomputes occasions, standing and the change log of `claimed_people`, in place. Occasions and changes that are as they were are not
- * written again.
+ * Recomputes eventful occasions, standing and the change log of `claimed_people`, in place. Occasions and changes that are as they were
+ * are not written again.
  */
 export async function rewriteStanding(tx: Sql, now: Date, settings: Settings): Promise<void> {
   const scope = CLAIMED
@@ -33,7 +33,7 @@ export async function rewriteStanding(tx: Sql, now: Date, settings: Settings): P
   await sql`create temp table ${facts.occasions} on commit drop as ${plainDaysBody(scope, settings)}`.execute(tx)
   await putHistories(tx, scope, settings, facts)
   await sql`analyze ${facts.occasions} (person_id, occasion_key, from_at)`.execute(tx)
-  await replaceOccasions(tx, scope, facts.occasions)
+  await replaceEventful(tx, scope)
   const made = await makeRuns(tx, scope, now, settings, facts)
   const figures = ofPeople(figuresBody(scope, now, settings, 'runs', facts))
   await replaceStanding(tx, standingByRuns(scope, now, settings, figures, made), settings)
@@ -43,25 +43,37 @@ export async function rewriteStanding(tx: Sql, now: Date, settings: Settings): P
 }
 
 /**
- * Only what differs: of a person with ten occasions a further order made eleven rows anew, and now makes one. Rows are named by
- * where they lie, because nobody else writes these tables while lockStanding holds.
+ * What is kept of eventful days, where it differs, from `true_orders` and `true_histories`, which it uses up. Rows are named by where they
+ * lie, because nobody else writes these tables while lockStanding holds.
  */
-async function replaceOccasions(tx: Sql, scope: Scope, occasions: RawBuilder<unknown>): Promise<void> {
+async function replaceEventful(tx: Sql, scope: Scope): Promise<void> {
   await sql`
     create temp table differences on commit drop as
     select place, t.*
-    from (select ctid as place, * from relationship.occasions where person_id ${scope}) o
-    full join ${occasions} t using (person_id, occasion_key, from_at)
+    from (select ctid as place, * from relationship.eventful_occasions where person_id ${scope}) o
+    full join true_histories t using (person_id, occasion_key, from_at)
     where (t.to_at, t.occasion_at, t.order_id, t.order_count, t.net_minor, t.opened_by, t.closed_by)
       is distinct from (o.to_at, o.occasion_at, o.order_id, o.order_count, o.net_minor, o.opened_by, o.closed_by)`.execute(
     tx,
   )
-  await sql`delete from relationship.occasions where ctid = any(array(select place from differences))`.execute(tx)
+  await sql`delete from relationship.eventful_occasions where ctid = any(array(select place from differences))`.execute(
+    tx,
+  )
   await sql`
-    insert into relationship.occasions
+    insert into relationship.eventful_occasions
     select person_id, occasion_key, from_at, to_at, occasion_at, order_id, order_count, net_minor, opened_by, closed_by
     from differences where person_id is not null`.execute(tx)
-  await sql`drop table differences`.execute(tx)
+  await sql`
+    delete from relationship.eventful_orders e
+    where person_id ${scope}
+      and not exists (select from true_orders t where t.person_id = e.person_id and t.order_id = e.order_id)`.execute(
+    tx,
+  )
+  await sql`
+    insert into relationship.eventful_orders select person_id, order_id from true_orders on conflict do nothing`.execute(
+    tx,
+  )
+  await sql`drop table differences, true_orders, true_histories`.execute(tx)
 }
 
 /** Of a million the loops that the planner takes are right ones: 34 s with them, 44 to 48 s without. */
@@ -69,25 +81,17 @@ const LOOPING_FROM_PEOPLE = 100_000
 
 /** Everyone by build and swap: new tables beside the old ones, then hung in their place in the same transaction. */
 export async function rebuildStanding(tx: Sql, now: Date, settings: Settings): Promise<void> {
-  // Orders and occasions lie in the order of people. The planner trusts that less for a key of two columns, and without
+  // Orders are in the order of people by their key. The planner trusts that less for a key of two columns, and without
   // this sorts ten million rows on disk that it could have read in order.
   await sql`set local effective_cache_size = '8GB'`.execute(tx)
-  // A walk over occasions in the order of people goes on one core; over shares of the people, on all of them.
+  // A walk over orders in the order of people goes on one core; over shares of the people, on all of them.
   const last = await selectLastPerson(tx)
   const shares = sharesOf(last)
   // Whole shares side by side, and not a part of one share: with that inside no share runs beside another, and at a million people
   // standing took 30 s on one core in place of 15.
   await sql`select set_config('parallel_setup_cost', ${String(Math.max(1000, last / 20))}, true)`.execute(tx)
-  await swapIn(tx, 'occasions', sql`(person_id, occasion_key, from_at)`, async (table) => {
-    // Orders are read in the order of people, and their days need only be sorted within each. Hashes of all days were written to disk
-    // where they had four shares, and took 1 GB where they had sixteen.
-    await sql`set local enable_hashagg = off`.execute(tx)
-    const create = async () => {
-      await sql`create table ${table} as ${occasionsBody(EVERYONE, settings, shares)}`.execute(tx)
-    }
-    await (last < LOOPING_FROM_PEOPLE ? neverLoop(tx, create) : create())
-    await sql`set local enable_hashagg = on`.execute(tx)
-  })
+  const find = () => makeEventful(tx, settings, shares)
+  await (last < LOOPING_FROM_PEOPLE ? neverLoop(tx, find) : find())
   await swapIn(tx, 'standing', sql`(person_id)`, async (table) => {
     const further = await findFurther(tx)
     const figures = shares.map((share) =>
@@ -100,6 +104,23 @@ export async function rebuildStanding(tx: Sql, now: Date, settings: Settings): P
       where not exists (select from ${table} s where s.person_id = f.person_id)`
     await sql`insert into ${table} ${standingOfListed(unsettled, now, settings)}`.execute(tx)
   })
+}
+
+/** What is kept of eventful days, of everybody. */
+async function makeEventful(tx: Sql, settings: Settings, shares: readonly Scope[]): Promise<void> {
+  // Orders are read in the order of people, and their days need only be sorted within each. Hashes of all days were written to disk
+  // where they had four shares, and took 1 GB where they had sixteen.
+  await sql`set local enable_hashagg = off`.execute(tx)
+  await sql`create temp table true_orders on commit drop as ${ordersOfEventfulDays(settings, shares)}`.execute(tx)
+  await sql`set local enable_hashagg = on`.execute(tx)
+  await sql`analyze true_orders`.execute(tx)
+  await swapIn(tx, 'eventful_orders', sql`(person_id, order_id)`, async (table) => {
+    await sql`create table ${table} as select person_id, order_id from true_orders order by 1, 2`.execute(tx)
+  })
+  await swapIn(tx, 'eventful_occasions', sql`(person_id, occasion_key, from_at)`, async (table) => {
+    await sql`create table ${table} as ${historiesOf(sql`true_orders`)}`.execute(tx)
+  })
+  await sql`drop table true_orders`.execute(tx)
 }
 
 /** What pages read of everybody, from standing as it is. */
@@ -130,7 +151,7 @@ function sharesOf(last: number, shares = 4): Scope[] {
 
 async function swapIn(
   tx: Sql,
-  table: 'occasions' | 'standing',
+  table: 'eventful_orders' | 'eventful_occasions' | 'standing',
   key: RawBuilder<unknown>,
   make: (table: RawBuilder<unknown>) => Promise<void>,
 ): Promise<void> {

@@ -27,11 +27,11 @@ export async function createValuedPeople(
     from (
       select person_id, (count(*) - 1)::int as repeats, (max(day) - min(day))::int as last_days, max(day) as last_day,
         ((${now}::timestamptz at time zone ${zone})::date - min(day))::int as watched_days,
-        sum(net_minor)::bigint as paid_minor, (array_agg(net_minor order by occasion_at, occasion_key))[1] as first_minor,
+        sum(net_minor)::bigint as paid_minor, (array_agg(net_minor order by occasion_at, order_id))[1] as first_minor,
         coalesce(sum(net_minor) filter (where occasion_at > ${now}::timestamptz - make_interval(hours => ${24 * days})), 0)::bigint
           as realised_minor
       from (
-        select person_id, occasion_key, occasion_at, net_minor, (occasion_at at time zone ${zone})::date as day
+        select person_id, order_id, occasion_at, net_minor, (occasion_at at time zone ${zone})::date as day
         from relationship.published_occasions where from_at <= ${now} and to_at > ${now} and occasion_at <= ${now}
       ) o group by person_id
     ) h left join ${tables.standing} s using (person_id)`.execute(tx)
