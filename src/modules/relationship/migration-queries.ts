@@ -206,26 +206,29 @@ export async function selectDepthsAt(
     )
     return rows
   }
-  // What they had paid by then is what they have paid by now, less what changed since: for a month ago a tenth of the rows.
+  // What they had paid by then is what they have paid by now, less what changed since: for a month ago a tenth of the rows. Added up by
+  // depth and not by person first, for which 700,000 people were sorted on disk.
   const { rows } = await sql<DepthRow>`
-    select depth, count(*) as people, sum(net_paid_minor + coalesce(net_minor, 0))::bigint as net_paid_minor
-    from (${depthsAtBody(facts, { to })}) d
-    left join (
-      -- As bigint: a million additions of numeric took half a second.
-      select person_id, sum(net_minor)::bigint as net_minor
-      from (
-        select person_id, case when from_at <= ${to} and to_at > ${to} then net_minor else -net_minor end as net_minor
-        from relationship.occasions
-        -- The first line follows from the second, and rules nearly all out by two comparisons.
-        where (from_at > ${to} or to_at <= ${now})
-          and (from_at <= ${to} and to_at > ${to}) <> (from_at <= ${now} and to_at > ${now})
-        union all
-        -- By those that are kept: summing up all refunds to find them took a quarter of the time.
+    with people as materialized (${depthsAtBody(facts, { to })})
+    select depth, sum(people)::bigint as people, sum(net_minor)::bigint as net_paid_minor
+    from (
+      select depth, 1 as people, net_paid_minor as net_minor from people
+      union all
+      select depth, 0, case when from_at <= ${to} and to_at > ${to} then net_minor else -net_minor end
+      from people join relationship.occasions using (person_id)
+      -- The first line follows from the second, and rules nearly all out by two comparisons.
+      where (from_at > ${to} or to_at <= ${now})
+        and (from_at <= ${to} and to_at > ${to}) <> (from_at <= ${now} and to_at > ${now})
+      union all
+      -- By those that are kept: summing up all refunds to find them took a quarter of the time.
+      select depth, 0, unmatched_minor
+      from people
+      join (
         select person_id, unmatched_minor
         from commerce.published_unmatched_refunds join commerce.published_refunds using (refund_id)
         where refunded_at > ${to} and refunded_at <= ${now}
-      ) since group by person_id
-    ) s using (person_id)
+      ) refunded using (person_id)
+    ) paid
     group by depth`.execute(db)
   return rows
 }
