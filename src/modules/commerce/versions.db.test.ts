@@ -113,7 +113,7 @@ async function play(database: Database, folder: string, events: readonly Event[]
 async function standing(database: Database): Promise<unknown> {
   return [
     await rowsOf(database, 'select * from relationship.published_standing order by person_id'),
-    await rowsOf(database, 'select * from relationship.published_occasions order by 1, 2, 3'),
+    await rowsOf(database, 'select * from relationship.published_occasions order by 1, 2, 3, 4'),
   ]
 }
 

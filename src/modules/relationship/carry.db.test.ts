@@ -67,7 +67,7 @@ async function setPeriod(database: Database, periodDays: number): Promise<void> 
 async function kept(database: Database): Promise<Record<string, unknown[]>> {
   const read = async (text: string) => (await database.pool.query(text)).rows
   return {
-    occasions: await read('select * from relationship.occasions order by person_id, from_at, order_id'),
+    occasions: await read('select * from relationship.occasions order by person_id, from_at, occasion_at, order_id'),
     eventful: await read('select * from relationship.eventful_occasions order by person_id, occasion_key, from_at'),
     eventful_orders: await read('select * from relationship.eventful_orders order by person_id, order_id'),
     standing: await read('select * from relationship.standing order by person_id'),

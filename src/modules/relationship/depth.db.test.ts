@@ -222,7 +222,7 @@ type Rows = Record<string, unknown>[]
 async function readTables(database: Database, now: Date): Promise<Record<string, Rows>> {
   const read = async (text: string, values: unknown[] = []) => (await database.pool.query(text, values)).rows as Rows
   return {
-    occasions: await read('select * from relationship.occasions order by person_id, from_at, order_id'),
+    occasions: await read('select * from relationship.occasions order by person_id, from_at, occasion_at, order_id'),
     eventful: await read('select * from relationship.eventful_occasions order by person_id, occasion_key, from_at'),
     eventful_orders: await read('select * from relationship.eventful_orders order by person_id, order_id'),
     standing: await read(
