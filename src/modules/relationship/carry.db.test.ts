@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { resolve } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { testDatabase } from '../../../test/database.ts'
@@ -7,6 +8,7 @@ import { FACT_KINDS } from '../../bin/routes.ts'
 import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
+import { migrate } from '../../platform/migrate.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { changeSettings, readSettings } from '../brand/actions.ts'
 import { claimPending, storeFacts } from '../intake/actions.ts'
@@ -16,6 +18,7 @@ import { carryStanding } from './carry-queries.ts'
 // Who bought once more has their standing carried on from what it was: who that is, and that a rebuild gives the same.
 
 const RUNS = 16
+const ROOT = resolve(import.meta.dirname, '../../..')
 const DAY_MS = 86_400_000
 const BEGIN = Date.parse('2026-01-01T04:00:00Z')
 
@@ -64,7 +67,7 @@ async function setPeriod(database: Database, periodDays: number): Promise<void> 
 }
 
 /** Everything that a refresh keeps of people, and how many they are counted to be. */
-async function kept(database: Database): Promise<Record<string, unknown[]>> {
+async function kept(database: Database) {
   const read = async (text: string) => (await database.pool.query(text)).rows
   return {
     occasions: await read('select * from relationship.occasions order by person_id, from_at, occasion_at, order_id'),
@@ -297,6 +300,46 @@ test('an order that was laid down as an occasion to come is carried on when it h
   assert.deepEqual(await carriedOf(database, 20), ['a'])
   await refreshStanding(database, clockOn(20))
   await assertAsRebuilt(database, 20)
+})
+
+/** Back to the tables of before 0030_eventful_occasions.sql, with what they would have held. */
+async function asBeforeEventful({ pool }: Database): Promise<void> {
+  await pool.query(`
+    create table relationship.before as
+      select * from relationship.eventful_occasions
+      union all
+      select person_id, (from_at at time zone (select zone from brand.settings))::date - date '1970-01-01', from_at, to_at, occasion_at,
+        order_id, order_count, net_minor, opened_by, closed_by
+      from relationship.occasions o
+      where not exists (select from relationship.eventful_orders e where e.person_id = o.person_id and e.order_id = o.order_id);
+    drop view relationship.published_occasions;
+    drop view relationship.occasions;
+    drop table relationship.eventful_occasions, relationship.eventful_orders;
+    alter table relationship.before rename to occasions;
+    create view relationship.published_occasions as select * from relationship.occasions;
+    delete from platform.migrations where set_name = 'brand' and number >= 30`)
+}
+
+test('an upgrade keeps what there was, and whose orders were pending across it', async (t) => {
+  const database = await begin(t, 365)
+  await store(database, 6, [
+    ...['a', 'b', 'c', 'd'].map(connection),
+    ...['a', 'b', 'c', 'd'].map((customer) => order(`${customer}1`, customer, 1)),
+    order('b2', 'b', 1.1),
+    refund('c2', 'c1', 'c', 2),
+    // Given back at once: there never was such an occasion.
+    order('d2', 'd', 3),
+    refund('d3', 'd2', 'd', 3),
+  ])
+  await refreshStanding(database, clockOn(6))
+  const { occasions, eventful } = await kept(database)
+  await asBeforeEventful(database)
+  await store(database, 7, [order('a2', 'a', 7), order('b3', 'b', 7)])
+  await migrate(database, ROOT, 'brand')
+  const upgraded = await kept(database)
+  assert.deepEqual([upgraded.occasions, upgraded.eventful], [occasions, eventful])
+  await refreshStanding(database, clockOn(7))
+  await assertAsRebuilt(database, 7)
 })
 
 /** Mostly one more order at a time; now and then several, an earlier one, one given back, or time alone. */
