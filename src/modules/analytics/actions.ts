@@ -8,6 +8,7 @@ import { findPerson, isInScope, searchedPeople } from '../customers/actions.ts'
 import {
   fanTierHolders,
   fanTiersAt,
+  occasionsOfOne,
   readInteraction,
   readPresent,
   scorePerson,
@@ -226,7 +227,7 @@ export async function readPerson(
   const row = await queries.selectPerson(db, standingOf(personId, at, settings), personId)
   if (!row) return noSuchPerson(personId)
   const [facts, rfm, interaction] = await Promise.all([
-    queries.selectPersonFacts(db, personId, row.evidence, at),
+    queries.selectPersonFacts(db, { personId, evidence: row.evidence, at, bought: occasionsOfOne(personId, settings) }),
     scorePerson(db, personId, at),
     readInteraction(db, personId, at),
   ])

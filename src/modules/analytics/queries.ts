@@ -336,12 +336,18 @@ export interface PersonFacts {
 
 const LIST_MAX = 50
 
+/** Whose facts are asked for, as of when, and by what: `bought` is a table of their occasions. */
+interface PersonFactsQuery {
+  readonly personId: number
+  readonly evidence: readonly number[]
+  readonly at: Date
+  readonly bought: RawBuilder<unknown>
+}
+
 /** What stands behind one person as of an instant. */
 export async function selectPersonFacts(
   db: Sql,
-  personId: number,
-  evidence: readonly number[],
-  at: Date,
+  { personId, evidence, at, bought }: PersonFactsQuery,
 ): Promise<PersonFacts> {
   const [identities, connections, facts, occasions, changes, enrolled] = await Promise.all([
     sql<PersonFacts['identities'][number]>`
@@ -381,7 +387,7 @@ export async function selectPersonFacts(
       where s.person_id = ${personId} and spread_id = any(${evidence}::bigint[])
       order by occurred_at desc`.execute(db),
     sql<PersonFacts['occasions'][number]>`
-      select occasion_at, order_count as orders, net_minor from relationship.published_occasions
+      select occasion_at, order_count as orders, net_minor from ${bought} bought
       where person_id = ${personId} and from_at <= ${at} and to_at > ${at}
       order by occasion_at desc limit ${LIST_MAX}`.execute(db),
     sql<PersonFacts['changes'][number]>`

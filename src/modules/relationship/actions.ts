@@ -40,6 +40,7 @@ import {
   selectDepthReport,
   standingBody,
   standingOfFew,
+  standingOfOne,
 } from './queries.ts'
 import {
   type Cuts,
@@ -234,7 +235,12 @@ export function standingAt(now: Date, asOf: Date | undefined, settings: Settings
 
 /** The same for one person, always from the facts: a lookup by key costs nothing beside the walk over everyone. */
 export function standingOf(personId: number, at: Date, settings: Settings): RawBuilder<unknown> {
-  return standingOfFew(onePerson(personId), at, settings)
+  return standingOfOne(personId, at, settings)
+}
+
+/** One person's occasions as a table for a from clause, always from the facts: (person_id, from_at, to_at, occasion_at, order_count, net_minor, …). */
+export function occasionsOfOne(personId: number, settings: Settings): RawBuilder<unknown> {
+  return occasionsOf(settings, onePerson(personId))
 }
 
 /** One buyer's RFM by the cut table in force then; by cuts made now where none was. Null: not a buyer then. */

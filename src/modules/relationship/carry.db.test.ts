@@ -10,6 +10,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db.ts'
 import { migrate } from '../../platform/migrate.ts'
 import { isRefusal } from '../../platform/refusal.ts'
+import { readPersonByKey } from '../analytics/actions.ts'
 import { changeSettings, readSettings } from '../brand/actions.ts'
 import { claimPending, storeFacts } from '../intake/actions.ts'
 import { rebuild, refreshLapsed, refreshStanding } from './actions.ts'
@@ -340,6 +341,26 @@ test('an upgrade keeps what there was, and whose orders were pending across it',
   assert.deepEqual([upgraded.occasions, upgraded.eventful], [occasions, eventful])
   await refreshStanding(database, clockOn(7))
   await assertAsRebuilt(database, 7)
+})
+
+test('somebody is told by the rules, occasions by days, also while standing has yet to follow', async (t) => {
+  const database = await begin(t, 365)
+  await store(database, 1, [connection('a'), order('1', 'a', 1)])
+  await refreshStanding(database, clockOn(1))
+  const told = async () => {
+    const person = await readPersonByKey(database.db, 'a', on(2), undefined)
+    assert.ok(!isRefusal(person))
+    const { depth, occasions, net_paid_minor: net, rfm, occasions_list: list } = person
+    return [depth, occasions, net, rfm?.frequency, list.map(({ orders, net_minor }) => [orders, net_minor])]
+  }
+  assert.deepEqual(await told(), [3, 1, 1250, 1, [[1, 1250]]])
+  await store(database, 1.2, [order('2', 'a', 1.1)])
+  assert.deepEqual(await told(), [3, 1, 2500, 1, [[2, 2500]]])
+  await store(database, 1.3, [refund('3', '1', 'a', 1.2)])
+  assert.deepEqual(await told(), [3, 1, 1250, 1, [[1, 1250]]])
+  const before = await told()
+  await refreshStanding(database, clockOn(2))
+  assert.deepEqual(await told(), before)
 })
 
 /** Mostly one more order at a time; now and then several, an earlier one, one given back, or time alone. */

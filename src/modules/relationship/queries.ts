@@ -22,9 +22,15 @@ export function onePerson(personId: number): Scope {
   return sql`= ${personId}`
 }
 
-/** Everyone's occasions by other units than the maintained table's, computed on the spot. */
-export function occasionsOf(settings: Pick<Settings, 'occasion_unit' | 'zone'>): RawBuilder<unknown> {
-  return sql`(${occasionsBody(EVERYONE, settings)})`
+/**
+ * Occasions worked out on the spot, a table with the columns of `relationship.occasions`: everyone's by another unit than the brand's, or
+ * those of somebody whom standing may have yet to follow.
+ */
+export function occasionsOf(
+  settings: Pick<Settings, 'occasion_unit' | 'zone'>,
+  scope: Scope = EVERYONE,
+): RawBuilder<unknown> {
+  return sql`(${occasionsBody(scope, settings)})`
 }
 
 /**
@@ -175,8 +181,22 @@ export function standingBody(scope: Scope, now: Date, settings: Settings): RawBu
 }
 
 /** The same for few people, all by runs: it is planned in a third of the time, and of few people that is most of it. */
-export function standingOfFew(scope: Scope, now: Date, settings: Settings): RawBuilder<unknown> {
-  return standingByRuns(scope, now, settings, ofPeople(figuresBody(scope, now, settings, 'runs')))
+export function standingOfFew(scope: Scope, now: Date, settings: Settings, facts = EVERYBODYS): RawBuilder<unknown> {
+  const runs = sql`(${depthRunsBody(scope, now, settings, 'all', sql`spans`, facts)})`
+  const made: Made = { runs, spans: sql`(${furtherSpans(scope, now, settings)})`, further: 'all' }
+  return standingByRuns(scope, now, settings, ofPeople(figuresBody(scope, now, settings, 'runs', facts)), made)
+}
+
+/**
+ * The same for one person, wholly from their facts: the view of occasions does not yet know that an order just stored was of the day of
+ * another one, and would have it deepen the relationship until standing has followed.
+ */
+export function standingOfOne(personId: number, now: Date, settings: Settings): RawBuilder<unknown> {
+  const scope = onePerson(personId)
+  return standingOfFew(scope, now, settings, {
+    ...EVERYBODYS,
+    occasions: sql`${occasionsOf(settings, scope)} occasions`,
+  })
 }
 
 /** The people of `scope` whom a further fact is about. */

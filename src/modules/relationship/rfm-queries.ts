@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
-import { EVERYONE, liveFigures, type Scope, withNetPaid } from './queries.ts'
+import { EVERYONE, liveFigures, occasionsOf, type Scope, withNetPaid } from './queries.ts'
 import type { RfmPerson } from './schema.ts'
 
 export type Ties = 'group' | 'first'
@@ -51,7 +51,9 @@ export async function selectRfmValues(
   settings: Settings,
 ): Promise<RfmValues | undefined> {
   const { rows } = await sql<RfmValues>`
-    select recency_days, frequency, monetary_minor from (${rfmValuesBody(scope, now, settings)}) v`.execute(db)
+    select recency_days, frequency, monetary_minor from (${rfmValuesBody(scope, now, settings, occasionsOf(settings, scope))}) v`.execute(
+    db,
+  )
   return rows[0]
 }
 
