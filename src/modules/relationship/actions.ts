@@ -420,5 +420,6 @@ export async function reportRfm(db: Sql, command: RfmCommand): Promise<RfmReport
 
 /** All that is kept of a person here, as it stands. */
 export function exportStanding(db: Sql, personId: number): Promise<PersonRows> {
-  return selectPersonRows(db, 'relationship', ['standing', 'occasions', 'depth_changes', 'fan_tiers'], personId)
+  const tables = ['standing', 'occasions', 'eventful_occasions', 'eventful_orders', 'depth_changes', 'fan_tiers']
+  return selectPersonRows(db, 'relationship', tables, personId)
 }
