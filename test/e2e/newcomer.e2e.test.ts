@@ -165,6 +165,8 @@ test('from the printed link to one’s own figures', async (t) => {
     ])
     await page.getByLabel('客户编号: 取自哪一列').selectOption('')
     await page.getByText('客户、关系和提醒里一个人也不会有').waitFor()
+    // Until the rows have been read this way the earlier ones stand there, faint.
+    await page.locator('.preview[aria-busy="false"]').waitFor()
     await inspect(opened, 'newcomer-map-wide-light')
     await page.getByLabel('客户编号: 取自哪一列').selectOption('买家编号')
     await page.getByLabel('有客户编号的买家算联系得上吗').selectOption('shop_account')
