@@ -144,7 +144,7 @@ test('two corrections of one fact at once: the second one replaces the first', a
   const goOn = await blockInteractions(database)
   const first = send(database, view('A-1', 'lin', 'cup'))
   await untilSomebodyWaits(database)
-  const second = send(database, view('A-1', 'lin', 'pot'), view('A-2', 'lin', 'pot'))
+  const second = send(apart(database), view('A-1', 'lin', 'pot'), view('A-2', 'lin', 'pot'))
   await untilSomebodyWaits(database, { howMany: 2 }).finally(goOn)
   assert.deepEqual([await first, await second], [['corrected'], ['corrected', 'new']])
   const { rows } = await database.pool.query('select item from interactions.interactions order by interaction_id')
@@ -183,11 +183,20 @@ test('requests that wait are stored by one transaction, in their order, and each
     send(database, view('B-3', 'wu', 'x'.repeat(2000))),
     send(database, view('B-4', 'wu', 'tea')),
     send(database, view('B-5', 'wu', 'tea')),
+    // Of a fact that is being stored: after that, with a place free or not, and so is whoever comes after it.
     send(database, view('B-1', 'wu', 'cup')),
+    send(database, view('B-1', 'wu', 'pot')),
   ]
   await sleep(50).finally(goOn)
   assert.deepEqual(await Promise.all([first, second]), [['new'], ['new']])
-  assert.deepEqual(await Promise.all(waiting), [['new', 'invalid'], ['invalid'], ['new'], ['new'], ['corrected']])
+  assert.deepEqual(await Promise.all(waiting), [
+    ['new', 'invalid'],
+    ['invalid'],
+    ['new'],
+    ['new'],
+    ['corrected'],
+    ['corrected'],
+  ])
   const { rows } = await database.pool.query(
     `select array_agg(external_id order by external_id) as ids from intake.inbox where external_id <> 'A-0' group by import_id order by 1`,
   )
@@ -195,6 +204,8 @@ test('requests that wait are stored by one transaction, in their order, and each
     rows.map(({ ids }) => ids.join(' ')),
     ['A-1', 'A-2', 'B-1', 'B-4 B-5'],
   )
+  const items = `select array_agg(distinct item order by item) as items from interactions.interactions`
+  assert.deepEqual(await rowOf(database, items), { items: ['pot', 'tea'] })
 })
 
 test('however many requests wait for each other, others get a connection', async (t) => {

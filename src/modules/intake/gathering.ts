@@ -32,6 +32,8 @@ interface Request {
 interface Line {
   readonly limit: LimitFunction
   readonly waiting: Request[]
+  /** Ids that are being stored, and by whom. */
+  readonly storing: Map<string, Promise<void>>
   /** Requests that came and are not answered. */
   open: number
 }
@@ -45,7 +47,8 @@ const gatherings = new WeakMap<Database, Gathering>()
 
 /**
  * Stores the facts of a request, with those of others that wait in the same line: so many as one request may have, none with an id that
- * is among them already, in their order.
+ * is among them already, in their order. Who has an id that is being stored waits, and whoever came after: the later of two that say
+ * something else of one fact would else be the one that the first replaces.
  *
  * @param name of the line: what facts must have in common to be stored by one transaction.
  */
@@ -57,13 +60,13 @@ export function storeTogether(
 ): Promise<readonly FactResult[]> {
   const gathering = gatherings.get(database) ?? { limit: pLimit(STORING_MAX), lines: new Map<string, Line>() }
   gatherings.set(database, gathering)
-  const line = gathering.lines.get(name) ?? { limit: pLimit(STORING_OF_LINE_MAX), waiting: [], open: 0 }
+  const line = gathering.lines.get(name) ?? newLine()
   gathering.lines.set(name, line)
   const { promise, resolve, reject } = Promise.withResolvers<readonly FactResult[]>()
   line.open += 1
   line.waiting.push({ facts, resolve, reject })
   void line
-    .limit(() => gathering.limit(() => storeNext(line.waiting, store)))
+    .limit(() => gathering.limit(() => storeNext(line, store)))
     .then(() => {
       line.open -= 1
       if (line.open === 0) gathering.lines.delete(name)
@@ -71,10 +74,29 @@ export function storeTogether(
   return promise
 }
 
+function newLine(): Line {
+  return { limit: pLimit(STORING_OF_LINE_MAX), waiting: [], storing: new Map(), open: 0 }
+}
+
 /** The first that wait, unless somebody has taken them along. Never throws: who waits is told. */
-async function storeNext(waiting: Request[], store: Store): Promise<void> {
-  const requests = waiting.splice(0, countTogether(waiting))
+async function storeNext({ waiting, storing }: Line, store: Store): Promise<void> {
+  for (let before = storingFirst(waiting, storing); before; before = storingFirst(waiting, storing)) await before
+  const requests = waiting.splice(0, countTogether(waiting, storing))
   if (requests.length === 0) return
+  const done = storeAll(requests, store)
+  const ids = requests.flatMap(({ facts }) => facts.map(({ external_id: id }) => id))
+  for (const id of ids) storing.set(id, done)
+  await done
+  for (const id of ids) storing.delete(id)
+}
+
+/** Who stores an id of the first that waits. */
+function storingFirst([first]: readonly Request[], storing: Line['storing']): Promise<void> | undefined {
+  const id = first?.facts.find(({ external_id }) => storing.has(external_id))?.external_id
+  return id === undefined ? undefined : storing.get(id)
+}
+
+async function storeAll(requests: readonly Request[], store: Store): Promise<void> {
   try {
     const results = await store(requests.flatMap(({ facts }) => facts))
     let from = 0
@@ -88,13 +110,14 @@ async function storeNext(waiting: Request[], store: Store): Promise<void> {
 }
 
 /** How many of the first requests one transaction can have. */
-function countTogether(waiting: readonly Request[]): number {
+function countTogether(waiting: readonly Request[], storing: Line['storing']): number {
   const ids = new Set<string>()
   let facts = 0
   for (const [count, request] of waiting.entries()) {
     facts += request.facts.length
     for (const { external_id: id } of request.facts) ids.add(id)
-    if (count > 0 && (facts > FACTS_MAX || ids.size < facts)) return count
+    const isStoring = request.facts.some(({ external_id: id }) => storing.has(id))
+    if (count > 0 && (facts > FACTS_MAX || ids.size < facts || isStoring)) return count
   }
   return waiting.length
 }
