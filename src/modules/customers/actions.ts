@@ -53,7 +53,7 @@ export {
 export { factIdentity, type PersonalFact, type PersonalKind, personalFactKind } from './personal-facts.ts'
 export { type PersonalFile, personalFileKind } from './personal-files.ts'
 export { connect, identify } from './queries.ts'
-export { inScope, isInScope, isPerson, ofScope } from './scope-queries.ts'
+export { inScope, isInScope, isPerson, ofScope, shareOutPeople } from './scope-queries.ts'
 
 /** Imports people from a file: each row claims that its identities are one person; who is one person follows from all claims. */
 export function importPeople(

@@ -34,3 +34,26 @@ export async function isPerson(db: Sql, personId: number): Promise<boolean> {
     select exists (select from customers.published_people where person_id = ${personId}) as found`.execute(db)
   return rows[0]?.found ?? false
 }
+
+/**
+ * Everyone as shares of about the same size, predicates on a person's number, and the highest number: what is worked out for everyone
+ * share by share (`union all`) is, where a share is not worked out on several cores itself, on all of them. More shares than cores, so
+ * that nobody waits long for the last one; and what is set for the transaction has whole shares worked out side by side, and not a part
+ * of one: with that inside no share runs beside another, and at a million people standing took 30 s on one core in place of 15.
+ */
+export async function shareOutPeople(
+  tx: Sql,
+  shares = 4,
+): Promise<{ readonly last: number; readonly shares: RawBuilder<unknown>[] }> {
+  const { rows } = await sql<{ last: number | null }>`
+    select max(person_id) as last from customers.published_canonical`.execute(tx)
+  const last = rows[0]?.last ?? 0
+  await sql`select set_config('parallel_setup_cost', ${String(Math.max(1000, last / 20))}, true)`.execute(tx)
+  const cut = (share: number) => Math.floor((last * share) / shares)
+  return {
+    last,
+    shares: Array.from({ length: shares }, (_, share) =>
+      share === shares - 1 ? sql`> ${cut(share)}` : sql`between ${cut(share) + 1} and ${cut(share + 1)}`,
+    ),
+  }
+}

@@ -270,7 +270,7 @@ const CLAIMS = [
 ] as const
 
 for (const [what, claim, table, fill] of CLAIMS) {
-  test(`workers side by side never take the same of the pending ${what}, nor wait for each other`, async (t) => {
+  test(`workers side by side never take the same of the pending ${what}`, async (t) => {
     const { database } = await testDatabase(t)
     const take = (on: Database, limit: number) =>
       on.transaction(async (tx, client) => {
@@ -288,11 +288,15 @@ for (const [what, claim, table, fill] of CLAIMS) {
     const held = hold(database)
     const first = take(held.database, 200)
     await held.reached
-    const second = await take(database, 500)
-    assert.equal(second.length, 300, 'what the first holds is skipped, not waited for')
-    assert.deepEqual(await take(database, 500), [])
+    const second = take(database, 500)
+    // Moves that the first holds are skipped; people are waited for, as their workers have a lock of their own.
+    if (what === 'moves') {
+      assert.equal((await second).length, 300)
+      assert.deepEqual(await take(database, 500), [])
+    }
     held.commit()
-    assert.deepEqual(sorted([...(await first), ...second]), all)
+    assert.equal((await second).length, 300)
+    assert.deepEqual(sorted([...(await first), ...(await second)]), all)
     assert.deepEqual(await take(database, 500), [])
 
     // What a worker took and did not finish is pending as before.

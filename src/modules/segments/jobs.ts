@@ -368,10 +368,9 @@ async function writeWhole(
   present: Present,
 ): Promise<{ changed: number; isExchanged: boolean }> {
   const { now, settings, cuts, run } = present
-  await members.evaluateEverybody(tx, row.segment_id, node, { ...groundOf(present), scope: EVERYONE })
-  // By another definition: nothing that was due by the one before says anything of this one.
-  const isNew = cause === 'definition' || cause === 'settings'
   const isFirst = row.evaluated_version === null
+  const isNew = cause === 'definition' || cause === 'settings'
+  await members.evaluateEverybody(tx, row.segment_id, node, groundOf(present), { isFirst, isNew })
   const extent = { of: 'segment', segmentId: row.segment_id, cause, isFirst, isNew } as const
   const { entered, left } = await members.writeDifferences(tx, extent, now, settings.zone)
   // Where standing has yet to follow a setting, all of it is looked at once more after that.

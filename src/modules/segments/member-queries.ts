@@ -1,10 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
+import { shareOutPeople } from '../customers/actions.ts'
 import type { Share } from '../intake/actions.ts'
 import type { ResolvedNode } from './definition.ts'
 import { refundedOrders } from './event-queries.ts'
-import type { Few, Ground } from './ground-queries.ts'
-import { evaluationBody, storedStanding } from './queries.ts'
+import type { Few, Ground, Scope } from './ground-queries.ts'
+import { EVERYONE, evaluationBody, storedStanding } from './queries.ts'
 import { monthOf } from './rules.ts'
 
 /*
@@ -24,15 +25,20 @@ export async function lockSegments(tx: Sql, share?: Share): Promise<void> {
         pg_advisory_xact_lock(hashtext('perennial segments of a share'), ${share.number}::int)`.execute(tx)
 }
 
-/** `looks (segment_id, person_id, cause, fact_id, at)` and `evaluated (segment_id, person_id, holds, until)`, empty. */
+/**
+ * `looks (segment_id, person_id, cause, fact_id, at)`, and `evaluated` for what differs of them: whether the definition holds and until
+ * when, beside the stay (in_at, in_cause, in_fact_id) and the due (due_at) that are kept, null where none is. Empty.
+ */
 export async function createLooks(tx: Sql): Promise<void> {
   await sql`drop table if exists looks, evaluated`.execute(tx)
   await sql`
     create temp table looks (segment_id bigint not null, person_id bigint not null, cause text not null, fact_id bigint, at timestamptz not null)
     on commit drop`.execute(tx)
   await sql`
-    create temp table evaluated (segment_id bigint not null, person_id bigint not null, holds boolean not null, until timestamptz not null)
-    on commit drop`.execute(tx)
+    create temp table evaluated (
+      segment_id bigint not null, person_id bigint not null, holds boolean not null, until timestamptz not null,
+      in_at timestamptz, in_cause text, in_fact_id bigint, due_at timestamptz
+    ) on commit drop`.execute(tx)
 }
 
 /** The people of `claimed_people` whom a segment has to be asked about: those of whom a fact changed that it may rest on. */
@@ -57,7 +63,7 @@ export async function lookAtClaimed(
   await sql`analyze looks`.execute(tx)
 }
 
-/** Whoever is due by time, soonest first, into `looks`. Where nobody is, nothing but the index is read. */
+/** Takes whoever is due by time, soonest first, into `looks`. Where nobody is, nothing but the index is read. */
 export async function lookAtDue(tx: Sql, now: Date, limit: number): Promise<number> {
   const { rows } = await sql<{ due: number }>`
     with taken as (
@@ -66,7 +72,11 @@ export async function lookAtDue(tx: Sql, now: Date, limit: number): Promise<numb
       where due_at <= ${now}::timestamptz order by due_at limit ${limit} returning 1
     ) select count(*) as due from taken`.execute(tx)
   const due = rows[0]?.due ?? 0
-  if (due > 0) await sql`analyze looks`.execute(tx)
+  if (due === 0) return 0
+  await sql`analyze looks`.execute(tx)
+  await sql`
+    delete from segments.due d using looks l
+    where d.due_at <= ${now}::timestamptz and d.segment_id = l.segment_id and d.person_id = l.person_id`.execute(tx)
   return due
 }
 
@@ -76,10 +86,18 @@ export async function selectNextDue(db: Sql): Promise<Date | undefined> {
   return rows[0]?.due_at
 }
 
-function evaluation(segmentId: number, node: ResolvedNode, ground: Ground): RawBuilder<unknown> {
+/**
+ * What `evaluated` has, of the people of one segment: `people` is a from clause that joins what is so of them (holds, until) with what is
+ * kept. Only who differs: who is in and was not, or the other way about, and whose due has to come sooner than the one that is written. A
+ * look that comes too early costs one evaluation, one that comes too late would be wrong; and a renewed cut table moves the instants of
+ * half of the buyers by a day, mostly to later ones, and a further order that of its buyer.
+ */
+function differing(segmentId: number, people: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`
-    select ${segmentId}::bigint as segment_id, person_id, holds, until from (${evaluationBody(node, ground)}) e
-    where holds or until < 'infinity'`
+    select ${segmentId}::bigint as segment_id, person_id, coalesce(holds, false) as holds, coalesce(until, 'infinity') as until,
+      in_at, in_cause, in_fact_id, due_at
+    from ${people}
+    where coalesce(holds, false) <> (in_at is not null) or (until < 'infinity' and (due_at is null or due_at > until))`
 }
 
 /**
@@ -107,7 +125,7 @@ export async function layOutLooked(
   return { standing, orders }
 }
 
-/** Evaluates a segment for the people of its looks; who is not in and never will be by time has no row. */
+/** Evaluates a segment for the people of its looks. What is kept is looked up for each, behind "offset 0", or all of it is read. */
 export async function evaluateLooked(
   tx: Sql,
   segmentId: number,
@@ -116,17 +134,66 @@ export async function evaluateLooked(
 ): Promise<void> {
   const people = sql`select distinct person_id from looks where segment_id = ${segmentId}::bigint`
   const few = { ...laidOut, people }
-  await sql`insert into evaluated ${evaluation(segmentId, node, { ...ground, scope: sql`in (${people})`, few })}`.execute(
-    tx,
-  )
+  const body = evaluationBody(node, { ...ground, scope: sql`in (${people})`, few })
+  await sql`
+    insert into evaluated ${differing(
+      segmentId,
+      sql`(${people}) p left join (${body}) e using (person_id)
+      left join lateral (
+        select in_at, in_cause, in_fact_id from ${membersTable(segmentId)} m where m.person_id = p.person_id offset 0
+      ) m on true
+      left join lateral (
+        select due_at from ${dueTable(segmentId)} d where d.person_id = p.person_id and e.until < 'infinity' offset 0
+      ) d on true`,
+    )}`.execute(tx)
 }
 
-/** The same for everybody: as a table that is made of it, which is on both cores. */
-export async function evaluateEverybody(tx: Sql, segmentId: number, node: ResolvedNode, ground: Ground): Promise<void> {
+/** From so many people on they are shared out; below, a share costs more to plan than it saves. */
+const SHARED_OUT_FROM_PEOPLE = 50_000
+
+/** What is kept of a segment that everybody is looked at for. */
+export interface Kept {
+  /** Nothing is. */
+  readonly isFirst: boolean
+  /** What was due is by another definition, and says nothing. */
+  readonly isNew: boolean
+}
+
+/**
+ * The same for everybody: as a table that is made of it, which is on both cores. What is counted of each person would be on one, so
+ * many are shared out: five segments of a million people took 14.6 s, and so 9.7 s. Shares are put in order because a part of one
+ * cannot be then: the planner would rather have had all cores read half of each, and count the other half each for itself.
+ */
+export async function evaluateEverybody(
+  tx: Sql,
+  segmentId: number,
+  node: ResolvedNode,
+  ground: Omit<Ground, 'scope'>,
+  { isFirst, isNew }: Kept,
+): Promise<void> {
   // One row for each of a million people in a hash: in the memory that is set else, they go to disk.
   await sql`set local work_mem = '64MB'`.execute(tx)
+  const { last, shares } = await shareOutPeople(tx)
+  // Who is not in and never will be by time has no row.
+  const evaluationOf = (scope: Scope) => sql`
+    select person_id, holds, until from (${evaluationBody(node, { ...ground, scope })}) e where holds or until < 'infinity'`
+  const body =
+    last < SHARED_OUT_FROM_PEOPLE
+      ? evaluationOf(EVERYONE)
+      : sql.join(
+          shares.map((share) => sql`(${evaluationOf(share)} order by person_id)`),
+          sql` union all `,
+        )
+  const none = sql`cross join (select null::timestamptz as in_at, null::text as in_cause, null::bigint as in_fact_id) m`
+  const stays = sql`
+    full join (select person_id, in_at, in_cause, in_fact_id from ${membersTable(segmentId)}) m using (person_id)`
+  const dues = isNew
+    ? sql`cross join (select null::timestamptz as due_at) d`
+    : sql`left join (select person_id, due_at from ${dueTable(segmentId)}) d using (person_id)`
   await sql`drop table if exists evaluated`.execute(tx)
-  await sql`create temp table evaluated on commit drop as ${evaluation(segmentId, node, ground)}`.execute(tx)
+  await sql`
+    create temp table evaluated on commit drop as
+    ${differing(segmentId, sql`(${body}) e ${isFirst ? none : stays} ${dues}`)}`.execute(tx)
 }
 
 /** Segments that have looks. */
@@ -135,48 +202,13 @@ export async function selectLooked(tx: Sql): Promise<number[]> {
   return rows.map(({ segment_id }) => segment_id)
 }
 
-/** Which kept rows the writing is about. */
+/** Of whom `evaluated` is. */
 export type Extent =
   | { readonly of: 'looks' }
-  | {
-      readonly of: 'segment'
-      readonly segmentId: number
-      readonly cause: string
-      /** Nothing is kept of it. */
-      readonly isFirst: boolean
-      /** What was due is by another definition. */
-      readonly isNew: boolean
-    }
+  | ({ readonly of: 'segment'; readonly segmentId: number; readonly cause: string } & Kept)
 
 /**
- * Who is in now, of the extent. Of looks each is looked up, behind "offset 0": of a join the planner read all members, 14 s for
- * 10,000 facts among 200,000 people.
- */
-function membersBody(extent: Extent): RawBuilder<unknown> {
-  const columns = sql`in_at, in_cause, in_fact_id`
-  if (extent.of === 'segment') {
-    return sql`
-      select segment_id, person_id, ${columns} from segments.members
-      where out_at = 'infinity' and segment_id = ${extent.segmentId}::bigint`
-  }
-  return sql`
-    select k.segment_id, k.person_id, m.*
-    from (select distinct segment_id, person_id from looks) k
-    cross join lateral (
-      select ${columns} from segments.members m
-      where m.out_at = 'infinity' and m.person_id = k.person_id and m.segment_id = k.segment_id offset 0
-    ) m`
-}
-
-/** When each of `evaluated` is due, as it is kept: a lateral subquery (due_at). Of looks each is looked up. */
-function dueBody(extent: Extent): RawBuilder<unknown> {
-  return sql`
-    select due_at from segments.due d where d.person_id = e.person_id and d.segment_id = e.segment_id
-    ${extent.of === 'looks' ? sql`offset 0` : sql`and d.segment_id = ${extent.segmentId}::bigint`}`
-}
-
-/**
- * Writes what differs: stays that begin and end, by the time or the fact that did it, and when each is due next. Sizes follow. By a
+ * Writes `evaluated`: stays that begin and end, by the time or the fact that did it, and when each is due next. Sizes follow. By a
  * definition that is new what is due takes its place with `exchangeDue`.
  *
  * @returns how many stays began and ended.
@@ -187,30 +219,25 @@ export async function writeDifferences(
   now: Date,
   zone: string,
 ): Promise<{ entered: number; left: number }> {
-  await sql`analyze evaluated`.execute(tx)
   if (extent.of === 'segment' && extent.isFirst) return writeFirst(tx, extent, now, zone)
   await sql`drop table if exists flips`.execute(tx)
-  const caused =
-    extent.of === 'looks'
-      ? sql`l.cause, l.fact_id, l.at`
-      : sql`${extent.cause}::text as cause, null::bigint as fact_id, ${now}::timestamptz as at`
+  const flipping = sql`segment_id, person_id, in_at, in_cause, in_fact_id`
+  const flipped = sql`holds <> (in_at is not null)`
   // A person is looked at once for each segment, or twice when time and a fact fall together: the fact is named then.
-  const looks =
+  const body =
     extent.of === 'looks'
-      ? sql`left join (select distinct on (segment_id, person_id) * from looks order by segment_id, person_id, cause) l using (segment_id, person_id)`
-      : sql``
-  await sql`
-    create temp table flips on commit drop as
-    select segment_id, person_id, m.in_at, m.in_cause, m.in_fact_id, ${caused}
-    from (select segment_id, person_id from evaluated where holds) e
-    full join (${membersBody(extent)}) m using (segment_id, person_id)
-    ${looks}
-    where e.person_id is null or m.person_id is null`.execute(tx)
+      ? sql`
+        select distinct on (segment_id, person_id) ${flipping}, cause, fact_id, at
+        from evaluated join looks using (segment_id, person_id) where ${flipped} order by segment_id, person_id, cause`
+      : sql`
+        select ${flipping}, ${extent.cause}::text as cause, null::bigint as fact_id, ${now}::timestamptz as at
+        from evaluated where ${flipped}`
+  await sql`create temp table flips on commit drop as ${body}`.execute(tx)
   const counts = await countFlips(tx)
   const isChanged = counts.entered + counts.left > 0
   if (isChanged) await writeFlips(tx, extent, now)
   if (extent.of === 'segment' && extent.isNew) await prepareDue(tx, extent.segmentId)
-  else await writeDue(tx, extent, now)
+  else await writeDue(tx)
   if (isChanged) await writeSizes(tx, zone, now)
   return counts
 }
@@ -255,20 +282,16 @@ async function writeFirst(
 ): Promise<{ entered: number; left: number }> {
   const kept = membersTable(segmentId)
   await sql`create table ${kept} (like segments.members including defaults including constraints)`.execute(tx)
-  await sql`
+  const { numAffectedRows } = await sql`
     insert into ${kept} (person_id, segment_id, in_at, in_cause)
-    select person_id, segment_id, ${now}::timestamptz, ${cause}::text from evaluated where holds order by person_id`.execute(
-    tx,
-  )
+    select person_id, segment_id, ${now}::timestamptz, ${cause}::text from evaluated where holds`.execute(tx)
+  const entered = Number(numAffectedRows ?? 0)
   await sql`alter table ${kept} add primary key (person_id, segment_id, in_at, out_at)`.execute(tx)
   await sql`create index on ${kept} (segment_id, person_id)`.execute(tx)
   await prepareDue(tx, segmentId)
   await exchangeDue(tx, segmentId)
   await sql`alter table segments.members_now attach partition ${kept} for values in (${sql.lit(segmentId)})`.execute(tx)
-  const { rows } = await sql<{ size: number }>`
-    update segments.segments set size = (select count(*) from evaluated where holds)
-    where segment_id = ${segmentId}::bigint returning size`.execute(tx)
-  const entered = rows[0]?.size ?? 0
+  await sql`update segments.segments set size = ${entered}::bigint where segment_id = ${segmentId}::bigint`.execute(tx)
   if (entered > 0) await writeSizesOfDay(tx, sql`${segmentId}::bigint`, zone, now)
   return { entered, left: 0 }
 }
@@ -332,25 +355,12 @@ async function dropOldMonths(tx: Sql, now: Date): Promise<void> {
   for (const { name } of rows) await sql`drop table segments.${sql.ref(name)}`.execute(tx)
 }
 
-/**
- * A look that comes too early costs one evaluation, one that comes too late would be wrong. So only what has to come sooner than
- * what is written is written: a renewed cut table moves the instants of half of the buyers by a day, mostly to later ones, and a
- * further order that of its buyer. What has come is taken away first.
- */
-async function writeDue(tx: Sql, extent: Extent, now: Date): Promise<void> {
-  if (extent.of === 'looks') {
-    await sql`
-      delete from segments.due d using looks l
-      where l.cause = 'time' and d.due_at <= ${now}::timestamptz and d.segment_id = l.segment_id and d.person_id = l.person_id`.execute(
-      tx,
-    )
-  }
+/** Of two instants that differ the sooner one is due. */
+async function writeDue(tx: Sql): Promise<void> {
   await sql`
     insert into segments.due (person_id, segment_id, due_at)
-    select e.person_id, e.segment_id, e.until
-    from evaluated e left join lateral (${dueBody(extent)}) d on true
-    where e.until < 'infinity' and (d.due_at is null or d.due_at > e.until)
-    order by e.person_id
+    select person_id, segment_id, until from evaluated where until < 'infinity' and (due_at is null or due_at > until)
+    order by person_id
     on conflict (person_id, segment_id) do update set due_at = excluded.due_at`.execute(tx)
 }
 
@@ -363,7 +373,7 @@ async function prepareDue(tx: Sql, segmentId: number): Promise<void> {
   await sql`create table ${next} (like segments.due)`.execute(tx)
   await sql`
     insert into ${next} (person_id, segment_id, due_at)
-    select person_id, segment_id, until from evaluated where until < 'infinity' order by person_id`.execute(tx)
+    select person_id, segment_id, until from evaluated where until < 'infinity'`.execute(tx)
   await sql`alter table ${next} add primary key (person_id, segment_id)`.execute(tx)
   await sql`create index on ${next} (due_at)`.execute(tx)
 }
