@@ -40,7 +40,9 @@
     where o.person_id > 0) o
     where o.paid_at <= $11::timestamptz and o.paid_at > $12::timestamptz
       and (o.refunded_minor is null or o.refunded_minor < o.amount_minor)) r group by person_id) "c1" on "c1".person_id = s.person_id
+      offset bigint '0'
     ) judged
+    offset bigint '0'
 -- [2,1,2160,"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2025-12-01T04:00:00.000Z"]
 
 -- spent on tea in the last quarter
@@ -81,7 +83,9 @@
     ) line using (person_id, order_id)
     where o.paid_at <= $14::timestamptz and o.paid_at >= $15::timestamptz and "o"."source" = any($16::text[])
       and (o.refunded_minor is null or o.refunded_minor < o.amount_minor)) r group by person_id) "c0" on "c0".person_id = s.person_id
+      offset bigint '0'
     ) judged
+    offset bigint '0'
 -- [10000,"2026-03-31T16:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2025-12-31T16:00:00.000Z","2025-12-31T16:00:00.000Z","2025-12-31T16:00:00.000Z","2025-12-31T16:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",["tea"],"2026-03-01T04:00:00.000Z","2025-09-30T16:00:00.000Z",["shop"]]
 
 -- best buyers, or close ones
@@ -109,7 +113,9 @@
       join (values ($56, $57::float8), ($58, $59::float8), ($60, $61::float8), ($62, $63::float8), ($64, $65::float8), ($66, $67::float8), ($68, $69::float8), ($70, $71::float8), ($72, $73::float8)) as weighed(type, weight) using (type)
       group by person_id, occurred_at
     ) risen group by person_id) last_scores offset 0) "c1" on "c1".person_id = s.person_id
+      offset bigint '0'
     ) judged
+    offset bigint '0'
 -- [2000,5000,20000,20000,[5],"2026-03-01T04:00:00.000Z","Asia/Shanghai",1,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",11,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",61,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",122,"Asia/Shanghai",[5],1,1,1,2,[4,5],2000,5000,20000,20000,[5],"Asia/Shanghai",2,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",2,"Asia/Shanghai","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",20,2592000,20,2592000000000,2592000000000,2592000000000,2592000000000,2592000000000,2592000000000,"2026-03-01T04:00:00.000Z","details_left",10,"share",8,"reply",5,"quiz",4,"check_in",3,"like",3,"comment",3,"click",2,"open",0.5]
 
 -- about to lapse, with an adviser, reachable
@@ -155,7 +161,9 @@
     from interactions.published_interactions
     where person_id > 0 and occurred_at <= $30::timestamptz
       and "type" = any($31::text[])  ) r group by person_id) "c5" on "c5".person_id = s.person_id
+      offset bigint '0'
     ) judged
+    offset bigint '0'
 -- [[3,4],720,"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",720,"2026-03-01T04:00:00.000Z",720,"granted",0,"2026-03-01T04:00:00.000Z",744,"2026-03-01T04:00:00.000Z",744,"2026-03-01T04:00:00.000Z",744,"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",["lin"],"2026-03-01T04:00:00.000Z","2024-12-31T16:00:00.000Z","2026-03-01T04:00:00.000Z","marketing",["","wecom"],"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","phone","2026-03-01T04:00:00.000Z",["reply"]]
 
 -- buy little and bring many, late
@@ -178,5 +186,7 @@
         from value.published_settled where person_id > 0) "c1" on "c1".person_id = s.person_id left join (
         select person_id, last_occasion_at, turns_days, turns_at from value.published_settled
         where person_id > 0 and turns_days is not null) "c2" on "c2".person_id = s.person_id
+      offset bigint '0'
     ) judged
+    offset bigint '0'
 -- [[4],"2026-03-01T04:00:00.000Z",50,[1],[3],"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","Asia/Shanghai","Asia/Shanghai",[1,2],"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai","Asia/Shanghai","Asia/Shanghai","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z"]

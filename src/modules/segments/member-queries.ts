@@ -150,6 +150,8 @@ export async function evaluateLooked(
 
 /** From so many people on they are shared out; below, a share costs more to plan than it saves. */
 const SHARED_OUT_FROM_PEOPLE = 50_000
+/** Of three processes on two cores each has two; with four shares the last one ran alone, and took an eighth longer. */
+const SHARES_OF_PEOPLE = 6
 
 /** What is kept of a segment that everybody is looked at for. */
 export interface Kept {
@@ -173,7 +175,7 @@ export async function evaluateEverybody(
 ): Promise<void> {
   // One row for each of a million people in a hash: in the memory that is set else, they go to disk.
   await sql`set local work_mem = '64MB'`.execute(tx)
-  const { last, shares } = await shareOutPeople(tx)
+  const { last, shares } = await shareOutPeople(tx, SHARES_OF_PEOPLE)
   // Who is not in and never will be by time has no row.
   const evaluationOf = (scope: Scope) => sql`
     select person_id, holds, until from (${evaluationBody(node, { ...ground, scope })}) e where holds or until < 'infinity'`

@@ -323,8 +323,8 @@ test('another zone or period is followed once standing has', async (t) => {
   assert.deepEqual(await membersOf(id), ['b'])
 })
 
-test('thousands of people at once are worked off on two connections, and are where a recount has them', async (t) => {
-  const { desk, clock, make } = await start(t)
+test('thousands of people at once, worked off on two connections and evaluated by shares, are where a recount has them', async (t) => {
+  const { desk, clock, ask, make } = await start(t)
   const send = async (wave: number, from: number, to: number) => {
     for (let begin = from; begin < to; begin += 1000) {
       const facts = Array.from({ length: Math.min(1000, to - begin) }, (_, index) => ({
@@ -335,36 +335,48 @@ test('thousands of people at once are worked off on two connections, and are whe
     }
     await catchUp(desk.database, clock)
   }
-  await send(1, 0, 2500)
-  const definitions = {
+  await send(1, 0, 1500)
+  // By the highest number of a person they are many: who comes from here on is in the last share.
+  await desk.database.pool.query(`select setval(pg_get_serial_sequence('customers.identities', 'identity_id'), 70000)`)
+  await send(1, 1500, 2500)
+  const definitions: Record<string, Record<string, unknown>> = {
     quiet: QUIET,
     twice: { orders: { count: { at_least: 2 } } },
     late: { rfm: { recency_days: { at_most: 60 } } },
   }
-  for (const [name, definition] of Object.entries(definitions)) await make(name, definition)
+  const ids = new Map<string, number>()
+  for (const [name, definition] of Object.entries(definitions)) ids.set(name, await make(name, definition))
   // From another month on: what began and ended in it goes to a table of its own.
   clock.at = START + 40 * DAY_MS
   await catchUp(desk.database, clock)
   await send(2, 1000, 4000)
-  const { rows } = await desk.database.pool.query<{ name: string; size: number; kept: number[]; due: number }>(
-    `select s.name, s.size, array_agg(m.person_id order by m.person_id) filter (where m.person_id is not null) as kept
-     from segments.segments s left join segments.members m on m.segment_id = s.segment_id and m.out_at = 'infinity'
-     group by s.segment_id order by s.name`,
-  )
-  for (const { name, size, kept } of rows) {
-    const definition = definitions[name as keyof typeof definitions]
-    const people = await peopleOfDefinition(desk.database.db, definition, { now: clock.now() })
-    assert.ok(!isRefusal(people))
-    const { rows: counted } = await sql<{ person_id: number }>`select person_id from (${people}) p order by 1`.execute(
-      desk.database.db,
+  const compare = async () => {
+    const { rows } = await desk.database.pool.query<{ name: string; size: number; kept: number[] }>(
+      `select s.name, s.size, array_agg(m.person_id order by m.person_id) filter (where m.person_id is not null) as kept
+       from segments.segments s left join segments.members m on m.segment_id = s.segment_id and m.out_at = 'infinity'
+       group by s.segment_id order by s.name`,
     )
-    assert.deepEqual(
-      kept,
-      counted.map(({ person_id }) => person_id),
-      name,
-    )
-    assert.equal(size, kept.length, name)
-    assert.ok(size > 500, `${name}: ${size}`)
+    for (const { name, size, kept } of rows) {
+      const definition = definitions[name] ?? {}
+      const people = await peopleOfDefinition(desk.database.db, definition, { now: clock.now() })
+      assert.ok(!isRefusal(people))
+      const { rows: counted } = await sql<{
+        person_id: number
+      }>`select person_id from (${people}) p order by 1`.execute(desk.database.db)
+      assert.deepEqual(
+        kept,
+        counted.map(({ person_id }) => person_id),
+        name,
+      )
+      assert.equal(size, kept.length, name)
+      assert.ok(size > 500, `${name}: ${size}`)
+    }
   }
+  await compare()
+  // Who is in already is told from what is kept, share by share.
+  definitions.twice = { orders: { count: { at_most: 1 } } }
+  const body = { definition: definitions.twice }
+  assert.equal((await ask(`/api/v1/segments/${ids.get('twice')}`, { method: 'PATCH', body })).status, 200)
+  await compare()
   assert.equal((await desk.database.pool.query('select from intake.pending_people')).rowCount, 0)
 })
