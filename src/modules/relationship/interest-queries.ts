@@ -123,10 +123,13 @@ export async function writeFanTiers(
   const columns = sql.join(TIER_ENDS.map(({ column }) => column))
   await sql`delete from relationship.fan_tiers where person_id ${scope}`.execute(tx)
   if (further === 'none') return
+  // In the order of people, by which shares of them are read: as they came out of a hash, each row was on another page, and a segment of
+  // a million people that asks for tiers took 2.9 s in place of 1.9.
   await sql`
     insert into relationship.fan_tiers (person_id, ${columns}, value_order)
     select person_id, ${columns}, -net_paid_minor
-    from (${tierEndsBody(scope, now, settings, facts)}) t join relationship.standing using (person_id)`.execute(tx)
+    from (${tierEndsBody(scope, now, settings, facts)}) t join relationship.standing using (person_id)
+    order by person_id`.execute(tx)
 }
 
 /**
