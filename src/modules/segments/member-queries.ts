@@ -189,9 +189,10 @@ export async function evaluateEverybody(
   const none = sql`cross join (select null::timestamptz as in_at, null::text as in_cause, null::bigint as in_fact_id) m`
   const stays = sql`
     full join (select person_id, in_at, in_cause, in_fact_id from ${membersTable(segmentId)}) m using (person_id)`
-  const dues = isNew
-    ? sql`cross join (select null::timestamptz as due_at) d`
-    : sql`left join (select person_id, due_at from ${dueTable(segmentId)}) d using (person_id)`
+  const dues =
+    isFirst || isNew
+      ? sql`cross join (select null::timestamptz as due_at) d`
+      : sql`left join (select person_id, due_at from ${dueTable(segmentId)}) d using (person_id)`
   await sql`drop table if exists evaluated`.execute(tx)
   await sql`
     create temp table evaluated on commit drop as
