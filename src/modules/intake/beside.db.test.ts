@@ -83,9 +83,7 @@ async function rowOf<Row extends object>(database: Database, statement: string):
 
 async function untilSomebodyWaits(database: Database, { howMany = 1, orElse = () => {} } = {}): Promise<void> {
   const deadline = performance.now() + WAIT_MS_MAX
-  const waiting = `select count(*) as waiting from pg_stat_activity
-    where datname = current_database() and wait_event_type = 'Lock'`
-  while ((await rowOf<{ waiting: number }>(database, waiting)).waiting < howMany) {
+  while ((await countWaiting(database)) < howMany) {
     if (performance.now() > deadline) {
       // Else the test would hang on what it holds.
       orElse()
@@ -93,6 +91,12 @@ async function untilSomebodyWaits(database: Database, { howMany = 1, orElse = ()
     }
     await sleep(10)
   }
+}
+
+async function countWaiting(database: Database): Promise<number> {
+  const waiting = `select count(*) as waiting from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'`
+  return (await rowOf<{ waiting: number }>(database, waiting)).waiting
 }
 
 /** Holds up all who write interactions, until somebody says go on. */
@@ -206,6 +210,27 @@ test('requests that wait are stored by one transaction, in their order, and each
   )
   const items = `select array_agg(distinct item order by item) as items from interactions.interactions`
   assert.deepEqual(await rowOf(database, items), { items: ['pot', 'tea'] })
+})
+
+test('of one fact what came later is stored later, however many places are free', async (t) => {
+  const { database } = await testDatabase(t)
+  await send(database, view('A-0', 'lin', 'tea'))
+  const goOn = await blockInteractions(database)
+  const first = send(database, view('A-1', 'lin', 'tea'))
+  await untilSomebodyWaits(database)
+  const later = [send(database, view('A-1', 'lin', 'cup')), send(database, view('A-1', 'lin', 'pot'))]
+  // Long enough for these to have begun too, were they not kept from it.
+  const beside = send(apart(database), view('B-1', 'wu', 'tea'))
+  await untilSomebodyWaits(database, { howMany: 2, orElse: goOn })
+  await sleep(100)
+  const begun = await countWaiting(database).finally(goOn)
+  assert.equal(begun, 2, 'the first of the fact, and the one of another process')
+  assert.deepEqual(
+    [await first, await beside, ...(await Promise.all(later))],
+    [['new'], ['new'], ['corrected'], ['corrected']],
+  )
+  const kept = `select item from interactions.interactions i join intake.inbox b on b.fact_id = i.interaction_id where b.external_id = 'A-1'`
+  assert.deepEqual(await rowOf(database, kept), { item: 'pot' })
 })
 
 test('however many requests wait for each other, others get a connection', async (t) => {
