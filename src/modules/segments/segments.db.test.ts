@@ -337,7 +337,7 @@ test('thousands of people at once, worked off on two connections and evaluated b
   }
   await send(1, 0, 1500)
   // By the highest number of a person they are many: who comes from here on is in the last share.
-  await desk.database.pool.query(`select setval(pg_get_serial_sequence('customers.identities', 'identity_id'), 70000)`)
+  await desk.database.pool.query(`select setval(pg_get_serial_sequence('customers.identities', 'identity_id'), 120000)`)
   await send(1, 1500, 2500)
   const definitions: Record<string, Record<string, unknown>> = {
     quiet: QUIET,
