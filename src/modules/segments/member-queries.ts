@@ -109,7 +109,7 @@ export async function layOutLooked(
   ground: Omit<Ground, 'scope'>,
   withOrders: boolean,
 ): Promise<Omit<Few, 'people'>> {
-  const people = sql`select distinct person_id from looks`
+  const people = lookedPeople()
   const all = { ...ground, scope: sql`in (${people})` }
   const [standing, orders] = [sql.table('looked_standing'), withOrders ? sql.table('looked_orders') : undefined]
   await sql`drop table if exists looked_standing, looked_orders`.execute(tx)
@@ -125,6 +125,14 @@ export async function layOutLooked(
   return { standing, orders }
 }
 
+/**
+ * People of looks, in their order and each once, which a join keeps behind an offset. Out of a hash they came to their rows in any order:
+ * looking up standing, orders, interactions and stays of 5,000 among a million took an eighth to a third longer.
+ */
+function lookedPeople(where = sql``): RawBuilder<unknown> {
+  return sql`select distinct person_id from looks ${where} order by person_id offset bigint '0'`
+}
+
 /** Evaluates a segment for the people of its looks. What is kept is looked up for each, behind "offset 0", or all of it is read. */
 export async function evaluateLooked(
   tx: Sql,
@@ -132,7 +140,7 @@ export async function evaluateLooked(
   node: ResolvedNode,
   { ground, laidOut }: { readonly ground: Omit<Ground, 'scope'>; readonly laidOut: Omit<Few, 'people'> },
 ): Promise<void> {
-  const people = sql`select distinct person_id from looks where segment_id = ${segmentId}::bigint`
+  const people = lookedPeople(sql`where segment_id = ${segmentId}::bigint`)
   const few = { ...laidOut, people }
   const body = evaluationBody(node, { ...ground, scope: sql`in (${people})`, few })
   await sql`
