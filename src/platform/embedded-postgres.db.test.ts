@@ -23,7 +23,14 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { readConfig } from './config.ts'
-import { type Cluster, type ClusterOptions, inspectCluster, openCluster, SETTINGS } from './embedded-postgres.ts'
+import {
+  type Cluster,
+  type ClusterOptions,
+  inspectCluster,
+  openCluster,
+  SETTINGS,
+  sharedBuffersOf,
+} from './embedded-postgres.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
 
 const { root, pgBin } = readConfig()
@@ -192,11 +199,23 @@ test('first use makes the cluster, the last one out stops it, and the data stay'
   })
 })
 
+test('of the memory a sixteenth is for pages of PostgreSQL, within limits', () => {
+  const gigabytes = (count: number) => count * 2 ** 30
+  assert.deepEqual(
+    [1, 4, 24, 1024].map((count) => sharedBuffersOf(gigabytes(count))),
+    ['256MB', '256MB', '1536MB', '4096MB'],
+  )
+})
+
 test('settings reach the server, and those of the caller win', async () => {
   await inFolder(async (folder) => {
     const cluster = await open(join(folder, 'data'), 'command', { settings: { fsync: 'off', work_mem: '5MB' } })
     for (const [name, value] of Object.entries({ ...SETTINGS, fsync: 'off', work_mem: '5MB' })) {
-      assert.deepEqual(await ask(cluster.url, `show ${name}`), [[value]], name)
+      // 1024MB are shown as 1GB.
+      const shown = /^\d+[kMG]B$/.test(value)
+        ? `select pg_size_bytes(current_setting('${name}')) = pg_size_bytes('${value}')`
+        : ''
+      assert.deepEqual(await ask(cluster.url, shown || `show ${name}`), [[shown ? true : value]], name)
     }
     for (const [name, value] of [
       ['server_encoding', 'UTF8'],

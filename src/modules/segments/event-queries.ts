@@ -86,9 +86,7 @@ function inSpan(column: RawBuilder<unknown>, { from, isFromIn }: Span, at: Date)
  */
 function allocations({ scope, few }: Ground): RawBuilder<unknown> {
   if (!few) return sql`(select * from commerce.published_allocations where person_id ${scope})`
-  return sql`(
-    select a.* from (${few.people}) p
-    cross join lateral (select * from commerce.published_allocations a where a.person_id = p.person_id offset 0) a)`
+  return sql`(select * from commerce.published_allocations where person_id = any(array(${few.people})))`
 }
 
 /**
@@ -144,8 +142,7 @@ function interactionRows(
     from interactions.published_interactions
     where person_id ${people} and ${inSpan(sql`occurred_at`, span, at)}
       ${among('type', clause.types)} ${among('item', clause.items)} ${among('source', clause.sources)}`
-  if (!few) return rows(scope)
-  return sql`select i.* from (${few.people}) p cross join lateral (${rows(sql`= p.person_id`)} offset 0) i`
+  return rows(few ? sql`= any(array(${few.people}))` : scope)
 }
 
 function measured(
