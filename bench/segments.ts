@@ -141,7 +141,7 @@ async function measure(database: Database, people: number): Promise<Line[]> {
   // As autovacuum does: until then the entry of who is due next has its row looked at too, one in each cycle. It does nothing for rows
   // that are younger than what others look at, so those come first.
   await untilNobodyAnalyses(database)
-  await database.pool.query('vacuum segments.due')
+  await database.pool.query('vacuum segments.verdicts')
   const read = await rowsRead(database, async () => {
     for (let cycle = 0; cycle < IDLE_CYCLES; cycle += 1) await refreshSegments(database, stopped)
   })
@@ -173,7 +173,7 @@ async function sendFacts(database: Database, clock: Clock, people: number): Prom
   }
 }
 
-/** Rows of facts, standing, members and dues that `work` read, as PostgreSQL counts them. */
+/** Rows of facts, standing, verdicts and past stays that `work` read, as PostgreSQL counts them. */
 async function rowsRead(database: Database, work: () => Promise<unknown>): Promise<number> {
   const count = async () => {
     // A connection that told lately what it read tells the rest when it has been idle for ten seconds.
@@ -181,7 +181,7 @@ async function rowsRead(database: Database, work: () => Promise<unknown>): Promi
     const { rows } = await database.pool.query<{ read: number }>(
       `select coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::bigint as read from pg_stat_user_tables
        where schemaname in ('customers', 'commerce', 'interactions', 'relationship') and relname <> 'rfm_cuts'
-         or schemaname = 'segments' and (relname like 'members%' or relname like 'due%')
+         or schemaname = 'segments' and (relname like 'verdicts%' or relname like 'past_stays%')
          or schemaname = 'intake' and relname = 'pending_people'`,
     )
     return rows[0]?.read ?? 0

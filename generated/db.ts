@@ -693,17 +693,11 @@ export interface RelationshipStanding {
   net_paid_minor: number | null
 }
 
-export interface SegmentsDue {
-  person_id: number
-  segment_id: number
-  due_at: Date
-}
-
-export interface SegmentsMembers {
+export interface SegmentsPastStays {
   person_id: number
   segment_id: number
   in_at: Date
-  out_at: Generated<Date>
+  out_at: Date
   in_cause: string
   in_fact_id: number | null
   out_cause: string | null
@@ -711,10 +705,10 @@ export interface SegmentsMembers {
 }
 
 export interface SegmentsPublishedMembers {
-  person_id: number
-  segment_id: number
-  in_at: Date
-  out_at: Date
+  person_id: number | null
+  segment_id: number | null
+  in_at: Date | null
+  out_at: Date | null
 }
 
 export interface SegmentsPublishedSegments {
@@ -743,11 +737,31 @@ export interface SegmentsSizes {
   size: number
 }
 
+export interface SegmentsStays {
+  person_id: number | null
+  segment_id: number | null
+  in_at: Date | null
+  out_at: Date | null
+  in_cause: string | null
+  in_fact_id: number | null
+  out_cause: string | null
+  out_fact_id: number | null
+}
+
 export interface SegmentsUses {
   segment_id: number
   user_kind: string
   user_id: number
   user_name: string
+}
+
+export interface SegmentsVerdicts {
+  person_id: number
+  segment_id: number
+  due_at: Date | null
+  in_at: Date | null
+  in_fact_id: number | null
+  in_cause: string | null
 }
 
 export interface SegmentsVersions {
@@ -1146,13 +1160,14 @@ export interface DB {
   'relationship.published_standing': RelationshipPublishedStanding
   'relationship.rfm_cuts': RelationshipRfmCuts
   'relationship.standing': RelationshipStanding
-  'segments.due': SegmentsDue
-  'segments.members': SegmentsMembers
+  'segments.past_stays': SegmentsPastStays
   'segments.published_members': SegmentsPublishedMembers
   'segments.published_segments': SegmentsPublishedSegments
   'segments.segments': SegmentsSegments
   'segments.sizes': SegmentsSizes
+  'segments.stays': SegmentsStays
   'segments.uses': SegmentsUses
+  'segments.verdicts': SegmentsVerdicts
   'segments.versions': SegmentsVersions
   'tags.assignments': TagsAssignments
   'tags.edits': TagsEdits

@@ -1125,30 +1125,19 @@ $function$;
 -- segments -----------------------------------------------------------------------------------------------------------
 create schema segments;
 
-create table segments.due (
-  person_id bigint not null,
-  segment_id bigint not null,
-  due_at timestamp with time zone not null,
-  constraint due_pkey PRIMARY KEY (person_id, segment_id)
-) partition by LIST (segment_id);
-CREATE INDEX due_by_time ON ONLY segments.due USING btree (due_at);
-
-create table segments.members (
+create table segments.past_stays (
   person_id bigint not null,
   segment_id bigint not null,
   in_at timestamp with time zone not null,
-  out_at timestamp with time zone default 'infinity'::timestamp with time zone not null,
+  out_at timestamp with time zone not null,
   in_cause text not null,
   in_fact_id bigint,
   out_cause text,
   out_fact_id bigint,
-  constraint members_pkey PRIMARY KEY (person_id, segment_id, in_at, out_at),
-  constraint members_check CHECK ((out_at >= in_at))
+  constraint past_stays_pkey PRIMARY KEY (person_id, segment_id, in_at, out_at),
+  constraint past_stays_check CHECK ((out_at >= in_at))
 ) partition by RANGE (out_at);
-CREATE INDEX members_by_segment ON ONLY segments.members USING btree (segment_id, person_id);
-
-create table segments.members_now partition of segments.members FOR VALUES FROM ('infinity') TO (MAXVALUE);
-CREATE INDEX members_now_segment_id_person_id_idx ON ONLY segments.members_now USING btree (segment_id, person_id);
+CREATE INDEX past_stays_by_segment ON ONLY segments.past_stays USING btree (segment_id, person_id);
 
 -- Its columns:
 --   person_id bigint
@@ -1156,7 +1145,7 @@ CREATE INDEX members_now_segment_id_person_id_idx ON ONLY segments.members_now U
 --   in_at timestamp with time zone
 --   out_at timestamp with time zone
 create view segments.published_members as
-  select person_id, segment_id, in_at, out_at from segments.members;
+  select person_id, segment_id, in_at, out_at from segments.stays;
 
 -- Its columns:
 --   segment_id bigint
@@ -1190,6 +1179,22 @@ create table segments.sizes (
   constraint sizes_segment_id_fkey FOREIGN KEY (segment_id) REFERENCES segments.segments(segment_id) ON DELETE CASCADE
 );
 
+-- Its columns:
+--   person_id bigint
+--   segment_id bigint
+--   in_at timestamp with time zone
+--   out_at timestamp with time zone
+--   in_cause text
+--   in_fact_id bigint
+--   out_cause text
+--   out_fact_id bigint
+create view segments.stays as
+  select person_id, segment_id, in_at, 'infinity'::timestamptz as out_at, in_cause, in_fact_id, null::text as out_cause,
+    null::bigint as out_fact_id
+  from segments.verdicts where in_at is not null
+  union all
+  select person_id, segment_id, in_at, out_at, in_cause, in_fact_id, out_cause, out_fact_id from segments.past_stays;
+
 create table segments.uses (
   segment_id bigint not null,
   user_kind text not null,
@@ -1199,6 +1204,17 @@ create table segments.uses (
   constraint uses_segment_id_fkey FOREIGN KEY (segment_id) REFERENCES segments.segments(segment_id)
 );
 CREATE INDEX uses_by_user ON segments.uses USING btree (user_kind, user_id);
+
+create table segments.verdicts (
+  person_id bigint not null,
+  segment_id bigint not null,
+  due_at timestamp with time zone,
+  in_at timestamp with time zone,
+  in_fact_id bigint,
+  in_cause text,
+  constraint verdicts_pkey PRIMARY KEY (person_id, segment_id)
+) partition by LIST (segment_id);
+CREATE INDEX verdicts_due ON ONLY segments.verdicts USING btree (due_at) WHERE (due_at IS NOT NULL);
 
 create table segments.versions (
   segment_id bigint not null,

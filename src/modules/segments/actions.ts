@@ -206,7 +206,7 @@ export async function deleteSegment(
         'Change or delete those first.',
       )
     }
-    await members.deleteMembers(tx, segmentId)
+    await members.deletePeople(tx, segmentId)
     await stored.deleteSegment(tx, segmentId)
     await recordAudit(tx, { actor: by, operation: 'segment_delete', subjects: { segment_id: segmentId } }, clock.now())
     return { segment_id: segmentId }

@@ -168,7 +168,7 @@ async function assertRuled(database: Database, segmentId: number, setAt: number)
     select person_id, greatest(in_at, ${since}::timestamptz) as from_at, nullif(out_at, 'infinity') as to_at,
       case when in_at <= ${since}::timestamptz then 'rule' else in_cause end as given, out_cause as removed,
       case when in_at <= ${since}::timestamptz then null else in_fact_id end as given_fact, out_fact_id as removed_fact
-    from segments.members where segment_id = ${segmentId} and out_at > ${since}::timestamptz order by 1, 2`.execute(
+    from segments.stays where segment_id = ${segmentId} and out_at > ${since}::timestamptz order by 1, 2`.execute(
     database.db,
   )
   const { rows: tags } = await sql`
@@ -282,7 +282,7 @@ async function assertMembers(
 async function assertSizes(database: Database) {
   const { rows } = await database.pool.query(
     `select segment_id from segments.segments s
-     where size <> (select count(*) from segments.members m where m.segment_id = s.segment_id and out_at = 'infinity')`,
+     where size <> (select count(*) from segments.stays m where m.segment_id = s.segment_id and out_at = 'infinity')`,
   )
   assert.deepEqual(rows, [], 'sizes')
 }

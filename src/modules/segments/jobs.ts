@@ -235,7 +235,7 @@ async function evaluateLooks(tx: Sql, segments: readonly Evaluable[], present: P
     const orderClauses = asked.reduce((count, { node }) => count + countOrders(node), 0)
     const laidOut = await members.layOutLooked(tx, ground, orderClauses > 1)
     for (const { row, node } of asked) await members.evaluateLooked(tx, row.segment_id, node, { ground, laidOut })
-    const { entered, left } = await members.writeDifferences(tx, { of: 'looks' }, present.now, present.settings.zone)
+    const { entered, left } = await members.writeDifferences(tx, 'looks', present.now, present.settings.zone)
     changed += entered + left
     const said = rules.flatMap((rule) =>
       looked.has(rule.segment_id) ? [{ rule, people: ruleQueries.saidOfLooked(rule.segment_id) }] : [],
@@ -357,22 +357,29 @@ interface WholeLook {
 /** Everybody of one of the segments, in the caller's transaction and under its lock. */
 async function evaluateWhole(tx: Sql, look: WholeLook, present: Present): Promise<number> {
   const { changed, isExchanged } = await writeWhole(tx, look, present)
-  if (isExchanged) await members.exchangeDue(tx, look.segment.row.segment_id)
+  if (isExchanged) await members.exchangeVerdicts(tx, look.segment.row.segment_id)
   return changed + (await followWhole(tx, look, present))
 }
 
-/** The set statement, and what differs. @returns whether what is due has yet to take its place. */
+/** The set statement, and what differs. @returns whether what was made has yet to take its place. */
 async function writeWhole(
   tx: Sql,
   { segment: { row, node }, cause }: WholeLook,
   present: Present,
 ): Promise<{ changed: number; isExchanged: boolean }> {
   const { now, settings, cuts, run } = present
+  const segmentId = row.segment_id
   const isFirst = row.evaluated_version === null
-  const isNew = cause === 'definition' || cause === 'settings'
-  await members.evaluateEverybody(tx, row.segment_id, node, groundOf(present), { isFirst, isNew })
-  const extent = { of: 'segment', segmentId: row.segment_id, cause, isFirst, isNew } as const
-  const { entered, left } = await members.writeDifferences(tx, extent, now, settings.zone)
+  const isAnew = isFirst || cause === 'definition' || cause === 'settings'
+  const ground = groundOf(present)
+  let flips: members.Flips
+  if (isAnew) {
+    flips = await members.evaluateAnew(tx, segmentId, node, ground, { cause, isFirst })
+    await members.writeSize(tx, segmentId, flips, settings.zone, now)
+  } else {
+    await members.evaluateEverybody(tx, segmentId, node, ground)
+    flips = await members.writeDifferences(tx, { cause }, now, settings.zone)
+  }
   // Where standing has yet to follow a setting, all of it is looked at once more after that.
   const isFollowing = (await readRebuildDue(tx)) !== null
   const evaluated = {
@@ -382,8 +389,8 @@ async function writeWhole(
     run,
     now,
   }
-  await updateEvaluated(tx, row.segment_id, evaluated)
-  return { changed: entered + left, isExchanged: isNew && !isFirst }
+  await updateEvaluated(tx, segmentId, evaluated)
+  return { changed: flips.entered + flips.left, isExchanged: isAnew && !isFirst }
 }
 
 /** The tags that the segment gives, and who is in others by them. @returns how many stays of others began or ended. */
@@ -411,6 +418,6 @@ export async function evaluateNew(tx: Sql, clock: Clock, segmentId: number): Pro
     const { isExchanged } = await writeWhole(tx, look, present)
     if (isExchanged) exchanged.push(look.segment.row.segment_id)
   }
-  for (const id of exchanged) await members.exchangeDue(tx, id)
+  for (const id of exchanged) await members.exchangeVerdicts(tx, id)
   for (const look of looks) await followWhole(tx, look, present)
 }

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import { taggedPeople } from '../tags/actions.ts'
+import { verdictsOf } from './member-queries.ts'
 
 /* Tags that segments give and take: what a rule says of people, and whom those segments are asked about that ask for the tag. */
 
@@ -23,16 +24,15 @@ export interface Said {
   readonly peopleOut: RawBuilder<unknown>
 }
 
-/** Of whom there are looks, once their stays are written. By the cause that a stay has too; who is in is looked up for each, as in `membersBody`. */
+/** Of whom there are looks, once their stays are written. By the cause that a stay has too; who is in is looked up for each. */
 export function saidOfLooked(segmentId: number): Said {
   const body = (isIn: boolean) => sql`
     select l.person_id, l.at, l.cause, l.fact_id
     from (select distinct on (person_id) * from looks where segment_id = ${segmentId}::bigint order by person_id, cause) l
     left join lateral (
-      select true as is_in from segments.members m
-      where m.out_at = 'infinity' and m.person_id = l.person_id and m.segment_id = l.segment_id limit 1 offset 0
-    ) m on true
-    where m.is_in is ${isIn ? sql`not null` : sql`null`}`
+      select in_at from ${verdictsOf(segmentId)} v where v.person_id = l.person_id offset 0
+    ) v on true
+    where v.in_at is ${isIn ? sql`not null` : sql`null`}`
   return { peopleIn: body(true), peopleOut: body(false) }
 }
 
@@ -44,7 +44,7 @@ export function saidOfAll(
   const said = sql`person_id, ${now}::timestamptz as at, ${cause}::text as cause, null::bigint as fact_id`
   return {
     peopleIn: sql`
-      select ${said} from segments.members where out_at = 'infinity' and segment_id = ${segmentId ?? 0}::bigint`,
+      select ${said} from segments.verdicts where in_at is not null and segment_id = ${segmentId ?? 0}::bigint`,
     peopleOut: sql`select ${said} from (${taggedPeople(tagId, now)}) tagged`,
   }
 }

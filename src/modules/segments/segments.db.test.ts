@@ -104,7 +104,7 @@ test('an order takes its customer out within the cycle that brings standing up t
 
   const { rows } = await desk.database.pool.query(
     `select p.value as key, m.in_at, m.in_cause, m.out_at <> 'infinity' as is_over, m.out_cause, i.external_id as out_fact
-     from segments.members m join customers.published_people p using (person_id)
+     from segments.stays m join customers.published_people p using (person_id)
      left join intake.published_inbox i on i.fact_id = m.out_fact_id order by key`,
   )
   assert.deepEqual(rows, [
@@ -250,9 +250,9 @@ test('what is used is not deleted, a name is given once, and a change is followe
   await desk.database.transaction((tx) => releaseSegment(tx, quiet, use))
   assert.ok(!isRefusal(await deleteSegment(desk.database, clock, quiet, BY)))
   const { rows } = await desk.database.pool.query(
-    'select (select count(*) from segments.members) as members, (select count(*) from segments.due) as due, (select count(*) from segments.sizes) as sizes',
+    'select (select count(*) from segments.stays) as members, (select count(*) from segments.verdicts) as verdicts, (select count(*) from segments.sizes) as sizes',
   )
-  assert.deepEqual(rows, [{ members: 0, due: 0, sizes: 0 }])
+  assert.deepEqual(rows, [{ members: 0, verdicts: 0, sizes: 0 }])
 })
 
 test('an adviser sees the members that are theirs, and no figure of everybody', async (t) => {
@@ -353,7 +353,7 @@ test('thousands of people at once, worked off on two connections and evaluated b
   const compare = async () => {
     const { rows } = await desk.database.pool.query<{ name: string; size: number; kept: number[] }>(
       `select s.name, s.size, array_agg(m.person_id order by m.person_id) filter (where m.person_id is not null) as kept
-       from segments.segments s left join segments.members m on m.segment_id = s.segment_id and m.out_at = 'infinity'
+       from segments.segments s left join segments.stays m on m.segment_id = s.segment_id and m.out_at = 'infinity'
        group by s.segment_id order by s.name`,
     )
     for (const { name, size, kept } of rows) {

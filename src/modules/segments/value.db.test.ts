@@ -37,7 +37,7 @@ test('a run, what comes in after it and the days of a rhythm move people, each a
   ]
   const membersOf = async (segment: number) => {
     const { rows } = await database.pool.query<{ member: string }>(
-      `select p.value || ' by ' || m.in_cause as member from segments.members m join customers.published_people p using (person_id)
+      `select p.value || ' by ' || m.in_cause as member from segments.stays m join customers.published_people p using (person_id)
        where segment_id = $1 and out_at = 'infinity' order by 1`,
       [segment],
     )
@@ -50,10 +50,10 @@ test('a run, what comes in after it and the days of a rhythm move people, each a
   await catchUp(database, clock)
   assert.deepEqual(await membersOf(rich), ['c by value'])
   assert.deepEqual(await membersOf(poor), ['a by definition', 'b by definition'])
-  const { rows: runs } = await database.pool.query('select in_at from segments.members where segment_id = $1', [rich])
+  const { rows: runs } = await database.pool.query('select in_at from segments.stays where segment_id = $1', [rich])
   await valueEverybody(database, clock.now())
   await catchUp(database, clock)
-  const again = await database.pool.query('select in_at from segments.members where segment_id = $1', [rich])
+  const again = await database.pool.query('select in_at from segments.stays where segment_id = $1', [rich])
   assert.deepEqual(again.rows, runs, 'the same fit moves nobody')
 
   await post(order('a-rich', 'a', 0.1, 900))
