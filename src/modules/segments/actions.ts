@@ -2,7 +2,7 @@ import type { RawBuilder } from 'kysely'
 import type { z } from 'zod'
 import type { Actor } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { Database, Sql } from '../../platform/db.ts'
+import { atOneMoment, type Database, type Sql } from '../../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { FULL_VIEW, type View } from '../../platform/roles.ts'
 import { recordAudit } from '../audit/actions.ts'
@@ -322,10 +322,9 @@ export async function countSegment(
     const guess = estimate(found.holding, found.people, drawn.people)
     return { as_of: at.toISOString(), method: 'sample', ...guess, of_people: drawn.people, sampled: found.people }
   }
-  const { holding, people } = await queries.countHolding(db, read.node, ground, {
-    standing: standingFor(ground, asked),
-    view: view.scope,
-  })
+  const { holding, people } = asOf
+    ? await queries.countHolding(db, read.node, ground, { standing: standingFor(ground, asked), view: view.scope })
+    : await atOneMoment(db, (tx) => queries.countEverybody(tx, read.node, ground, view.scope))
   const exactly = { people: holding, low: holding, high: holding }
   return { as_of: at.toISOString(), method: 'exact', ...exactly, of_people: people, sampled: people }
 }

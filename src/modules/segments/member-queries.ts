@@ -1,11 +1,10 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
-import { shareOutPeople } from '../customers/actions.ts'
 import type { Share } from '../intake/actions.ts'
 import type { ResolvedNode } from './definition.ts'
 import { refundedOrders } from './event-queries.ts'
 import type { Few, Ground, Scope } from './ground-queries.ts'
-import { EVERYONE, evaluationBody, storedStanding } from './queries.ts'
+import { evaluationBody, scopesOfEverybody, storedStanding } from './queries.ts'
 import { monthOf } from './rules.ts'
 
 /*
@@ -151,28 +150,16 @@ export async function evaluateLooked(
 }
 
 /**
- * From so many people on they are shared out; below, shares cost more to plan than they save: the 200 clauses that a definition may have
- * take 11 s to plan in six shares and 1.4 s whole; the eleven of five segments saved 4.9 s for a million people.
- */
-const SHARED_OUT_FROM_PEOPLE = 100_000
-/** Of three processes on two cores each has two; with four shares the last one ran alone, and took an eighth longer. */
-const SHARES_OF_PEOPLE = 6
-
-/**
  * Of everybody, whether the definition holds and until when: a select body (person_id, holds, until). Who is not in and never will be by
- * time has no row. What is counted of each person would be on one core, so many are shared out: five segments of a million people took
- * 14.6 s, and 9.7 s by four shares. Shares are put in order because a part of one cannot be then: the planner would rather have had all
- * cores read half of each, and count the other half each for itself.
+ * time has no row. Shares are put in order because a part of one cannot be then: the planner would rather have had all cores read half of
+ * each, and count the other half each for itself.
  */
 async function everybody(tx: Sql, node: ResolvedNode, ground: Omit<Ground, 'scope'>): Promise<RawBuilder<unknown>> {
-  // One row for each of a million people in a hash: in the memory that is set else, they go to disk.
-  await sql`set local work_mem = '64MB'`.execute(tx)
-  const { last, shares } = await shareOutPeople(tx, SHARES_OF_PEOPLE)
+  const scopes = await scopesOfEverybody(tx)
   const evaluationOf = (scope: Scope) => sql`
     select person_id, holds, until from (${evaluationBody(node, { ...ground, scope })}) e where holds or until < 'infinity'`
-  if (last < SHARED_OUT_FROM_PEOPLE) return evaluationOf(EVERYONE)
   return sql.join(
-    shares.map((share) => sql`(${evaluationOf(share)} order by person_id)`),
+    scopes.map((scope) => sql`(${evaluationOf(scope)} order by person_id)`),
     sql` union all `,
   )
 }

@@ -1,13 +1,32 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { PeopleScope } from '../../platform/roles.ts'
-import { inScope } from '../customers/actions.ts'
+import { inScope, shareOutPeople } from '../customers/actions.ts'
 import { clauseKind } from './clause-queries.ts'
 import type { ClauseNode, ResolvedNode } from './definition.ts'
 import type { Compiled, Ground, Scope } from './ground-queries.ts'
 import { both, either } from './standing-queries.ts'
 
 export const EVERYONE: Scope = sql`> 0`
+
+/**
+ * From so many people on they are shared out; below, shares cost more to plan than they save: the 200 clauses that a definition may have
+ * take 11 s to plan in six shares and 1.4 s whole; the eleven of five segments saved 4.9 s for a million people.
+ */
+const SHARED_OUT_FROM_PEOPLE = 100_000
+/** Of three processes on two cores each has two; with four shares the last one ran alone, and took an eighth longer. */
+const SHARES_OF_PEOPLE = 6
+
+/**
+ * Everybody as scopes to be worked out side by side (`union all`), for the caller's transaction: what is counted of each person is on one
+ * core, so many are shared out. Five segments of a million people took 14.6 s, and 9.7 s by four shares.
+ */
+export async function scopesOfEverybody(tx: Sql): Promise<Scope[]> {
+  // One row for each of a million people in a hash: in the memory that is set else, they go to disk.
+  await sql`set local work_mem = '64MB'`.execute(tx)
+  const { last, shares } = await shareOutPeople(tx, SHARES_OF_PEOPLE)
+  return last < SHARED_OUT_FROM_PEOPLE ? [EVERYONE] : shares
+}
 
 export function onePerson(personId: number): Scope {
   return sql`= ${personId}::bigint`
@@ -124,17 +143,45 @@ export async function holdsForNobody(db: Sql, node: ResolvedNode, ground: Ground
   return rows[0]?.holds ?? false
 }
 
-/** Of how many people of the standing the definition holds; in `scope` of somebody's view. */
+interface Counted {
+  readonly holding: number
+  readonly people: number
+}
+
+/** Of how many people of a standing the definition holds, of those in view: a select body. */
+function countBody(
+  node: ResolvedNode,
+  ground: Ground,
+  { standing, view = 'everyone' }: { standing?: RawBuilder<unknown> | undefined; view?: PeopleScope },
+): RawBuilder<unknown> {
+  const seen = view === 'everyone' ? sql`` : sql`where ${inScope(sql`e.person_id`, view)}`
+  return sql`
+    select count(*) filter (where holds) as holding, count(*) as people
+    from (${evaluationBody(node, ground, standing)}) e ${seen}`
+}
+
 export async function countHolding(
   db: Sql,
   node: ResolvedNode,
   ground: Ground,
-  { standing, view = 'everyone' }: { standing?: RawBuilder<unknown>; view?: PeopleScope },
-): Promise<{ holding: number; people: number }> {
-  const seen = view === 'everyone' ? sql`` : sql`where ${inScope(sql`e.person_id`, view)}`
-  const { rows } = await sql<{ holding: number; people: number }>`
-    select count(*) filter (where holds) as holding, count(*) as people
-    from (${evaluationBody(node, ground, standing)}) e ${seen}`.execute(db)
+  given: { standing?: RawBuilder<unknown>; view?: PeopleScope },
+): Promise<Counted> {
+  const { rows } = await sql<Counted>`${countBody(node, ground, given)}`.execute(db)
+  return rows[0] ?? { holding: 0, people: 0 }
+}
+
+/** The same of everybody as they stand, in the caller's transaction. */
+export async function countEverybody(
+  tx: Sql,
+  node: ResolvedNode,
+  ground: Omit<Ground, 'scope'>,
+  view: PeopleScope,
+): Promise<Counted> {
+  const counts = (await scopesOfEverybody(tx)).map((scope) => sql`(${countBody(node, { ...ground, scope }, { view })})`)
+  const { rows } = await sql<Counted>`
+    select sum(holding)::bigint as holding, sum(people)::bigint as people from (${sql.join(counts, sql` union all `)}) c`.execute(
+    tx,
+  )
   return rows[0] ?? { holding: 0, people: 0 }
 }
 

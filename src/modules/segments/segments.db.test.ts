@@ -11,6 +11,7 @@ import { isRefusal } from '../../platform/refusal.ts'
 import { storeFacts } from '../intake/actions.ts'
 import { refreshStanding } from '../relationship/actions.ts'
 import {
+  countSegment,
   deleteSegment,
   explainMember,
   holdSegment,
@@ -369,6 +370,9 @@ test('thousands of people at once, worked off on two connections and evaluated b
         name,
       )
       assert.equal(size, kept.length, name)
+      const count = await countSegment(desk.database.db, definition, { now: clock.now(), method: 'exact' })
+      assert.ok(!isRefusal(count))
+      assert.equal(count.people, kept.length, name)
       assert.ok(size > 500, `${name}: ${size}`)
     }
   }
