@@ -82,16 +82,14 @@ export async function layOutActs(tx: Sql, people: 'acted', now: Date): Promise<F
 }
 
 /**
- * Interactions of the people of a table up to `now`. Each is looked up in every month: left to itself the planner read all months from
- * end to end, of 200,000 people with three interactions each 0.35 s for 3,300 of them, and more with every year.
+ * Interactions of the people of a table up to `now`. Of an array each month is gone through once, in its order. Joined, the planner read
+ * all months from end to end, of 200,000 people with three interactions each 0.35 s for 3,300 of them, and more with every year; looked up
+ * person by person, in thirteen months each, they took twice as long.
  */
 function actsBody(people: 'claimed_people' | 'acted', now: Date): RawBuilder<unknown> {
   return sql`
-    select i.* from ${sql.ref(people)} p
-    cross join lateral (
-      select person_id, type, occurred_at, interaction_id from ${EVERYBODYS.interactions} i
-      where i.person_id = p.person_id and occurred_at <= ${now} offset 0
-    ) i`
+    select person_id, type, occurred_at, interaction_id from ${EVERYBODYS.interactions} i
+    where person_id = any(array(select person_id from ${sql.ref(people)})) and occurred_at <= ${now}`
 }
 
 export async function dropFacts(tx: Sql, facts: Facts): Promise<void> {

@@ -131,7 +131,7 @@ function orderRows({ items, sources }: z.infer<typeof ordersClause>, span: Span,
       and (o.refunded_minor is null or o.refunded_minor < o.amount_minor)`
 }
 
-/** Of few people they are looked up for each, or the planner reads whole months. */
+/** Of few people as an array, by which each month is gone through once and in order; else the planner reads whole months. */
 function interactionRows(
   clause: z.infer<typeof interactionsClause>,
   span: Span,
