@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import { taggedPeople } from '../tags/actions.ts'
-import { verdictsOf } from './member-queries.ts'
+import { analyzeLooks, verdictsOf } from './member-queries.ts'
 
 /* Tags that segments give and take: what a rule says of people, and whom those segments are asked about that ask for the tag. */
 
@@ -70,6 +70,6 @@ export async function takeNextLooks(tx: Sql): Promise<boolean> {
   await sql`insert into looks select * from next_looks`.execute(tx)
   const { rows } = await sql<{ found: boolean }>`select exists (select from looks) as found`.execute(tx)
   const isFound = rows[0]?.found === true
-  if (isFound) await sql`analyze looks`.execute(tx)
+  if (isFound) await analyzeLooks(tx)
   return isFound
 }
