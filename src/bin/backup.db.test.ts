@@ -15,7 +15,7 @@ import { readBrief } from '../modules/analytics/actions.ts'
 import { erasePerson, findPerson } from '../modules/customers/actions.ts'
 import { storeFacts } from '../modules/intake/actions.ts'
 import { rebuild, refreshStanding } from '../modules/relationship/actions.ts'
-import { changeSegment, createSegment, setRule } from '../modules/segments/actions.ts'
+import { changeSegment, createSegment, refreshSegments, setRule } from '../modules/segments/actions.ts'
 import { createTag, listTags } from '../modules/tags/actions.ts'
 import { atTerminal } from '../platform/audit.ts'
 import { backUp } from '../platform/backup.ts'
@@ -339,9 +339,16 @@ test('a backup of an older version is restored and brought up to this one', asyn
   assert.deepEqual([shown.currency, people, revenue], ['CNY', 1, 7000])
 })
 
-test('others go on while a backup is made: facts of a new month, their standing; a rebuild waits without a lock', async (t) => {
+test('others go on while a backup is made: facts of a new month, their standing and segments; a rebuild and another definition wait without a lock', async (t) => {
   const here = await testInstallation(t)
   const database = await makeBrand(await here.open(), [...LIN, ...WU])
+  const definition = { orders: { count: { at_least: 1 } } }
+  const segment = await createSegment(database, clock, { name: 'buyers', definition }, atTerminal())
+  assert.ok(!isRefusal(segment), JSON.stringify(segment))
+  const window = { from: '2024-02-05', to: '2024-02-06' }
+  const earlier: Clock = { now: () => new Date(clock.now().getTime() - 1000) }
+  const idle = { name: 'idle', definition: { not: { interactions: { count: { at_least: 1 }, window } } } }
+  assert.ok(!isRefusal(await createSegment(database, earlier, idle, atTerminal())))
   const reader = await database.pool.connect()
   // What a backup holds for as long as it takes.
   await reader.query(`select pg_advisory_lock_shared(hashtext('perennial backup'))`)
@@ -351,6 +358,7 @@ test('others go on while a backup is made: facts of a new month, their standing;
     'relationship.standing',
     'relationship.eventful_occasions',
     'commerce.orders',
+    'segments.stays',
   ]) {
     await reader.query(`select from ${table} limit 1`)
   }
@@ -358,15 +366,26 @@ test('others go on while a backup is made: facts of a new month, their standing;
     const further = { ...WU[1], external_id: 'i3', occurred_at: '2024-02-05T10:00:00Z' }
     assert.deepEqual(await within(post(database, [further])), ['new'])
     assert.equal(await within(refreshStanding(database, clock)), 1)
+    // The first stay of a month that ends.
+    assert.equal(await within(refreshSegments(database, clock)), 1)
     const rebuilt = rebuild(database, clock)
+    const other = { definition: { not: definition } }
+    const changed = changeSegment(database, clock, segment.segment_id, other, atTerminal())
     await sleep(200)
-    assert.equal(
-      await within(database.pool.query('select from relationship.standing').then(({ rowCount }) => rowCount)),
-      2,
-    )
+    const peopleOf = (table: string) =>
+      within(database.pool.query(`select from ${table}`).then(({ rowCount }) => rowCount))
+    assert.equal(await peopleOf('relationship.standing'), 2)
+    // The instant of the backup and the table of another definition would be a segment of nobody.
+    const before = await peopleOf('segments.stays')
+    const { rowCount: dumped } = await reader.query('select from segments.stays')
+    assert.deepEqual([segment.size, before, dumped], [2, 4, 4])
+    assert.ok(!isRefusal(await within(createSegment(database, clock, { name: 'more', definition }, atTerminal()))))
     await reader.query('commit')
     await reader.query(`select pg_advisory_unlock_shared(hashtext('perennial backup'))`)
     await within(rebuilt)
+    const after = await within(changed)
+    assert.ok(!isRefusal(after))
+    assert.deepEqual([after.version, after.size], [2, 0])
   } finally {
     reader.release(true)
   }

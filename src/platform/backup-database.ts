@@ -77,6 +77,13 @@ export async function lockAgainstBackup(tx: Sql): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtext('perennial backup'))`.execute(tx)
 }
 
+/** The same for what can be done another time. @returns whether no backup is made, and none begins up to the end of the transaction. */
+export async function tryLockAgainstBackup(tx: Sql): Promise<boolean> {
+  const { rows } = await sql<{ isHad: boolean }>`
+    select pg_try_advisory_xact_lock(hashtext('perennial backup')) as "isHad"`.execute(tx)
+  return rows[0]?.isHad === true
+}
+
 /** On a connection of its own and before the transaction begins: a table that was hung in after its instant would be empty. */
 async function withoutSwaps<T>(database: Database, work: () => Promise<T>): Promise<T> {
   const client = await database.pool.connect()

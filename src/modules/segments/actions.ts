@@ -1,6 +1,7 @@
 import type { RawBuilder } from 'kysely'
 import type { z } from 'zod'
 import type { Actor } from '../../platform/audit.ts'
+import { lockAgainstBackup } from '../../platform/backup-database.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { atOneMoment, type Database, type Sql } from '../../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
@@ -132,7 +133,7 @@ export async function changeSegment(
   by: Actor,
   view: View = FULL_VIEW,
 ): Promise<Segment | Refusal> {
-  return write(database, async (tx) => {
+  const work = async (tx: Sql) => {
     const now = clock.now()
     const row = (await stored.selectSegments(tx)).find((other) => other.segment_id === segmentId)
     if (!row) return noSuchSegment(segmentId)
@@ -153,7 +154,8 @@ export async function changeSegment(
     const fields = Object.entries(change).flatMap(([name, value]) => (value === undefined ? [] : [name]))
     await recordAudit(tx, { actor: by, operation: 'segment_change', subjects: { segment_id: segmentId }, fields }, now)
     return readSegment(tx, segmentId, now, view)
-  })
+  }
+  return write(database, work, { isReplacing: change.definition !== undefined })
 }
 
 /**
@@ -193,7 +195,7 @@ export async function deleteSegment(
   segmentId: number,
   by: Actor,
 ): Promise<{ segment_id: number } | Refusal> {
-  return write(database, async (tx) => {
+  const work = async (tx: Sql) => {
     const rows = await stored.selectSegments(tx)
     if (!rows.some((row) => row.segment_id === segmentId)) return noSuchSegment(segmentId)
     const uses = await stored.selectUses(tx, segmentId)
@@ -210,14 +212,23 @@ export async function deleteSegment(
     await stored.deleteSegment(tx, segmentId)
     await recordAudit(tx, { actor: by, operation: 'segment_delete', subjects: { segment_id: segmentId } }, clock.now())
     return { segment_id: segmentId }
-  })
+  }
+  return write(database, work, { isReplacing: true })
 }
 
-/** Under the lock of evaluation, and taken back whole when it is refused half way. */
-async function write<T>(database: Database, work: (tx: Sql) => Promise<T | Refusal>): Promise<T | Refusal> {
+/**
+ * Under the lock of evaluation, and taken back whole when it is refused half way. Whoever replaces a table of people, or drops it, waits
+ * for a backup first: it would find none of them.
+ */
+async function write<T>(
+  database: Database,
+  work: (tx: Sql) => Promise<T | Refusal>,
+  { isReplacing = false } = {},
+): Promise<T | Refusal> {
   let refusal: Refusal | undefined
   try {
     return await database.transaction(async (tx) => {
+      if (isReplacing) await lockAgainstBackup(tx)
       await lockWithRules(tx)
       const done = await work(tx)
       if (!isRefusal(done)) return done

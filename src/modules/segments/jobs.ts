@@ -1,3 +1,4 @@
+import { lockAgainstBackup } from '../../platform/backup-database.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
@@ -311,14 +312,20 @@ async function refreshWhole(database: Database, clock: Clock): Promise<number> {
   // A setting that standing rests on was changed, and standing has not followed: after it has.
   if ((await readRebuildDue(database.db)) !== null) return changed
   const isDue = await dueWhole(database.db, clock)
-  const due = (await readEvaluables(database.db)).filter((segment) => isDue(segment) !== undefined)
-  for (const { row } of due) {
+  const due = (await readEvaluables(database.db)).flatMap((segment) => {
+    const cause = isDue(segment)
+    return cause ? [{ segmentId: segment.row.segment_id, isReplacing: isAnew(cause) }] : []
+  })
+  for (const { segmentId, isReplacing } of due) {
     changed += await database.transaction(async (tx) => {
+      // Before any other lock.
+      if (isReplacing) await lockAgainstBackup(tx)
       await lockWithRules(tx)
       const segments = await readEvaluables(tx)
-      const segment = segments.find((other) => other.row.segment_id === row.segment_id)
+      const segment = segments.find((other) => other.row.segment_id === segmentId)
       const cause = segment && (await dueWhole(tx, clock))(segment)
-      if (!segment || !cause) return 0
+      // What is due for another reason by now is so in the next run too.
+      if (!segment || !cause || isAnew(cause) !== isReplacing) return 0
       return evaluateWhole(tx, { segment, segments, cause }, await readPresent(tx, clock, segments))
     })
   }
@@ -347,6 +354,11 @@ function settingsText(settings: Settings): string {
   return JSON.stringify(texts)
 }
 
+/** Whether what is kept says nothing of when people are due, and all of it is replaced. */
+function isAnew(cause: string): boolean {
+  return cause === 'definition' || cause === 'settings'
+}
+
 interface WholeLook {
   readonly segment: Evaluable
   /** All of the brand. */
@@ -370,10 +382,9 @@ async function writeWhole(
   const { now, settings, cuts, run } = present
   const segmentId = row.segment_id
   const isFirst = row.evaluated_version === null
-  const isAnew = isFirst || cause === 'definition' || cause === 'settings'
   const ground = groundOf(present)
   let flips: members.Flips
-  if (isAnew) {
+  if (isAnew(cause)) {
     flips = await members.evaluateAnew(tx, segmentId, node, ground, { cause, isFirst })
     await members.writeSize(tx, segmentId, flips, settings.zone, now)
   } else {
@@ -390,7 +401,7 @@ async function writeWhole(
     now,
   }
   await updateEvaluated(tx, segmentId, evaluated)
-  return { changed: flips.entered + flips.left, isExchanged: isAnew && !isFirst }
+  return { changed: flips.entered + flips.left, isExchanged: isAnew(cause) && !isFirst }
 }
 
 /** The tags that the segment gives, and who is in others by them. @returns how many stays of others began or ended. */

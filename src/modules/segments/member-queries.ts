@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import { tryLockAgainstBackup } from '../../platform/backup-database.ts'
 import type { Sql } from '../../platform/db.ts'
 import type { Share } from '../intake/actions.ts'
 import type { ResolvedNode } from './definition.ts'
@@ -403,11 +404,14 @@ async function createMonthsOf(tx: Sql, instants: RawBuilder<unknown>, now: Date)
     from (select distinct date_trunc('month', at at time zone 'UTC') as month from (${instants}) i) m
     where to_regclass('segments.past_stays_' || to_char(month, 'YYYY_MM')) is null`.execute(tx)
   for (const { name, from, to } of rows) {
+    // Made and attached: to make it where it belongs takes the strongest lock on all of them, for which a backup would have to end.
+    await sql`create table segments.${sql.ref(name)} (like segments.past_stays including constraints)`.execute(tx)
     await sql`
-      create table segments.${sql.ref(name)} partition of segments.past_stays
+      alter table segments.past_stays attach partition segments.${sql.ref(name)}
       for values from (${sql.lit(`${from}+00`)}) to (${sql.lit(`${to}+00`)})`.execute(tx)
   }
-  if (rows.length > 0) await dropOldMonths(tx, now)
+  // Beside a backup they stay another month.
+  if (rows.length > 0 && (await tryLockAgainstBackup(tx))) await dropOldMonths(tx, now)
 }
 
 async function dropOldMonths(tx: Sql, now: Date): Promise<void> {

@@ -139,6 +139,24 @@ test('an order takes its customer out within the cycle that brings standing up t
   )
 })
 
+test('stays that ended 36 months ago go by whole months, and later ones stay', async (t) => {
+  const { desk, clock, make } = await start(t)
+  await make('quiet', QUIET)
+  const leave = async (key: string, id: string, months: number) => {
+    clock.at = new Date(START + DAY_MS).setUTCMonth(2 + months)
+    await catchUp(desk.database, clock)
+    await desk.post({ ...order(key, id, 0), paid_at: new Date(clock.at - 1000).toISOString() })
+    const { rows } = await desk.database.pool.query<{ month: string }>(
+      `select to_char(out_at at time zone 'UTC', 'YYYY-MM') as month from segments.stays where out_at <> 'infinity' order by out_at`,
+    )
+    return rows.map(({ month }) => month)
+  }
+  assert.deepEqual(await leave('a', 'A2', 0), ['2026-03'])
+  assert.deepEqual(await leave('b', 'B2', 1), ['2026-03', '2026-04'])
+  assert.deepEqual(await leave('c', 'C3', 36), ['2026-03', '2026-04', '2029-03'])
+  assert.deepEqual(await leave('c', 'C4', 38), ['2029-03', '2029-05'])
+})
+
 test('whoever waits for standing is left for the next run, and nothing is lost on the way', async (t) => {
   const { desk, clock, make, membersOf } = await start(t)
   const id = await make('buyers', { depth: { is: [3, 4] } })
