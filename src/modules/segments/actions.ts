@@ -437,7 +437,7 @@ export async function listStays(
 
 /** All that is kept of a person here, as it stands. */
 export function exportMember(db: Sql, personId: number): Promise<PersonRows> {
-  return selectPersonRows(db, 'segments', ['members', 'due'], personId)
+  return selectPersonRows(db, 'segments', ['verdicts', 'past_stays'], personId)
 }
 
 function noSuchSegment(segmentId: number): Refusal {
