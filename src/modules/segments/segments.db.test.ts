@@ -3,10 +3,13 @@ import { type TestContext, test } from 'node:test'
 import { sql } from 'kysely'
 import { testConsole } from '../../../test/console.ts'
 import { userOf } from '../../../test/roles.ts'
+import { root } from '../../../test/server.ts'
 import { catchUp } from '../../bin/catch-up.ts'
 import { FACT_KINDS } from '../../bin/routes.ts'
 import { atTerminal } from '../../platform/audit.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Database } from '../../platform/db.ts'
+import { migrate } from '../../platform/migrate.ts'
 import { isRefusal } from '../../platform/refusal.ts'
 import { storeFacts } from '../intake/actions.ts'
 import { refreshStanding } from '../relationship/actions.ts'
@@ -155,6 +158,56 @@ test('stays that ended 36 months ago go by whole months, and later ones stay', a
   assert.deepEqual(await leave('b', 'B2', 1), ['2026-03', '2026-04'])
   assert.deepEqual(await leave('c', 'C3', 36), ['2026-03', '2026-04', '2029-03'])
   assert.deepEqual(await leave('c', 'C4', 38), ['2029-03', '2029-05'])
+})
+
+/** Who is in and who is due in two tables for each segment, as up to migration 30. */
+async function asBeforeVerdicts({ pool }: Database): Promise<void> {
+  await pool.query(`
+    drop view segments.published_members, segments.stays;
+    alter table segments.past_stays rename to members;
+    alter table segments.members rename constraint past_stays_pkey to members_pkey;
+    alter table segments.members rename constraint past_stays_check to members_check;
+    alter index segments.past_stays_by_segment rename to members_by_segment;
+    create table segments.members_now partition of segments.members for values from ('infinity') to (maxvalue) partition by list (segment_id);
+    create table segments.members_now_all partition of segments.members_now default;
+    create table segments.due (person_id bigint, segment_id bigint, due_at timestamptz not null, primary key (person_id, segment_id));
+    insert into segments.members (person_id, segment_id, in_at, out_at, in_cause, in_fact_id)
+      select person_id, segment_id, in_at, 'infinity', in_cause, in_fact_id from segments.verdicts where in_at is not null;
+    insert into segments.due select person_id, segment_id, due_at from segments.verdicts where due_at is not null;
+    drop table segments.verdicts;
+    create view segments.published_members as select person_id, segment_id, in_at, out_at from segments.members;
+    delete from platform.migrations where set_name = 'brand' and number = 31`)
+  const { rows } = await pool.query<{ name: string }>(
+    `select relname as name from pg_class where relname like 'past_stays\\_2%' and relkind = 'r'`,
+  )
+  for (const { name } of rows) {
+    await pool.query(`alter table segments.${name} rename to ${name.replace('past_stays', 'members')}`)
+  }
+}
+
+test('an upgrade keeps who is and was in a segment and when they are due', async (t) => {
+  const { desk, clock, make, membersOf } = await start(t)
+  const id = await make('quiet', QUIET)
+  await make('never', { orders: { count: { at_least: 9 } } })
+  clock.at = START + 2 * DAY_MS
+  await desk.post({ ...order('a', 'A2', 0), paid_at: new Date(clock.at - 1000).toISOString() })
+  const kept = async () => {
+    const { rows: stays } = await desk.database.pool.query(
+      'select * from segments.stays order by segment_id, person_id, in_at',
+    )
+    const { rows: verdicts } = await desk.database.pool.query(
+      'select * from segments.verdicts order by segment_id, person_id',
+    )
+    return { stays, verdicts }
+  }
+  const before = await kept()
+  assert.deepEqual([before.stays.length, before.verdicts.length], [2, 3])
+  await asBeforeVerdicts(desk.database)
+  await migrate(desk.database, root, 'brand')
+  assert.deepEqual(await kept(), before)
+  // The next stay of the month goes where the others are.
+  await desk.post({ ...order('c', 'C3', 0), paid_at: new Date(clock.at - 1000).toISOString() })
+  assert.deepEqual([await membersOf(id), (await kept()).stays.length], [[], 2])
 })
 
 test('whoever waits for standing is left for the next run, and nothing is lost on the way', async (t) => {
