@@ -444,10 +444,13 @@ export async function eraseMembers(tx: Sql): Promise<void> {
     where m.segment_id = s.segment_id`.execute(tx)
 }
 
-/** Members as of an instant, by what was written then: a select body (person_id). */
+/**
+ * Members as of an instant, by what was written then: a select body (person_id). Of the present from one table, of which the planner has
+ * statistics: of the view it expected 200 people, and looked each of 500,000 up, 4.5 s for a page of a list in place of 1.3.
+ */
 export function membersAt(segmentId: number, at: Date | undefined): RawBuilder<unknown> {
   return at === undefined
-    ? sql`select person_id from segments.published_members where segment_id = ${segmentId}::bigint and out_at = 'infinity'`
+    ? sql`select person_id from segments.verdicts where segment_id = ${segmentId}::bigint and in_at is not null`
     : sql`select person_id from segments.published_members
         where segment_id = ${segmentId}::bigint and in_at <= ${at}::timestamptz and out_at > ${at}::timestamptz`
 }
