@@ -186,7 +186,7 @@ test('first use makes the cluster, the last one out stops it, and the data stay'
     assert.deepEqual([running.state, running.port, running.pid], ['running', first.port, first.serverPid])
     await first.release()
     await first.release()
-    assert.ok(await isGone(first.serverPid))
+    await until('PostgreSQL is gone', () => isGone(first.serverPid))
     const stopped = await inspectCluster(optionsFor(home))
     assert.deepEqual([stopped.state, stopped.port, stopped.pid], ['stopped', undefined, undefined])
     assert.match(await readFile(join(stopped.location, 'postgres.log'), 'utf8'), /database system is shut down/)
@@ -284,7 +284,7 @@ test('a second server is refused, a command joins, and the last of them stops Po
     assert.equal(next.started, 'attached', 'the place of the server is free again')
     await next.release()
     await command.release()
-    assert.ok(await isGone(server.serverPid))
+    await until('PostgreSQL is gone', () => isGone(server.serverPid))
   })
 })
 
@@ -350,7 +350,7 @@ test('after kill -9 of the process that started it PostgreSQL lives on and is jo
     assert.deepEqual([cluster.started, cluster.serverPid], ['attached', serverPid])
     assert.deepEqual(await ask(cluster.url, 'select n from t'), [[7]])
     await cluster.release()
-    // It takes its file of numbers away first, which is what a stop waits for, and ends a moment later.
+    // A stop waits until it works in its folder no more, and it is gone a moment later.
     await until('PostgreSQL is gone', () => isGone(cluster.serverPid))
   })
 })
@@ -415,7 +415,7 @@ test('a server whose PostgreSQL is killed brings it back for its pools', async (
     await pool.end()
     const last = cluster.serverPid
     await cluster.release()
-    assert.ok(await isGone(last))
+    await until('PostgreSQL is gone', () => isGone(last))
     assert.equal(losses, 3, 'a release is no loss')
   })
 })
