@@ -11,8 +11,8 @@ import { passActed } from './queries.ts'
 /*
  * Of nearly everybody who becomes pending one of two things has happened. They bought once more, later than ever before: the occasion is
  * that order, and depth follows from what it was, for of occasions in the period only the last two decide, and those two are in what
- * stood. Or they did or said what decides nothing for a buyer who is connected, and everything stands. Nothing has to be found again in
- * their facts.
+ * stood. Or they did or said what decides nothing for a buyer who is connected, and everything stands. Whoever is not connected stays so
+ * whatever they buy or do. Nothing has to be found again in their facts.
  *
  * Whoever is not so plain is left to rewriteStanding, to which random histories hold this (carry.db.test.ts, depth.db.test.ts). Among a
  * million people 10,000 further orders took twice as long by that way alone.
@@ -35,7 +35,7 @@ export async function carryStanding(tx: Sql, now: Date, settings: Settings): Pro
   if (!settings.member_by_purchase) return 0
   await findPlain(tx)
   // Of a stream of new customers nobody, and each of the tables below is a millisecond.
-  const carried = (await areAnyConnected(tx)) ? await carryPlain(tx, now, settings) : 0
+  const carried = (await areAnyKnown(tx)) ? await carryPlain(tx, now, settings) : 0
   await sql`drop table plain_people`.execute(tx)
   return carried
 }
@@ -43,8 +43,8 @@ export async function carryStanding(tx: Sql, now: Date, settings: Settings): Pro
 async function carryPlain(tx: Sql, now: Date, settings: Settings): Promise<number> {
   await sql`analyze plain_people`.execute(tx)
   await findFurtherOrders(tx, settings)
-  const bought = await takeCarried(tx, now, settings)
-  if (bought > 0) await writeCarried(tx, now, settings)
+  await findCarried(tx, now, settings)
+  const bought = await writeCarried(tx, now, settings)
   const quiet = await takeQuiet(tx)
   if (bought + quiet > 0) {
     await renewTiers(tx, now, settings)
@@ -73,11 +73,11 @@ async function findPlain(tx: Sql): Promise<void> {
     order by person_id`.execute(tx)
 }
 
-/** Whether any of `plain_people` is connected; the first is enough. */
-async function areAnyConnected(tx: Sql): Promise<boolean> {
+/** Whether any of `plain_people` has standing; the first is enough. */
+async function areAnyKnown(tx: Sql): Promise<boolean> {
   const { rows } = await sql<{ found: boolean }>`
     select exists (
-      select from plain_people p where (select depth > 0 from relationship.standing s where s.person_id = p.person_id)
+      select from plain_people p where (select true from relationship.standing s where s.person_id = p.person_id)
     ) as found`.execute(tx)
   return rows[0]?.found === true
 }
@@ -111,49 +111,65 @@ async function findFurtherOrders(tx: Sql, { occasion_unit: unit, zone }: Setting
 }
 
 /**
- * Takes the standing of who is connected out, if it held when they bought and what it becomes holds now, into `carried`: what stood, the
- * order, and what it becomes. Memberships and interest decide nothing of a buyer, who is a member by that.
+ * Of a standing `s` of depth 0 from before `at`: it is still so now, and what was before it lies behind. What somebody lost was is what they
+ * were when the last connection ended. A connection from after that is looked for, because a clock may have been behind.
  */
-async function takeCarried(tx: Sql, now: Date, settings: Settings): Promise<number> {
-  const period = sql`make_interval(hours => ${settings.period_days * 24})`
-  await sql`
-    create temp table carried (
-      person_id bigint, order_id bigint, paid_at timestamptz, amount_minor bigint, from_depth smallint,
-      last_occasion_at timestamptz, occasions int, net_paid_minor bigint, depth smallint, since timestamptz, lapses_at timestamptz,
-      lapses_to smallint, evidence bigint[]
-    ) on commit drop`.execute(tx)
-  const { numAffectedRows } = await sql`
-    with gone as (
-      delete from relationship.standing s using further_orders o
-      where s.person_id = o.person_id and o.paid_at <= ${now} and since < o.paid_at and (lapses_at is null or lapses_at > o.paid_at)
-        -- Whoever was worked out anew meanwhile has it already.
-        and (last_occasion_at is null or last_occasion_at < o.paid_at)
-        -- Of facts of one instant the last recorded is the cause.
-        and (acts_from is null or acts_from > o.paid_at)
-        -- The relation, then the last order or the last two.
-        and cardinality(evidence) = case when depth = 1 and occasions = 0 then 1 when depth in (2, 3) and occasions > 0 then 2 when depth = 4 then 3 end
-        and case when depth >= 3 then last_occasion_at else o.paid_at end + ${period} > ${now}
-      returning o.person_id, order_id, paid_at, amount_minor, depth as from_depth, since, evidence, last_occasion_at, occasions, net_paid_minor
-    )
-    insert into carried
-    select person_id, order_id, paid_at, amount_minor, from_depth, last_occasion_at, occasions, net_paid_minor, depth,
-      case when depth = from_depth then since else paid_at end,
-      case when depth = 4 then last_occasion_at else paid_at end + ${period}, case when depth = 4 then 3 else 2 end,
-      evidence[1:1] || order_id || case when depth = 4 then evidence[2:2] end
-    from (
-      select *, ${depthCase(sql`1`, settings, 'none')} as depth
-      from (select *, occasions + 1 as ever, greatest(from_depth - 2, 0) + 1 as in_period from gone) counted
-    ) deepened`.execute(tx)
-  await sql`analyze carried (person_id)`.execute(tx)
-  return Number(numAffectedRows)
+function staysUnconnected(at: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
+    (depth = 0 and (since is null or ${at} is null or ${at} > since) and not exists (
+      select from ${EVERYBODYS.connections} c where c.person_id = s.person_id and (since is null or ended_at > since)))`
 }
 
-/** Writes what is kept of who is `carried`: they are off `claimed_people`. */
-async function writeCarried(tx: Sql, now: Date, { zone }: Settings): Promise<void> {
+/**
+ * `carried`: what stood of who is connected, if it held when they bought and what it becomes holds now; the order, and what it becomes.
+ * Memberships and interest decide nothing of a buyer, who is a member by that. So too of who is not connected, of whom nothing changes
+ * but the figures.
+ */
+async function findCarried(tx: Sql, now: Date, settings: Settings): Promise<void> {
+  const period = sql`make_interval(hours => ${settings.period_days * 24})`
   await sql`
-    insert into relationship.standing
-    select person_id, depth, since, lapses_at, lapses_to, evidence, depth, paid_at, occasions + 1, net_paid_minor + amount_minor
-    from carried`.execute(tx)
+    create temp table carried on commit drop as
+    select person_id, order_id, paid_at, net_paid_minor + amount_minor as net_paid_minor, from_depth, last_occasion_at, occasions, depth,
+      case when depth = from_depth then since else paid_at end as since,
+      case when depth > 0 then case when depth = 4 then last_occasion_at else paid_at end + ${period} end as lapses_at,
+      case when depth > 0 then case when depth = 4 then 3 else 2 end end::smallint as lapses_to,
+      case when depth > 0 then evidence[1:1] || order_id || case when depth = 4 then evidence[2:2] end else evidence end as evidence,
+      case when depth > 0 then depth else depth_if_connected end as depth_if_connected
+    from (
+      select *, ${depthCase(sql`(from_depth > 0)::int`, settings, 'none')} as depth
+      from (
+        select o.person_id, order_id, paid_at, amount_minor, depth as from_depth, since, evidence, last_occasion_at, occasions,
+          depth_if_connected, net_paid_minor, occasions + 1 as ever, greatest(depth - 2, 0) + 1 as in_period
+        from further_orders o join relationship.standing s on s.person_id = o.person_id
+        where o.paid_at <= ${now}
+          -- Whoever was worked out anew meanwhile has it already.
+          and (last_occasion_at is null or last_occasion_at < o.paid_at)
+          and (${staysUnconnected(sql`o.paid_at`)} or
+            since < o.paid_at and (lapses_at is null or lapses_at > o.paid_at)
+            -- Of facts of one instant the last recorded is the cause.
+            and (acts_from is null or acts_from > o.paid_at)
+            -- The relation, then the last order or the last two.
+            and cardinality(evidence) = case when depth = 1 and occasions = 0 then 1 when depth in (2, 3) and occasions > 0 then 2 when depth = 4 then 3 end
+            and case when depth >= 3 then last_occasion_at else o.paid_at end + ${period} > ${now})
+      ) stood
+    ) deepened`.execute(tx)
+  await sql`analyze carried (person_id)`.execute(tx)
+}
+
+/**
+ * Writes what is kept of who is `carried`, and takes them off `claimed_people`. In place: a row that was taken out and put in again lay on
+ * another page, of which both had to be written.
+ *
+ * @returns how many they are.
+ */
+async function writeCarried(tx: Sql, now: Date, { zone }: Settings): Promise<number> {
+  const { numAffectedRows } = await sql`
+    update relationship.standing s
+    set depth = c.depth, since = c.since, lapses_at = c.lapses_at, lapses_to = c.lapses_to, evidence = c.evidence,
+      depth_if_connected = c.depth_if_connected, last_occasion_at = paid_at, occasions = s.occasions + 1,
+      net_paid_minor = c.net_paid_minor
+    from carried c where c.person_id = s.person_id`.execute(tx)
+  if (!numAffectedRows) return 0
   await insertChanges(
     tx,
     sql`select person_id, paid_at, from_depth, depth, order_id, ${kindCode('order')} from carried where depth <> from_depth`,
@@ -167,6 +183,7 @@ async function writeCarried(tx: Sql, now: Date, { zone }: Settings): Promise<voi
     union all
     ${countedBody(sql`${after} after`, zone)}`.execute(tx)
   await sql`delete from claimed_people p using carried c where c.person_id = p.person_id`.execute(tx)
+  return Number(numAffectedRows)
 }
 
 /** Whose standing what they did or said leaves as it is: they are off `claimed_people`. */
@@ -174,10 +191,12 @@ async function takeQuiet(tx: Sql): Promise<number> {
   const { numAffectedRows } = await sql`
     delete from claimed_people c using plain_people p
     cross join lateral (
-      select depth, since, occasions from relationship.standing s where s.person_id = p.person_id offset 0
+      select s.person_id, depth, since, occasions from relationship.standing s where s.person_id = p.person_id offset 0
     ) s
-    where c.person_id = p.person_id and not has_orders and depth > 0 and occasions > 0
-      and (acts_from is null or acts_from > since)`.execute(tx)
+    where c.person_id = p.person_id and not has_orders
+      and (${staysUnconnected(sql`acts_from`)} or depth > 0 and occasions > 0 and (acts_from is null or acts_from > since))`.execute(
+    tx,
+  )
   return Number(numAffectedRows)
 }
 
@@ -203,7 +222,7 @@ async function renewTiers(tx: Sql, now: Date, settings: Settings): Promise<void>
     )
   }
   await sql`
-    update relationship.fan_tiers t set value_order = -(c.net_paid_minor + c.amount_minor)
+    update relationship.fan_tiers t set value_order = -c.net_paid_minor
     from carried c where c.person_id = t.person_id`.execute(tx)
   await sql`drop table acted`.execute(tx)
 }

@@ -43,8 +43,12 @@ const fact = (kind: string, id: string, customer: string, more: object) => ({
   identity: { kind: 'own_id', namespace: 'shop', value: customer },
   ...more,
 })
-const connection = (customer: string) =>
-  fact('connection', `c-${customer}`, customer, { channel: 'wecom', begun_at: on(0).toISOString() })
+const connection = (customer: string, endedOn?: number) =>
+  fact('connection', `c-${customer}`, customer, {
+    channel: 'wecom',
+    begun_at: on(0).toISOString(),
+    ...(endedOn === undefined ? {} : { ended_at: on(endedOn).toISOString() }),
+  })
 const review = (customer: string, day: number) =>
   fact('review', `r-${customer}`, customer, { item: 'tea', rating: 5, occurred_at: on(day).toISOString() })
 const act = (customer: string, day: number) =>
@@ -134,7 +138,9 @@ test('who bought once more, later than ever, is carried on, and nobody else', as
       'lapsed',
       'returned',
       'back',
-    ].map(connection),
+    ].map((one) => connection(one)),
+    connection('lost', 20),
+    connection('found', 20),
     order('o1', 'once', 50),
     order('t1', 'twice', 40),
     order('t2', 'twice', 50),
@@ -144,6 +150,8 @@ test('who bought once more, later than ever, is carried on, and nobody else', as
     order('v1', 'reviewed', 50),
     review('reviewed', 51),
     order('u1', 'unconnected', 50),
+    order('z1', 'lost', 15),
+    order('f1', 'found', 15),
     order('b1', 'back', 50),
     order('r1', 'returned', 50),
     act('once', 55),
@@ -166,13 +174,16 @@ test('who bought once more, later than ever, is carried on, and nobody else', as
     order('v2', 'reviewed', 103),
     order('l2', 'lapsed', 103),
     order('u2', 'unconnected', 103),
+    order('z2', 'lost', 103),
+    order('f2', 'found', 15.5),
+
     order('r3', 'returned', 103),
     order('b2', 'back', 103),
     order('x1', 'unknown', 103),
   ])
   await store(database, 103, [refund('b3', 'b2', 'back', 103)])
   const carried = await carriedOf(database, 103)
-  assert.deepEqual(carried, ['dormant', 'never', 'once', 'returned', 'twice'])
+  assert.deepEqual(carried, ['dormant', 'lost', 'never', 'once', 'returned', 'twice', 'unconnected'])
   await refreshStanding(database, clockOn(103))
   await assertAsRebuilt(database, 103)
 
@@ -208,9 +219,11 @@ test('what they do or say leaves who bought and is connected as they are', async
     'at-once',
   ]
   await store(database, 60, [
-    ...customers.map(connection),
+    ...customers.map((one) => connection(one)),
     ...customers.filter((one) => one !== 'never').map((one) => order(`1-${one}`, one, 50)),
     order('1-unconnected', 'unconnected', 50),
+    connection('lost', 40),
+    connection('lost-later', 58),
     share('corrected', 55),
   ])
   await refreshStanding(database, clockOn(60))
@@ -219,6 +232,8 @@ test('what they do or say leaves who bought and is connected as they are', async
     ...['acts', 'both', 'dormant', 'unconnected', 'never', 'again', 'at-once'].flatMap((one) =>
       ['a', 'b', 'c'].map((id) => share(one, 161, id)),
     ),
+    share('lost', 161),
+    share('lost-later', 57),
     ...['acts', 'consents'].map(consent),
     order('2-both', 'both', 160.9),
     order('2-at-once', 'at-once', 161),
@@ -231,11 +246,11 @@ test('what they do or say leaves who bought and is connected as they are', async
   const results = await storeFacts(database, clockOn(161), [share('corrected', 150)], FACT_KINDS)
   assert.ok(!isRefusal(results) && results[0]?.status === 'corrected')
   const carried = await carriedOf(database, 161)
-  assert.deepEqual(carried, ['acts', 'both', 'consents', 'dormant'])
+  assert.deepEqual(carried, ['acts', 'both', 'consents', 'dormant', 'lost', 'unconnected'])
   await refreshStanding(database, clockOn(161))
   await assertAsRebuilt(database, 161)
   const { rows } = await database.pool.query('select count(*)::int as followers from relationship.fan_tiers')
-  assert.deepEqual(rows, [{ followers: 9 }])
+  assert.deepEqual(rows, [{ followers: 11 }])
 })
 
 test('where orders are occasions, a second one of the day is one more', async (t) => {
@@ -267,6 +282,19 @@ test('a clock that was put back leaves out nothing that is stored', async (t) =>
   await store(database, 20, [order('2', 'a', 20)])
   await refreshStanding(database, clockOn(19))
   await store(database, 30, [order('3', 'a', 30)])
+  await refreshStanding(database, clockOn(30))
+  await assertAsRebuilt(database, 30)
+})
+
+test('a connection that a clock which was behind left out is not overlooked later', async (t) => {
+  const database = await begin(t, 100)
+  await store(database, 20, [
+    ...['buys', 'acts'].map((one) => ({ ...connection(one), begun_at: on(15).toISOString() })),
+    ...['buys', 'acts'].map((one) => order(`1-${one}`, one, 5)),
+  ])
+  await rebuild(database, clockOn(10))
+  await store(database, 30, [order('2', 'buys', 30), act('acts', 30)])
+  assert.deepEqual(await carriedOf(database, 30), [])
   await refreshStanding(database, clockOn(30))
   await assertAsRebuilt(database, 30)
 })
@@ -324,7 +352,7 @@ async function asBeforeEventful({ pool }: Database): Promise<void> {
 test('an upgrade keeps what there was, and whose orders were pending across it', async (t) => {
   const database = await begin(t, 365)
   await store(database, 6, [
-    ...['a', 'b', 'c', 'd'].map(connection),
+    ...['a', 'b', 'c', 'd'].map((one) => connection(one)),
     ...['a', 'b', 'c', 'd'].map((customer) => order(`${customer}1`, customer, 1)),
     order('b2', 'b', 1.1),
     refund('c2', 'c1', 'c', 2),
@@ -365,7 +393,7 @@ test('somebody is told by the rules, occasions by days, also while standing has 
 
 /** Mostly one more order at a time; now and then several, an earlier one, one given back, or time alone. */
 const step = fc.record({
-  customer: fc.constantFrom('a', 'b', 'c'),
+  customer: fc.constantFrom('a', 'b', 'c', 'd'),
   what: fc.constantFrom(
     'order',
     'order',
@@ -403,7 +431,8 @@ test('what grew by single orders is what a rebuild makes of them', async (t) => 
     await store(
       database,
       day,
-      ['a', 'b'].map((customer) => connection(of(customer))),
+      // One is lost, and one never was connected.
+      ['a', 'b', 'd'].map((customer) => connection(of(customer), customer === 'd' ? day : undefined)),
     )
     for (const [index, { customer, what, days, isRefreshed }] of steps.entries()) {
       day += days
