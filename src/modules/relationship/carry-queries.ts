@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
 import { countedBody } from './counts-queries.ts'
@@ -190,9 +190,11 @@ async function writeCarried(tx: Sql, now: Date, { zone }: Settings): Promise<num
 async function takeQuiet(tx: Sql): Promise<number> {
   const { numAffectedRows } = await sql`
     delete from claimed_people c using plain_people p
-    cross join lateral (
-      select s.person_id, depth, since, occasions from relationship.standing s where s.person_id = p.person_id offset 0
-    ) s
+    join (
+      -- An array is one walk through the index, a lookup for each took two thirds longer.
+      select person_id, depth, since, occasions from relationship.standing
+      where person_id = any(array(select person_id from plain_people where not has_orders))
+    ) s using (person_id)
     where c.person_id = p.person_id and not has_orders
       and (${staysUnconnected(sql`acts_from`)} or depth > 0 and occasions > 0 and (acts_from is null or acts_from > since))`.execute(
     tx,

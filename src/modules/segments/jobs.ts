@@ -176,7 +176,7 @@ async function refreshPending(database: Database, clock: Clock): Promise<number>
   })
   const changed = await allDone(SHARES.map((share) => refreshShare(database, clock, share)))
   // Whom they left, for a rule that was set meanwhile.
-  changed.push(await refreshShare(database, clock))
+  if ((await ruleQueries.selectRules(database.db)).length > 0) changed.push(await refreshShare(database, clock))
   return changed.reduce((total, number) => total + number, 0)
 }
 

@@ -113,7 +113,7 @@ export async function layOutLooked(
   withOrders: boolean,
 ): Promise<Omit<Few, 'people'>> {
   const people = lookedPeople()
-  const all = { ...ground, scope: sql`in (${people})` }
+  const all = { ...ground, scope: sql`= any(array(${people}))` }
   const [standing, orders] = [sql.table('looked_standing'), withOrders ? sql.table('looked_orders') : undefined]
   await sql`drop table if exists looked_standing, looked_orders`.execute(tx)
   await sql`create temp table ${standing} on commit drop as ${storedStanding(all)}`.execute(tx)
@@ -128,29 +128,36 @@ export async function layOutLooked(
 
 /**
  * People of looks, in their order and each once, which a join keeps behind an offset. Out of a hash they came to their rows in any order:
- * looking up standing, orders, interactions and stays of 5,000 among a million took an eighth to a third longer.
+ * looking up standing, orders, interactions and stays of 5,000 among a million took an eighth to a third longer. As an array they are one
+ * walk through an index in place of 5,000: standing of them 18 ms and 30, verdicts 5 and 9.
  */
 function lookedPeople(where = sql``): RawBuilder<unknown> {
   return sql`select distinct person_id from looks ${where} order by person_id offset bigint '0'`
 }
 
-/** Evaluates a segment for the people of its looks. What is kept is looked up for each, behind "offset 0", or all of it is read. */
+/**
+ * Evaluates a segment for the people of its looks. What is kept is looked up by an array of them, or all of it is read. Each time they are
+ * asked for they were sorted out of the looks anew, 3 ms of 5,000 and five times; where they are joined and their order counts, they are
+ * still.
+ */
 export async function evaluateLooked(
   tx: Sql,
   segmentId: number,
   node: ResolvedNode,
   { ground, laidOut }: { readonly ground: Omit<Ground, 'scope'>; readonly laidOut: Omit<Few, 'people'> },
 ): Promise<void> {
-  const people = lookedPeople(sql`where segment_id = ${segmentId}::bigint`)
-  const few = { ...laidOut, people }
-  const body = evaluationBody(node, { ...ground, scope: sql`in (${people})`, few })
+  const looked = lookedPeople(sql`where segment_id = ${segmentId}::bigint`)
+  const people = sql`select person_id from asked_people`
+  const body = evaluationBody(node, { ...ground, scope: sql`in (${looked})`, few: { ...laidOut, people } })
   await sql`
-    insert into evaluated ${differing(
+    insert into evaluated
+    with asked_people as materialized (${looked})
+    ${differing(
       segmentId,
-      sql`(${people}) p left join (${body}) e using (person_id)
-      left join lateral (
-        select ${VERDICT} from ${verdictsOf(segmentId)} v where v.person_id = p.person_id offset 0
-      ) v on true`,
+      sql`asked_people left join (${body}) e using (person_id)
+      left join (
+        select person_id, ${VERDICT} from ${verdictsOf(segmentId)} where person_id = any(array(${people}))
+      ) v using (person_id)`,
       ground.at,
     )}`.execute(tx)
 }
@@ -295,9 +302,7 @@ export async function evaluateAnew(
     from (${body}) e ${kept}`.execute(tx)
   // With the constraint that all are of the segment nobody reads them again to attach them.
   await sql`
-    alter table ${made} add constraint verdicts_person_id_not_null not null person_id,
-      add constraint verdicts_segment_id_not_null not null segment_id,
-      add constraint of_segment check (segment_id = ${sql.lit(segmentId)}::bigint), add primary key (person_id, segment_id)`.execute(
+    alter table ${made} add constraint of_segment check (segment_id = ${sql.lit(segmentId)}::bigint), add primary key (person_id, segment_id)`.execute(
     tx,
   )
   await sql`create index on ${made} (due_at) where due_at is not null`.execute(tx)

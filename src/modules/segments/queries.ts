@@ -34,7 +34,7 @@ export function onePerson(personId: number): Scope {
 
 /** Stored standing, of which a depth whose time is up shows what it lapsed to. */
 export function storedStanding({ at, scope, few }: Ground): RawBuilder<unknown> {
-  if (few) return sql`select * from ${few.standing} where person_id ${scope}`
+  if (few) return sql`select * from ${few.standing} where person_id in (${few.people})`
   const lapsed = sql`coalesce(lapses_at <= ${at}::timestamptz, false)`
   return sql`
     select person_id, case when ${lapsed} then lapses_to else depth end as depth,
