@@ -34,9 +34,15 @@ export async function pagesRead(database: Database, work: () => Promise<unknown>
 /** A connection tells of its reads at the end of a query, but not twice within a second. */
 const TOLD_MS = 1100
 
-async function countPages({ pool }: Database): Promise<number> {
+/** Waits until all connections have told what they read. */
+export async function untilReadsAreTold({ pool }: Database): Promise<void> {
   await sleep(TOLD_MS)
   await Promise.all(Array.from({ length: pool.idleCount }, () => pool.query('select pg_stat_force_next_flush()')))
+}
+
+async function countPages(database: Database): Promise<number> {
+  await untilReadsAreTold(database)
+  const { pool } = database
   const { rows } = await pool.query<{ pages: number }>(`
     select coalesce(sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read + idx_blks_hit, 0)), 0)::bigint as pages
     from pg_statio_user_tables`)

@@ -33,6 +33,7 @@ const SHORT_SET_ON_15 = [
   /^src\/modules\/customers\/people\.db\.test\.ts$/,
   /^src\/modules\/relationship\/(advocate|depth|lapse|migration|people|rfm)\.db\.test\.ts$/,
   /^src\/modules\/analytics\/.*\.db\.test\.ts$/,
+  /^src\/modules\/segments\/(segments|tag-rules)\.db\.test\.ts$/,
   /^tools\/gen\/schema\.db\.test\.ts$/,
   /^test\/upgrade.*\.db\.test\.ts$/,
 ]
