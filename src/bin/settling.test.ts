@@ -55,25 +55,28 @@ test('a run that fails is said and leaves the others alone; stopping waits for w
   settling.settle(good)
 })
 
-test('few people pause a run shortly however long it took, many of them longer', async (t) => {
+test('few people pause a run shortly however long it took, many of them longer while more come', async (t) => {
   const begun = new Map<Database, number[]>()
-  const [few, many] = [database(), database()]
+  const [few, many, ended] = [database(), database(), database()]
   const settling = createSettling(systemClock, {
     log: assert.fail,
     work: async (one) => {
       begun.set(one, [...(begun.get(one) ?? []), performance.now()])
       await sleep(200)
-      return one === many ? 1000 : 999
+      return one === few ? 999 : 1000
     },
   })
   t.after(() => settling.stop())
-  for (const one of [few, many]) {
+  for (const one of [few, many, ended]) {
     settling.settle(one)
     settling.settle(one)
   }
   await turn()
-  for (const one of [few, many]) settling.settle(one)
+  for (const one of [few, many, ended]) settling.settle(one)
+  const coming = setInterval(() => settling.settle(many), 50)
+  t.after(() => clearInterval(coming))
   await sleep(700)
   assert.equal(begun.get(few)?.length, 2, 'after 200 ms more')
   assert.equal(begun.get(many)?.length, 1, 'not before 800 ms more')
+  assert.equal(begun.get(ended)?.length, 2, 'soon after the last that came')
 })
