@@ -6,6 +6,7 @@ import { depthCase, insertChanges, kindCode } from './depth-queries.ts'
 import { EVERYBODYS, layOutActs } from './facts-queries.ts'
 import { writeFanTiers } from './interest-queries.ts'
 import { occasionKey } from './occasions-queries.ts'
+import { hasFacts } from './people-queries.ts'
 import { passActed } from './queries.ts'
 
 /*
@@ -196,7 +197,8 @@ async function takeQuiet(tx: Sql): Promise<number> {
       where person_id = any(array(select person_id from plain_people where not has_orders))
     ) s using (person_id)
     where c.person_id = p.person_id and not has_orders
-      and (${staysUnconnected(sql`acts_from`)} or depth > 0 and occasions > 0 and (acts_from is null or acts_from > since))`.execute(
+      -- Of who never bought a correction may have taken away all that was known.
+      and (${staysUnconnected(sql`acts_from`)} and (occasions > 0 or ${hasFacts(sql`s.person_id`)}) or depth > 0 and occasions > 0 and (acts_from is null or acts_from > since))`.execute(
     tx,
   )
   return Number(numAffectedRows)
