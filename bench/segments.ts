@@ -142,7 +142,9 @@ async function measure(database: Database, people: number): Promise<Line[]> {
     took.push({ standing: standing.seconds, members: after.seconds, changed: after.answer })
   }
   const [begun, ...going] = took
-  if (begun) add(`the first ${FACTS} facts to the members`, begun.standing + begun.members, { rows: begun.changed })
+  if (begun) {
+    add(`the first ${FACTS} facts to the members`, begun.standing + begun.members, { rows: begun.changed, limit: 1 })
+  }
   const median = (of: (one: (typeof took)[number]) => number) => medianOf(going.map(of))
   add(
     `standing after ${FACTS} facts`,

@@ -25,8 +25,8 @@ export interface Settling {
 const PAUSE_MS = { min: 100, max: 400, flood: 6000, quiet: 200 } as const
 const FLOOD_PEOPLE = 1000
 
-function pauseAfter(tookMs: number, people: number): number {
-  if (people < FLOOD_PEOPLE) return Math.min(Math.max(tookMs, PAUSE_MS.min), PAUSE_MS.max)
+function pauseAfter(tookMs: number, isFlood: boolean): number {
+  if (!isFlood) return Math.min(Math.max(tookMs, PAUSE_MS.min), PAUSE_MS.max)
   return Math.min(Math.max(4 * tookMs, PAUSE_MS.min), PAUSE_MS.flood)
 }
 const CUTS_KEPT_MS = 3600 * 1000
@@ -59,8 +59,8 @@ export function createSettling(
         const people = await work(database)
         const took = clock.now().getTime() - begun
         spent?.(took / 1000, 'done')
-        pause = pauseAfter(took, people)
         isFlood = people >= FLOOD_PEOPLE
+        pause = pauseAfter(took, isFlood)
       } catch (error) {
         // While stopping the database goes away under the work; the next start takes it up again.
         if (stopping.signal.aborted) break

@@ -176,7 +176,6 @@ test('who bought once more, later than ever, is carried on, and nobody else', as
     order('u2', 'unconnected', 103),
     order('z2', 'lost', 103),
     order('f2', 'found', 15.5),
-
     order('r3', 'returned', 103),
     order('b2', 'back', 103),
     order('x1', 'unknown', 103),
