@@ -190,3 +190,61 @@
     ) judged
     offset bigint '0'
 -- [[4],"2026-03-01T04:00:00.000Z",50,[1],[3],"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","Asia/Shanghai","Asia/Shanghai",[1,2],"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai","Asia/Shanghai","Asia/Shanghai","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z"]
+
+-- bought twice, and not for 90 days, of few
+-- {"all":[{"orders":{"count":{"at_least":2}}},{"not":{"orders":{"count":{"at_least":1},"window":{"last_days":90}}}}]}
+    with
+      "judged_0" as materialized (
+        select *, (("kh0" and (not "kh1")) is null or
+    (case when not ("kh0" and (not "kh1")) then greatest(case when not "kh0" then "ku0" end, case when not (not "kh1") then "ku1" end) else least("ku0", "ku1") end) < 'infinity') as "open0" from (
+    select s.person_id, s.last_occasion_at , (case when s.occasions = 0 then $1::boolean when s.occasions >= $2::bigint then true end) as "kh0",
+      (case when s.occasions = 0 then 'infinity'::timestamptz else 'infinity'::timestamptz end) as "ku0", (case when (s.occasions = 0 or s.last_occasion_at < $3::timestamptz - interval '2 days') then $4::boolean when (s.last_occasion_at > $5::timestamptz and s.last_occasion_at <= $6::timestamptz)::int >= $7::bigint then true end) as "kh1",
+      (case when (s.occasions = 0 or s.last_occasion_at < $8::timestamptz - interval '2 days') then 'infinity'::timestamptz else s.last_occasion_at + make_interval(hours => $9::int) end) as "ku1" from (select * from "looked_standing" where person_id in (select person_id from looks)) s offset bigint '0') step),
+      "judged_1" as materialized (
+        select *, (("h0" and (not "kh1")) is null or
+    (case when not ("h0" and (not "kh1")) then greatest(case when not "h0" then "u0" end, case when not (not "kh1") then "ku1" end) else least("u0", "ku1") end) < 'infinity') as "open1" from (
+    select s.*
+          , coalesce("kh0", case when "open0" then (coalesce("c0"."count", 0) >= $10::bigint and true) end) as "h0",
+          case when "kh0" is null then 'infinity'::timestamptz else "ku0" end as "u0"
+    from "judged_0" s
+    left join (
+    select person_id, count(*)  as count, sum(net_minor)  as net_minor, max(at)  as last_at,
+      min(at)  as first_at
+    from (
+    select o.person_id, o.paid_at as at, o.order_id as fact_id,
+      o.amount_minor - coalesce(o.refunded_minor, 0) as net_minor
+    from (
+    select o.person_id, o.order_id, o.paid_at, o.amount_minor, r.refunded_minor
+    from commerce.published_orders o
+    left join (
+      select person_id, order_id, sum(amount_minor) as refunded_minor from (select * from commerce.published_allocations where person_id = any(array(select person_id from "judged_0" where "open0" and (("kh0" is null))))) a
+      where refunded_at <= $11::timestamptz group by person_id, order_id
+    ) r using (person_id, order_id)
+    where o.person_id in (select person_id from "judged_0" where "open0" and (("kh0" is null)))) o
+    where o.paid_at <= $12::timestamptz
+      and (o.refunded_minor is null or o.refunded_minor < o.amount_minor)) r group by person_id) "c0" on "c0".person_id = s.person_id
+    offset bigint '0') step)
+    select person_id, ("h0" and (not "h1")) as holds,
+    (case when not ("h0" and (not "h1")) then greatest(case when not "h0" then "u0" end, case when not (not "h1") then "u1" end) else least("u0", "u1") end) as until from (
+    select s.*
+          , coalesce("kh1", case when "open1" then (coalesce("c1"."count", 0) >= $13::bigint and true) end) as "h1",
+          case when "kh1" is null then coalesce(least("c1"."turning_0" + make_interval(hours => $14::int)), 'infinity'::timestamptz) else "ku1" end as "u1"
+    from "judged_1" s
+    left join (
+    select person_id, count(*)  as count, sum(net_minor)  as net_minor, max(at)  as last_at,
+      min(at)  as first_at , max(at)  as "turning_0"
+    from (
+    select o.person_id, o.paid_at as at, o.order_id as fact_id,
+      o.amount_minor - coalesce(o.refunded_minor, 0) as net_minor
+    from (
+    select o.person_id, o.order_id, o.paid_at, o.amount_minor, r.refunded_minor
+    from commerce.published_orders o
+    left join (
+      select person_id, order_id, sum(amount_minor) as refunded_minor from (select * from commerce.published_allocations where person_id = any(array(select person_id from "judged_1" where "open1" and (("kh1" is null))))) a
+      where refunded_at <= $15::timestamptz group by person_id, order_id
+    ) r using (person_id, order_id)
+    where o.person_id in (select person_id from "judged_1" where "open1" and (("kh1" is null)))) o
+    where o.paid_at <= $16::timestamptz and o.paid_at > $17::timestamptz
+      and (o.refunded_minor is null or o.refunded_minor < o.amount_minor)) r group by person_id) "c1" on "c1".person_id = s.person_id
+    offset bigint '0') step offset bigint '0'
+-- [false,2,"2025-12-01T04:00:00.000Z",false,"2025-12-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",1,"2025-12-01T04:00:00.000Z",2160,2,"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",1,2160,"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2025-12-01T04:00:00.000Z"]

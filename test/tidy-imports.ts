@@ -48,6 +48,7 @@ export const FURTHER_FILES: Readonly<Record<string, string>> = {
   'src/modules/relationship/migration.ts': 'who moved between two instants; actions.ts is about standing at one',
   'src/modules/segments/definition.ts':
     'a definition read, checked and made whole, by the table of clauses, which holds SQL',
+  'src/modules/segments/continuation.ts': 'members in the transaction of standing; jobs.ts is what works on its own',
   'src/modules/segments/explanation.ts': 'why one person is in or out, and until when; actions.ts is about everybody',
   'src/modules/intake/erasure.ts': 'who was erased, asked at every intake, by files and by API',
   'src/modules/customers/erasure.ts': 'erasing a person: one order of steps over all modules that keep facts by person',

@@ -2,7 +2,7 @@ import { foldTotals, followIdentities as followOrders } from '../modules/commerc
 import { reapplyErasures, refreshAgedPhones } from '../modules/customers/actions.ts'
 import { followIdentities as followInteractions } from '../modules/interactions/actions.ts'
 import { foldPeople, refreshLapsed, refreshStanding } from '../modules/relationship/actions.ts'
-import { refreshSegments } from '../modules/segments/actions.ts'
+import { CONTINUATION, refreshSegments } from '../modules/segments/actions.ts'
 import { followIdentities as followTags } from '../modules/tags/actions.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/db.ts'
@@ -28,7 +28,7 @@ export async function catchUp(database: Database, clock: Clock, cutsKeptMs = 0):
   await followTags(database, clock)
   await followOrders(database, clock)
   await followInteractions(database, clock)
-  const changed = await refreshStanding(database, clock, cutsKeptMs)
+  const changed = await refreshStanding(database, clock, cutsKeptMs, CONTINUATION)
   if (changed > 0) await foldTotals(database, clock)
   const lapsed = await refreshLapsed(database, clock)
   await refreshSegments(database, clock)

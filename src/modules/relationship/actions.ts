@@ -1,4 +1,4 @@
-import type { RawBuilder } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { lockAgainstBackup } from '../../platform/backup-database.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
@@ -7,6 +7,7 @@ import { DEFAULT_CURRENCY, type Settings } from '../brand/schema.ts'
 import {
   claimPending,
   countPending,
+  countPendingChanges,
   deletePending,
   isSubscribed,
   type PersonRows,
@@ -28,12 +29,13 @@ import {
   tierHoldersBody,
 } from './interest-queries.ts'
 import {
+  actedPeople,
   countStanding,
   EVERYONE,
+  type HandOn,
   lockStanding,
   occasionsOf,
   onePerson,
-  passActed,
   presentStanding,
   STANDING_CHANGED,
   STANDING_COLUMNS,
@@ -92,18 +94,28 @@ const SHARES: readonly Share[] = [
  *
  * @param cutsKeptMs RFM cuts that are younger stay in force: making them reads every buyer, which after each order of a
  * stream would cost more than the order.
+ * @param continuation of those who rest on standing, one that goes on in the same transaction: for it the people are neither written down
+ * nor read again.
  * @returns how many people were recomputed.
  */
-export async function refreshStanding(database: Database, clock: Clock, cutsKeptMs = 0): Promise<number> {
-  const pending = await countPending(database.db, SUBSCRIBER)
+export async function refreshStanding(
+  database: Database,
+  clock: Clock,
+  cutsKeptMs = 0,
+  continuation?: Continuation,
+): Promise<number> {
   // A setting that standing rests on was changed.
   const isDue = (await readRebuildDue(database.db)) !== null
+  const changes = await countPendingChanges(database.db, SUBSCRIBER)
+  // There are no more people than changes.
+  const pending = isDue || changes >= REBUILD_FROM_PEOPLE ? await countPending(database.db, SUBSCRIBER) : changes
   const isMost = pending >= REBUILD_FROM_PEOPLE && 2 * pending >= (await countStanding(database.db))
   if (isDue || isMost) return rebuild(database, clock).then(() => pending)
+  const goingOn = continuation && pending < continuation.peopleMax ? continuation : undefined
   const refreshed =
     pending < SHARED_FROM_PEOPLE
-      ? await refreshPending(database, clock)
-      : sum(await allDone(SHARES.map((share) => refreshPending(database, clock, share))))
+      ? await refreshPending(database, clock, { continuation: goingOn })
+      : sum(await allDone(SHARES.map((share) => refreshPending(database, clock, { share, continuation: goingOn }))))
   if (refreshed > 0) await renewCuts(database, clock.now(), cutsKeptMs)
   return refreshed
 }
@@ -113,8 +125,31 @@ export function foldPeople(database: Database): Promise<void> {
   return database.transaction((tx) => foldCounts(tx))
 }
 
+/** What goes on where standing of people whose facts changed is brought up to date, in the transaction that does it. */
+export interface Continuation {
+  /** As whom it is subscribed: there the people are pending when it does not go on. */
+  readonly subscriber: string
+  /** With so many people pending, or more, it does not. */
+  readonly peopleMax: number
+  /** People were claimed, of a share or of all. Undefined: it does not go on this time; it throws nothing but what ends the transaction. */
+  begin(tx: Sql, clock: Clock, share: Share | undefined): Promise<Continuing | undefined>
+}
+export interface Continuing {
+  /** Takes people that are handed on, as a select body that may be another one later. */
+  readonly take: HandOn
+  /**
+   * Standing of all of them is written; of some, a select body with STANDING_COLUMNS, it need not be read again. What fails leaves them
+   * pending, and throws nothing but what ends the transaction.
+   */
+  finish(standing: RawBuilder<unknown> | undefined): Promise<void>
+}
+
 /** @returns how many people were recomputed, of the share or of all. */
-async function refreshPending(database: Database, clock: Clock, share?: Share): Promise<number> {
+async function refreshPending(
+  database: Database,
+  clock: Clock,
+  { share, continuation }: { readonly share?: Share; readonly continuation?: Continuation | undefined },
+): Promise<number> {
   let refreshed = 0
   for (let claimed = BATCH_PEOPLE; claimed === BATCH_PEOPLE; refreshed += claimed) {
     claimed = await database.transaction(async (tx) => {
@@ -122,13 +157,19 @@ async function refreshPending(database: Database, clock: Clock, share?: Share): 
       await lockStanding(tx, share)
       const count = await claimPending(tx, SUBSCRIBER, BATCH_PEOPLE, share)
       if (count === 0) return count
-      await passPending(tx, STANDING_CHANGED)
+      const continuing = await continuation?.begin(tx, clock, share)
+      const handOn: HandOn = async (people) => {
+        await continuing?.take(people)
+        await passPending(tx, STANDING_CHANGED, people, continuing && continuation?.subscriber)
+      }
+      await handOn(sql`select * from claimed_people`)
       const [now, settings] = [await selectPresentInstant(tx, clock.now()), await readSettings(tx)]
-      const carried = await carryStanding(tx, now, settings)
-      if (carried < count) {
-        await passActed(tx, ['depth', 'fan'])
+      const carried = await carryStanding(tx, now, settings, handOn)
+      if (carried.people < count) {
+        await handOn(actedPeople(['depth', 'fan']))
         await rewriteStanding(tx, now, settings)
       }
+      await continuing?.finish(carried.standing)
       return count
     })
   }

@@ -7,7 +7,7 @@ import { EVERYBODYS, layOutActs } from './facts-queries.ts'
 import { writeFanTiers } from './interest-queries.ts'
 import { occasionKey } from './occasions-queries.ts'
 import { hasFacts } from './people-queries.ts'
-import { passActed } from './queries.ts'
+import { actedPeople, type HandOn, STANDING_COLUMNS } from './queries.ts'
 
 /*
  * Of nearly everybody who becomes pending one of two things has happened. They bought once more, later than ever before: the occasion is
@@ -25,34 +25,43 @@ import { passActed } from './queries.ts'
  */
 const QUIET_KINDS = ['interaction', 'unweighted_interaction', 'consent', 'referral_claim', 'tag']
 
+/** How many people were carried on, and their standing as it is now: a select body with STANDING_COLUMNS. */
+export interface Carried {
+  readonly people: number
+  readonly standing?: RawBuilder<unknown>
+}
+
 /**
  * Brings standing and what is kept with it up to date of those of `claimed_people` for whom that needs no other fact than those that
  * changed them, and takes them off that table.
- *
- * @returns how many they were.
  */
-export async function carryStanding(tx: Sql, now: Date, settings: Settings): Promise<number> {
+export async function carryStanding(tx: Sql, now: Date, settings: Settings, handOn: HandOn): Promise<Carried> {
   // Where buying makes nobody a member, memberships and interest decide of buyers too.
-  if (!settings.member_by_purchase) return 0
+  if (!settings.member_by_purchase) return { people: 0 }
   await findPlain(tx)
   // Of a stream of new customers nobody, and each of the tables below is a millisecond.
-  const carried = (await areAnyKnown(tx)) ? await carryPlain(tx, now, settings) : 0
+  const carried = (await areAnyKnown(tx)) ? await carryPlain(tx, now, settings, handOn) : { people: 0 }
   await sql`drop table plain_people`.execute(tx)
   return carried
 }
 
-async function carryPlain(tx: Sql, now: Date, settings: Settings): Promise<number> {
-  await sql`analyze plain_people`.execute(tx)
+async function carryPlain(tx: Sql, now: Date, settings: Settings, handOn: HandOn): Promise<Carried> {
+  await sql`analyze plain_people (person_id, has_orders, has_weight)`.execute(tx)
   await findFurtherOrders(tx, settings)
   await findCarried(tx, now, settings)
   const bought = await writeCarried(tx, now, settings)
   const quiet = await takeQuiet(tx)
   if (bought + quiet > 0) {
-    await renewTiers(tx, now, settings)
-    await sql`analyze claimed_people`.execute(tx)
+    await renewTiers(tx, now, settings, handOn)
+    await sql`analyze claimed_people (person_id)`.execute(tx)
   }
-  await sql`drop table further_orders, carried`.execute(tx)
-  return bought + quiet
+  await sql`drop table further_orders`.execute(tx)
+  // Whoever is left on the list is not as they stood.
+  const standing = sql`
+    select ${STANDING_COLUMNS} from stood where person_id not in (select person_id from claimed_people)
+    union all
+    select person_id, depth, since, lapses_at, lapses_to, evidence, depth_if_connected, paid_at, occasions + 1, net_paid_minor from carried`
+  return { people: bought + quiet, standing }
 }
 
 /** `plain_people`: of whom nothing but orders and facts of QUIET_KINDS came, from when on either, and whether acts have a weight. */
@@ -108,7 +117,7 @@ async function findFurtherOrders(tx: Sql, { occasion_unit: unit, zone }: Setting
       -- Of an advocate more decides.
       and (select true from interactions.published_reviews r where r.person_id = c.person_id limit 1) is null
       and (select true from commerce.published_spreads s where s.person_id = c.person_id limit 1) is null`.execute(tx)
-  await sql`analyze further_orders`.execute(tx)
+  await sql`analyze further_orders (person_id)`.execute(tx)
 }
 
 /**
@@ -187,15 +196,16 @@ async function writeCarried(tx: Sql, now: Date, { zone }: Settings): Promise<num
   return Number(numAffectedRows)
 }
 
-/** Whose standing what they did or said leaves as it is: they are off `claimed_people`. */
+/** Whose standing what they did or said leaves as it is: they are off `claimed_people`, and as they stand among others in `stood`. */
 async function takeQuiet(tx: Sql): Promise<number> {
+  // An array is one walk through the index, a lookup for each took two thirds longer.
+  await sql`
+    create temp table stood on commit drop as
+    select ${STANDING_COLUMNS} from relationship.standing
+    where person_id = any(array(select person_id from plain_people where not has_orders))`.execute(tx)
+  await sql`analyze stood (person_id)`.execute(tx)
   const { numAffectedRows } = await sql`
-    delete from claimed_people c using plain_people p
-    join (
-      -- An array is one walk through the index, a lookup for each took two thirds longer.
-      select person_id, depth, since, occasions from relationship.standing
-      where person_id = any(array(select person_id from plain_people where not has_orders))
-    ) s using (person_id)
+    delete from claimed_people c using plain_people p join stood s using (person_id)
     where c.person_id = p.person_id and not has_orders
       -- Of who never bought a correction may have taken away all that was known.
       and (${staysUnconnected(sql`acts_from`)} and (occasions > 0 or ${hasFacts(sql`s.person_id`)}) or depth > 0 and occasions > 0 and (acts_from is null or acts_from > since))`.execute(
@@ -208,22 +218,20 @@ async function takeQuiet(tx: Sql): Promise<number> {
  * Fan tiers of who was taken off `claimed_people` and whose score rose, handed on where there is one; of who bought alone the place in
  * lists.
  */
-async function renewTiers(tx: Sql, now: Date, settings: Settings): Promise<void> {
+async function renewTiers(tx: Sql, now: Date, settings: Settings, handOn: HandOn): Promise<void> {
   await sql`
     create temp table acted on commit drop as
     select person_id, pending_since, fact_id, (select true from relationship.fan_tiers t where t.person_id = p.person_id) as was_tiered
     from plain_people p where has_weight and person_id not in (select person_id from claimed_people)`.execute(tx)
-  await sql`analyze acted`.execute(tx)
+  await sql`analyze acted (person_id)`.execute(tx)
   const { rows } = await sql<{ found: boolean }>`select exists (select from acted) as found`.execute(tx)
   if (rows[0]?.found) {
     const acts = await layOutActs(tx, 'acted', now)
     await writeFanTiers(tx, sql`in (select person_id from acted)`, now, settings, 'all', acts)
     await sql`drop table ${acts.interactions}`.execute(tx)
-    await passActed(
-      tx,
-      ['fan'],
-      sql`select * from acted a where was_tiered or (select true from relationship.fan_tiers t where t.person_id = a.person_id)`,
-    )
+    const tiered = sql`
+      select * from acted a where was_tiered or (select true from relationship.fan_tiers t where t.person_id = a.person_id)`
+    await handOn(actedPeople(['fan'], tiered))
   }
   await sql`
     update relationship.fan_tiers t set value_order = -c.net_paid_minor

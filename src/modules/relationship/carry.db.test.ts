@@ -112,7 +112,7 @@ async function carriedOf(database: Database, day: number): Promise<string[]> {
     }
     await claimPending(tx, 'relationship', 1000)
     const all = await claimed()
-    const count = await carryStanding(tx, on(day), await readSettings(tx))
+    const { people: count } = await carryStanding(tx, on(day), await readSettings(tx), async () => {})
     const left = new Set(await claimed())
     carried = all.filter((customer) => !left.has(customer))
     assert.equal(carried.length, count)

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import type { Settings } from '../brand/schema.ts'
-import { passKinds, type Share } from '../intake/actions.ts'
+import type { Share } from '../intake/actions.ts'
 import { beyondInterest, depthCase, depthRunsBody, type Further, furtherPeople, furtherSpans } from './depth-queries.ts'
 import { EVERYBODYS, type Facts, factsOf, lookUp, peopleOf } from './facts-queries.ts'
 import { activePeople } from './interest-queries.ts'
@@ -49,16 +49,18 @@ export async function lockStanding(tx: Sql, share?: Share): Promise<void> {
 /** The event that standing of some people was made anew of their facts. */
 export const STANDING_CHANGED = 'standing_changed'
 
+/** Hands people of a select body (person_id, fact_kinds, pending_since, fact_id) on to whoever rests on standing. */
+export type HandOn = (people: RawBuilder<unknown>) => Promise<void>
+
 /**
- * Hands on of whom what they did may have changed more than what they did, for who rests on depth or fan tiers and not on each act:
- * those of `claimed_people` or of a select body (person_id, pending_since, fact_id, …).
+ * Of whom what they did may have changed more than what they did, for who rests on depth or fan tiers and not on each act, to be handed
+ * on: those of `claimed_people` or of a select body (person_id, pending_since, fact_id, …).
  */
-export async function passActed(
-  tx: Sql,
+export function actedPeople(
   kinds: readonly ('depth' | 'fan')[],
   people = sql`select * from claimed_people where fact_kinds && '{interaction,unweighted_interaction}'`,
-): Promise<void> {
-  await passKinds(tx, STANDING_CHANGED, kinds, people)
+): RawBuilder<unknown> {
+  return sql`select person_id, ${kinds}::text[] as fact_kinds, pending_since, fact_id from (${people}) acted`
 }
 
 /** How many people have standing. */

@@ -35,6 +35,7 @@ import type {
 } from './schema.ts'
 import * as stored from './segment-queries.ts'
 
+export { CONTINUATION } from './continuation.ts'
 export { readNextDue, refreshSegments } from './jobs.ts'
 export { eraseMembers } from './member-queries.ts'
 

@@ -208,7 +208,9 @@ test('members kept by difference are those of a recount at every instant, as fac
       if (isRefusal(made)) throw new Error(made.message)
       segments.set(made.segment_id, said)
     }
-    const ruling = await giveTag(database, clock, segments)
+    // Where segments give tags members do not follow with standing, but after it.
+    const isRuling = (tale.looks[0] ?? 0) % 2 === 0
+    const ruling = isRuling ? await giveTag(database, clock, segments) : undefined
     let told = tell(early, tale.rules, segments, run)
     let cuts = cutsAt(told.world, start)
     await assertMembers(database, told.world, segments, clock.at, cuts)
@@ -238,7 +240,7 @@ test('members kept by difference are those of a recount at every instant, as fac
     for (let step = 0; step < 5; step += 1)
       clock.at = await goOn(database, clock, told, segments, cuts, Number.POSITIVE_INFINITY)
     await assertSizes(database)
-    await assertRuled(database, ruling, start)
+    if (ruling !== undefined) await assertRuled(database, ruling, start)
   })
 })
 

@@ -164,9 +164,9 @@ export function usesCuts(node: ResolvedNode): boolean {
   return clausesOf(node).some(({ kind, clause }) => clauseKind(kind)?.usesCuts?.(clause) ?? false)
 }
 
-/** How many of its clauses ask for what was bought. */
+/** How many of its clauses ask for the orders of most people. */
 export function countOrders(node: ResolvedNode): number {
-  return clausesOf(node).filter(({ kind }) => kind === 'orders').length
+  return clausesOf(node).filter(({ kind, clause }) => clauseKind(kind)?.readsOrders?.(clause) ?? false).length
 }
 
 /** Whether it rests on what a run says people are worth. */

@@ -61,7 +61,48 @@ const interactionsClause = z
 export const ORDERS: ClauseKind<typeof ordersClause> = {
   schema: ordersClause,
   facts: ['order'],
-  compile: (clause, ground, alias) => measured(clause, (span) => orderRows(clause, span, ground), ground, alias),
+  readsOrders: (clause) => clause.sources === undefined && !(isOfAll(clause) && isOfOne(clause)),
+  compile: (clause, ground, alias) => ({
+    ...measured(clause, (span) => orderRows(clause, span, ground), ground, alias),
+    known: knownOfOrders(clause, ground),
+  }),
+}
+
+/** Whether it counts orders of all items and sources. */
+function isOfAll({ count, items, sources }: z.infer<typeof ordersClause>): boolean {
+  return count !== undefined && items === undefined && sources === undefined
+}
+
+/** Whether it asks for any at all, or for none. */
+function isOfOne({ count }: z.infer<typeof ordersClause>): boolean {
+  return turningCounts(count ?? {}).every((turning) => turning === 1)
+}
+
+/**
+ * What the occasions that are kept with standing say of orders. Whoever has none has no order, nor has one in a window whom the last
+ * occasion lies before by more than a day can be long. And there are as many orders as occasions, or more.
+ */
+function knownOfOrders(
+  clause: z.infer<typeof ordersClause>,
+  { at, settings }: Ground,
+): Pick<Compiled, 'holds' | 'until'> {
+  const { from, to, slidingDays, shiftsAt } = spanOf(clause.window, at, settings.zone)
+  const last = sql`s.last_occasion_at`
+  const { at_least: least, at_most: most } = clause.count ?? clause.net_minor ?? {}
+  const hasZero = clause.count !== undefined || clause.net_minor !== undefined
+  const noneHolds = hasZero && (least ?? 0) <= 0 && (most ?? 0) >= 0
+  const hasNone = from
+    ? sql`(s.occasions = 0 or ${last} < ${from}::timestamptz - interval '2 days')`
+    : sql`s.occasions = 0`
+  const isEnough = most === undefined ? sql`>= ${least}::bigint then true` : sql`> ${most}::bigint then false`
+  const seen = from ? sql`(${last} > ${from}::timestamptz and ${last} <= ${at}::timestamptz)::int` : sql`s.occasions`
+  const some = isOfAll(clause) && (to === null || to > at) ? sql`when ${seen} ${isEnough}` : sql``
+  const shifts = shiftsAt ? sql`${shiftsAt}::timestamptz` : sql`'infinity'::timestamptz`
+  return {
+    holds: sql`(case when ${hasNone} then ${noneHolds}::boolean ${some} end)`,
+    until: sql`
+      (case when ${hasNone} then 'infinity'::timestamptz else ${slidingDays === null ? shifts : sql`${last} + ${hoursOf(slidingDays)}`} end)`,
+  }
 }
 
 export const INTERACTIONS: ClauseKind<typeof interactionsClause> = {

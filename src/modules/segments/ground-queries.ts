@@ -30,7 +30,10 @@ export interface Ground {
   readonly isKept?: boolean
 }
 
-/** A clause as SQL. All but `body` are expressions over its columns (by the alias) and over the standing `s` of the person. */
+/**
+ * A clause as SQL. All but `body` are expressions over its columns (by the alias) and over the standing `s` of the person, of which a clause
+ * with a body asks for nothing but `last_occasion_at` to tell whether it holds and until when.
+ */
 export interface Compiled {
   /** Select body with one row for each person whom there is something to say of: (person_id, …). */
   readonly body?: RawBuilder<unknown>
@@ -41,6 +44,11 @@ export interface Compiled {
   /** jsonb. */
   readonly observed: RawBuilder<unknown>
   readonly factId: RawBuilder<unknown>
+  /**
+   * What standing alone says of a clause that has a body: expressions over `s`, `holds` null of whom it does not say. Then the body is left
+   * alone where few are asked.
+   */
+  readonly known?: Pick<Compiled, 'holds' | 'until'>
 }
 
 /** Kinds of facts as they are pending. */
@@ -70,6 +78,8 @@ export interface ClauseKind<Schema extends z.ZodType = z.ZodType> {
   readonly usesCuts?: (clause: z.output<Schema>) => boolean
   /** Whether it rests on values, which a run makes anew for everybody. */
   readonly usesValues?: boolean
+  /** Whether it asks for the orders of most people, without their source. */
+  readonly readsOrders?: (clause: z.output<Schema>) => boolean
   /** Whether it asks for a personal value, which masked roles must not probe for. */
   readonly isPersonal?: (clause: z.output<Schema>) => boolean
   /** Names of the tags that it asks for, where a rule may give them. */

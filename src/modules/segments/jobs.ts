@@ -1,3 +1,4 @@
+import { type RawBuilder, sql } from 'kysely'
 import { lockAgainstBackup } from '../../platform/backup-database.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
@@ -27,17 +28,18 @@ import {
   usesValues,
 } from './definition.ts'
 import type { Ground } from './ground-queries.ts'
+import * as looks from './look-queries.ts'
 import * as members from './member-queries.ts'
-import { EVERYONE, holdsForNobody, selectLastRun } from './queries.ts'
+import { holdsForNobody, selectLastRun } from './queries.ts'
 import * as ruleQueries from './rule-queries.ts'
 import { loopOf } from './rules.ts'
 import { type SegmentRow, selectSegments, updateEvaluated } from './segment-queries.ts'
 
-const SUBSCRIBER = 'segments'
+export const SUBSCRIBER = 'segments'
 /** People looked at in one transaction. */
 const BATCH_PEOPLE = 20_000
 /** From so many pending people on everybody is looked at, which reads each table once. */
-const WHOLE_FROM_PEOPLE = 200_000
+export const WHOLE_FROM_PEOPLE = 200_000
 
 /** From so many pending people on they are worked off on two connections, a share of them each. */
 const SHARED_FROM_PEOPLE = 2000
@@ -116,7 +118,7 @@ export function readNextDue(db: Sql): Promise<Date | undefined> {
   return members.selectNextDue(db)
 }
 
-interface Present {
+export interface Present {
   readonly now: Date
   readonly settings: Settings
   readonly cuts: Cuts | null
@@ -124,7 +126,7 @@ interface Present {
   readonly run: number | null
 }
 
-async function readPresent(tx: Sql, clock: Clock, segments: readonly Evaluable[]): Promise<Present> {
+export async function readPresent(tx: Sql, clock: Clock, segments: readonly Evaluable[]): Promise<Present> {
   const now = clock.now()
   const cuts = segments.some((segment) => segment.usesCuts) ? await cutsAt(tx, now) : null
   return { now, settings: await readSettings(tx), cuts, run: await selectLastRun(tx) }
@@ -143,8 +145,8 @@ async function refreshDue(database: Database, clock: Clock): Promise<number> {
       await lockWithRules(tx)
       const segments = await readEvaluables(tx)
       const present = await readPresent(tx, clock, segments)
-      await members.createLooks(tx)
-      const count = await members.lookAtDue(tx, present.now, BATCH_PEOPLE)
+      await looks.createLooks(tx)
+      const count = await looks.lookAtDue(tx, present.now, BATCH_PEOPLE)
       if (count > 0) changed += await evaluateLooks(tx, segments, present)
       return count
     })
@@ -206,14 +208,10 @@ async function refreshShare(database: Database, clock: Clock, share?: Share): Pr
         }
         return count
       }
-      await members.createLooks(tx)
-      const asked: { segment_id: number; factKinds: string[] | null }[] = []
-      for (const { row, node } of segments) {
-        const factKinds = factKindsOf(node)
-        const isOpen = factKinds !== null && (await holdsForNobody(tx, node, { ...groundOf(present), scope: EVERYONE }))
-        asked.push({ segment_id: row.segment_id, factKinds: isOpen ? null : factKinds })
-      }
-      await members.lookAtClaimed(tx, asked, present.now)
+      await looks.createLooks(tx)
+      const asked = await askedFor(tx, segments, present)
+      await looks.lookAtChanged(tx, sql`select * from claimed_people`, asked, present.now)
+      await looks.analyzeLooks(tx)
       changed += await evaluateLooks(tx, segments, present)
       return count
     })
@@ -221,20 +219,36 @@ async function refreshShare(database: Database, clock: Clock, share?: Share): Pr
   return changed
 }
 
+/** For which kinds of facts each segment is asked about somebody; null: for any. */
+export async function askedFor(tx: Sql, segments: readonly Evaluable[], present: Present) {
+  const asked: { segment_id: number; factKinds: string[] | null }[] = []
+  for (const { row, node } of segments) {
+    const factKinds = factKindsOf(node)
+    const isOpen = factKinds !== null && (await holdsForNobody(tx, node, groundOf(present), present.run))
+    asked.push({ segment_id: row.segment_id, factKinds: isOpen ? null : factKinds })
+  }
+  return asked
+}
+
 /**
  * One statement for each segment that has looks, and then what differs. Tags that these give are given and taken with it, and
  * whoever's tags differ is looked at by the segments that ask for them, until none does: no tag decides about itself (`refuseLoop`),
  * so there are at most as many rounds more as rules.
  */
-async function evaluateLooks(tx: Sql, segments: readonly Evaluable[], present: Present): Promise<number> {
+export async function evaluateLooks(
+  tx: Sql,
+  segments: readonly Evaluable[],
+  present: Present,
+  known?: RawBuilder<unknown>,
+): Promise<number> {
   const rules = await ruleQueries.selectRules(tx)
   let changed = 0
   for (let round = 0; round <= rules.length; round += 1) {
-    const looked = new Set(await members.selectLooked(tx))
+    const looked = new Set(await looks.selectLooked(tx))
     const asked = segments.filter(({ row }) => looked.has(row.segment_id))
     const ground = groundOf(present)
     const orderClauses = asked.reduce((count, { node }) => count + countOrders(node), 0)
-    const laidOut = await members.layOutLooked(tx, ground, orderClauses > 1)
+    const laidOut = await looks.layOutLooked(tx, ground, orderClauses > 1, known)
     for (const { row, node } of asked) await members.evaluateLooked(tx, row.segment_id, node, { ground, laidOut })
     const { entered, left } = await members.writeDifferences(tx, 'looks', present.now, present.settings.zone)
     changed += entered + left
@@ -266,7 +280,7 @@ async function applyRules(
       asking.map(({ row }) => row.segment_id),
     )
   }
-  await members.createLooks(tx)
+  await looks.createLooks(tx)
   return ruleQueries.takeNextLooks(tx)
 }
 
@@ -421,6 +435,7 @@ export async function evaluateNew(tx: Sql, clock: Clock, segmentId: number): Pro
   await subscribeToStanding(tx, SUBSCRIBER)
   const segments = await readEvaluables(tx)
   const present = await readPresent(tx, clock, segments)
+  await members.createMonth(tx, present.now)
   const looks = segments
     .filter(({ row, restsOn }) => row.segment_id === segmentId || restsOn.includes(segmentId))
     .map((segment) => ({ segment, segments, cause: 'definition' }))

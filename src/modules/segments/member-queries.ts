@@ -3,14 +3,15 @@ import { tryLockAgainstBackup } from '../../platform/backup-database.ts'
 import type { Sql } from '../../platform/db.ts'
 import type { Share } from '../intake/actions.ts'
 import type { ResolvedNode } from './definition.ts'
-import { refundedOrders } from './event-queries.ts'
+import { evaluationOfFew } from './few-queries.ts'
 import type { Few, Ground, Scope } from './ground-queries.ts'
-import { evaluationBody, scopesOfEverybody, storedStanding } from './queries.ts'
+import { lookedPeople } from './look-queries.ts'
+import { evaluationBody, scopesOfEverybody } from './queries.ts'
 import { monthOf } from './rules.ts'
 
 /*
- * Who is in which segment, kept current. A look is a pair of segment and person; whoever is looked at is evaluated by one statement a
- * segment, and all that differs from what is kept is written by a few statements for all looks together.
+ * Who is in which segment, kept current. Whoever is looked at is evaluated by one statement a segment, and all that differs from what is
+ * kept is written by a few statements for all looks together.
  */
 
 /** Stays that ended longer ago go, by whole months. */
@@ -25,59 +26,25 @@ export async function lockSegments(tx: Sql, share?: Share): Promise<void> {
         pg_advisory_xact_lock(hashtext('perennial segments of a share'), ${share.number}::int)`.execute(tx)
 }
 
-/**
- * `looks (segment_id, person_id, cause, fact_id, at)`, and `evaluated` for what differs of them: whether the definition holds and until
- * when, null for ever, beside the verdict that is kept (due_at, in_at, in_fact_id, in_cause), nulls where none is. Empty.
- */
-export async function createLooks(tx: Sql): Promise<void> {
-  await sql`drop table if exists looks, evaluated`.execute(tx)
-  await sql`
-    create temp table looks (segment_id bigint not null, person_id bigint not null, cause text not null, fact_id bigint, at timestamptz not null)
-    on commit drop`.execute(tx)
-  await sql`
-    create temp table evaluated (
-      segment_id bigint not null, person_id bigint not null, holds boolean not null, until timestamptz,
-      due_at timestamptz, in_at timestamptz, in_fact_id bigint, in_cause text
-    ) on commit drop`.execute(tx)
+/** Without waiting. @returns whether they are locked as `lockSegments` does. */
+export async function tryLockSegments(tx: Sql, share?: Share): Promise<boolean> {
+  const { rows } = share
+    ? await sql<{ locked: boolean }>`
+        select pg_try_advisory_xact_lock_shared(hashtext('perennial segments'))
+          and pg_try_advisory_xact_lock(hashtext('perennial segments of a share'), ${share.number}::int) as locked`.execute(
+        tx,
+      )
+    : await sql<{ locked: boolean }>`
+        select pg_try_advisory_xact_lock(hashtext('perennial segments')) as locked`.execute(tx)
+  return rows[0]?.locked === true
 }
 
-/** The people of `claimed_people` whom a segment has to be asked about: those of whom a fact changed that it may rest on. */
-export async function lookAtClaimed(
-  tx: Sql,
-  segments: readonly { segment_id: number; factKinds: readonly string[] | null }[],
-  now: Date,
-): Promise<void> {
-  const ids = segments.map(({ segment_id }) => segment_id)
-  // Null is a kind that nobody has, so that an array of arrays of one length is not needed.
-  const kinds = segments.map(({ factKinds }) => JSON.stringify(factKinds))
-  await sql`
-    with asked as materialized (
-      select segment_id, kinds = 'null' as is_any,
-        case when kinds <> 'null' then array(select jsonb_array_elements_text(kinds::jsonb)) end as kinds
-      from unnest(${ids}::bigint[], ${kinds}::text[]) as g(segment_id, kinds)
-    )
-    insert into looks
-    select g.segment_id, p.person_id, 'fact', p.fact_id, ${now}::timestamptz
-    from asked g cross join claimed_people p
-    where g.is_any or array_position(p.fact_kinds, null) is not null or p.fact_kinds && g.kinds`.execute(tx)
-  await analyzeLooks(tx)
-}
-
-/** Statistics of a tenth of the usual number of rows are enough, and take a tenth of the time. */
-export async function analyzeLooks(tx: Sql): Promise<void> {
-  await sql`set local default_statistics_target = 10`.execute(tx)
-  await sql`analyze looks (segment_id, person_id)`.execute(tx)
-}
-
-/** Takes whoever is due by time, soonest first, into `looks`. Where nobody is, nothing but the index is read. */
-export async function lookAtDue(tx: Sql, now: Date, limit: number): Promise<number> {
-  const { numAffectedRows } = await sql`
-    insert into looks
-    select segment_id, person_id, 'time', null, due_at from segments.verdicts
-    where due_at <= ${now}::timestamptz order by due_at limit ${limit}`.execute(tx)
-  const due = Number(numAffectedRows ?? 0)
-  if (due > 0) await analyzeLooks(tx)
-  return due
+/** Whether the month of an instant has its partition, so that nobody has to make it. */
+export async function hasMonth(tx: Sql, at: Date): Promise<boolean> {
+  const name = `past_stays_${monthOf(at).toISOString().slice(0, 7).replace('-', '_')}`
+  const { rows } = await sql<{ found: boolean }>`
+    select to_regclass('segments.' || ${name}::text) is not null as found`.execute(tx)
+  return rows[0]?.found === true
 }
 
 /** First instant at which somebody is due; undefined: nobody ever is. One entry of an index. */
@@ -103,39 +70,6 @@ function differing(segmentId: number, people: RawBuilder<unknown>, now: Date): R
 }
 
 /**
- * `looked_standing` and `looked_orders`, in the order of people: of whoever is looked at, once for all segments. Five segments with four
- * clauses about orders that each read them took 1.3 s of PostgreSQL's processor for 10,000 facts, and this way, with interactions looked
- * up, 0.9 s.
- */
-export async function layOutLooked(
-  tx: Sql,
-  ground: Omit<Ground, 'scope'>,
-  withOrders: boolean,
-): Promise<Omit<Few, 'people'>> {
-  const people = lookedPeople()
-  const all = { ...ground, scope: sql`= any(array(${people}))` }
-  const [standing, orders] = [sql.table('looked_standing'), withOrders ? sql.table('looked_orders') : undefined]
-  await sql`drop table if exists looked_standing, looked_orders`.execute(tx)
-  await sql`create temp table ${standing} on commit drop as ${storedStanding(all)}`.execute(tx)
-  await sql`analyze ${standing} (person_id)`.execute(tx)
-  if (orders) {
-    const body = refundedOrders({ ...all, few: { people, standing, orders: undefined } }, false)
-    await sql`create temp table ${orders} on commit drop as ${body}`.execute(tx)
-    await sql`analyze ${orders} (person_id, paid_at)`.execute(tx)
-  }
-  return { standing, orders }
-}
-
-/**
- * People of looks, in their order and each once, which a join keeps behind an offset. Out of a hash they came to their rows in any order:
- * looking up standing, orders, interactions and stays of 5,000 among a million took an eighth to a third longer. As an array they are one
- * walk through an index in place of 5,000: standing of them 18 ms and 30, verdicts 5 and 9.
- */
-function lookedPeople(where = sql``): RawBuilder<unknown> {
-  return sql`select distinct person_id from looks ${where} order by person_id offset bigint '0'`
-}
-
-/**
  * Evaluates a segment for the people of its looks. What is kept is looked up by an array of them, or all of it is read. Each time they are
  * asked for they were sorted out of the looks anew, 3 ms of 5,000 and five times; where they are joined and their order counts, they are
  * still.
@@ -148,7 +82,7 @@ export async function evaluateLooked(
 ): Promise<void> {
   const looked = lookedPeople(sql`where segment_id = ${segmentId}::bigint`)
   const people = sql`select person_id from asked_people`
-  const body = evaluationBody(node, { ...ground, scope: sql`in (${looked})`, few: { ...laidOut, people } })
+  const body = evaluationOfFew(node, { ...ground, scope: sql`in (${looked})`, few: { ...laidOut, people } })
   await sql`
     insert into evaluated
     with asked_people as materialized (${looked})
@@ -190,12 +124,6 @@ export async function evaluateEverybody(
   await sql`
     create temp table evaluated on commit drop as
     ${differing(segmentId, sql`(${body}) e full join ${kept} using (person_id)`, ground.at)}`.execute(tx)
-}
-
-/** Segments that have looks. */
-export async function selectLooked(tx: Sql): Promise<number[]> {
-  const { rows } = await sql<{ segment_id: number }>`select distinct segment_id from looks`.execute(tx)
-  return rows.map(({ segment_id }) => segment_id)
 }
 
 /** How many stays began and ended. */
@@ -402,11 +330,17 @@ export function createMonth(tx: Sql, now: Date): Promise<void> {
   return createMonthsOf(tx, sql`select ${now}::timestamptz as at`, now)
 }
 
-/** A month has its partition before the first stay that ended in it is written; months beyond the retention go then. */
+/**
+ * A month has its partition before the first stay that ended in it is written, and the one after it too, so that nobody waits when it
+ * begins; months beyond the retention go then.
+ */
 async function createMonthsOf(tx: Sql, instants: RawBuilder<unknown>, now: Date): Promise<void> {
   const { rows } = await sql<{ name: string; from: string; to: string }>`
     select 'past_stays_' || to_char(month, 'YYYY_MM') as name, month::text as from, (month + interval '1 month')::text as to
-    from (select distinct date_trunc('month', at at time zone 'UTC') as month from (${instants}) i) m
+    from (
+      select distinct date_trunc('month', at at time zone 'UTC') + ahead as month
+      from (${instants}) i cross join (values (interval '0'), (interval '1 month')) a(ahead)
+    ) m
     where to_regclass('segments.past_stays_' || to_char(month, 'YYYY_MM')) is null`.execute(tx)
   for (const { name, from, to } of rows) {
     // Made and attached: to make it where it belongs takes the strongest lock on all of them, for which a backup would have to end.

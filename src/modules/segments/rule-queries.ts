@@ -1,7 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
 import { taggedPeople } from '../tags/actions.ts'
-import { analyzeLooks, verdictsOf } from './member-queries.ts'
+import { analyzeLooks } from './look-queries.ts'
+import { verdictsOf } from './member-queries.ts'
 
 /* Tags that segments give and take: what a rule says of people, and whom those segments are asked about that ask for the tag. */
 

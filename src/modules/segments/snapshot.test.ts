@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
+import {
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type RawBuilder,
+  sql,
+} from 'kysely'
 import { isRefusal } from '../../platform/refusal.ts'
 import type { Settings } from '../brand/schema.ts'
-import { readDefinition, resolve } from './definition.ts'
+import { type ResolvedNode, readDefinition, resolve } from './definition.ts'
+import { evaluationOfFew } from './few-queries.ts'
 import { EVERYONE, evaluationBody } from './queries.ts'
 
 // The SQL that definitions become, as somebody reviews it: a change of the compiler shows in the diff of this file. With
@@ -87,20 +96,35 @@ const DEFINITIONS: Readonly<Record<string, Record<string, unknown>>> = {
   },
 }
 
+const GROUND = { at: new Date('2026-03-01T04:00:00Z'), scope: EVERYONE, settings, cuts, isExplaining: false }
+
+function nodeOf(given: Record<string, unknown>): ResolvedNode {
+  const read = readDefinition(given)
+  assert.ok(!isRefusal(read))
+  const node = resolve(read, new Map())
+  assert.ok(!isRefusal(node))
+  return node
+}
+
+/** As it is committed: a name, the definition, the statement, and what it is given. */
+function written(name: string, given: Record<string, unknown>, body: RawBuilder<unknown>): string {
+  const { sql: text, parameters } = body.compile(compiler)
+  const lines = text
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== '')
+  return [`-- ${name}`, `-- ${JSON.stringify(given)}`, ...lines, `-- ${JSON.stringify(parameters)}`, ''].join('\n')
+}
+
 test('definitions become the SQL that is committed', async () => {
-  const parts = Object.entries(DEFINITIONS).map(([name, given]) => {
-    const read = readDefinition(given)
-    assert.ok(!isRefusal(read))
-    const node = resolve(read, new Map())
-    assert.ok(!isRefusal(node))
-    const ground = { at: new Date('2026-03-01T04:00:00Z'), scope: EVERYONE, settings, cuts, isExplaining: false }
-    const { sql, parameters } = evaluationBody(node, ground).compile(compiler)
-    const lines = sql
-      .split('\n')
-      .map((line) => line.trimEnd())
-      .filter((line) => line !== '')
-    return [`-- ${name}`, `-- ${JSON.stringify(given)}`, ...lines, `-- ${JSON.stringify(parameters)}`, ''].join('\n')
-  })
+  const of = Object.entries(DEFINITIONS)
+  const few = { people: sql`select person_id from looks`, standing: sql.table('looked_standing'), orders: undefined }
+  const parts = [
+    ...of.map(([name, given]) => written(name, given, evaluationBody(nodeOf(given), GROUND))),
+    ...of
+      .slice(0, 1)
+      .map(([name, given]) => written(`${name}, of few`, given, evaluationOfFew(nodeOf(given), { ...GROUND, few }))),
+  ]
   const text = parts.join('\n')
   if (process.env.UPDATE_SNAPSHOTS) await writeFile(FILE, text)
   assert.equal(text, await readFile(FILE, 'utf8'), 'UPDATE_SNAPSHOTS=1 writes it anew')
