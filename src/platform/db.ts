@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import type { DB } from '../../generated/db.ts'
 import { NO_TOMBSTONES, type Tombstones } from './tombstones.ts'
@@ -70,6 +70,19 @@ export function openDatabase(url: string, tombstones: Tombstones = NO_TOMBSTONES
 /** Statements that all see the database as it is at the first of them, and write nothing. */
 export function atOneMoment<T>(db: Sql, work: (tx: Sql) => Promise<T>): Promise<T> {
   return db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work)
+}
+
+/** Part of the caller's transaction. Undefined when it failed, and then nothing of it is stored; the transaction goes on. */
+export async function orUndone<T>(tx: Sql, work: () => Promise<T>): Promise<T | undefined> {
+  await sql`savepoint attempt`.execute(tx)
+  try {
+    const done = await work()
+    await sql`release savepoint attempt`.execute(tx)
+    return done
+  } catch {
+    await sql`rollback to savepoint attempt`.execute(tx)
+    return undefined
+  }
 }
 
 /** Somebody does not want it any more; nothing of it is stored. */

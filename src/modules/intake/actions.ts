@@ -39,6 +39,7 @@ export { type FactKinds, factKind, storeFacts } from './facts.ts'
 export { CANCELLED } from './import-files.ts'
 export { guessFile, loadMapping } from './mapping-files.ts'
 export {
+  CLAIMED_PEOPLE,
   claimMoves,
   claimPending,
   countPending,

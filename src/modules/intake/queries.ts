@@ -182,6 +182,9 @@ export async function claimPending(tx: Sql, subscriber: string, limit: number, s
   return claimed[0]?.claimed ?? 0
 }
 
+/** Those who are on the list that `claimPending` made, with its columns. */
+export const CLAIMED_PEOPLE: RawBuilder<unknown> = sql`select * from claimed_people`
+
 /**
  * Hands people on to whoever rests on what the claimer made of the facts, in the transaction that made it: what is pending for them is
  * done here. They wait since their first fact. `people` is a select body (person_id, fact_kinds, pending_since, fact_id); changes that the

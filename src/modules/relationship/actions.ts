@@ -1,10 +1,11 @@
-import { type RawBuilder, sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import { lockAgainstBackup } from '../../platform/backup-database.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { readRebuildDue, readSettings, settleRebuild } from '../brand/actions.ts'
 import { DEFAULT_CURRENCY, type Settings } from '../brand/schema.ts'
 import {
+  CLAIMED_PEOPLE,
   claimPending,
   countPending,
   countPendingChanges,
@@ -162,7 +163,7 @@ async function refreshPending(
         await continuing?.take(people)
         await passPending(tx, STANDING_CHANGED, people, continuing && continuation?.subscriber)
       }
-      await handOn(sql`select * from claimed_people`)
+      await handOn(CLAIMED_PEOPLE)
       const [now, settings] = [await selectPresentInstant(tx, clock.now()), await readSettings(tx)]
       const carried = await carryStanding(tx, now, settings, handOn)
       if (carried.people < count) {

@@ -1,6 +1,5 @@
-import { sql } from 'kysely'
 import type { Clock } from '../../platform/clock.ts'
-import type { Sql } from '../../platform/db.ts'
+import { orUndone, type Sql } from '../../platform/db.ts'
 import { makePending, type Share } from '../intake/actions.ts'
 import { type Continuation, type Continuing, isSubscribedToStanding } from '../relationship/actions.ts'
 import { clausesOf } from './definition.ts'
@@ -42,21 +41,9 @@ async function beginContinuing(tx: Sql, clock: Clock, share: Share | undefined):
       const due = await members.selectNextDue(tx)
       if (due && due <= now) await makePending(tx, SUBSCRIBER, await looks.takeDueLooks(tx, now), now)
       await looks.analyzeLooks(tx)
+      // Whatever fails, the run for those who are pending says so.
       const changed = await orUndone(tx, () => evaluateLooks(tx, segments, present, standing))
-      if (changed === undefined) await makePending(tx, SUBSCRIBER, sql`select person_id, fact_id from looks`, now)
+      if (changed === undefined) await makePending(tx, SUBSCRIBER, looks.LOOKED_PEOPLE, now)
     },
-  }
-}
-
-/** Undefined when it failed, and then nothing of it is stored. Whatever it is, the run for those who are pending says so. */
-async function orUndone<T>(tx: Sql, work: () => Promise<T>): Promise<T | undefined> {
-  await sql`savepoint continuing`.execute(tx)
-  try {
-    const done = await work()
-    await sql`release savepoint continuing`.execute(tx)
-    return done
-  } catch {
-    await sql`rollback to savepoint continuing`.execute(tx)
-    return undefined
   }
 }

@@ -1,11 +1,11 @@
-import { type RawBuilder, sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import { lockAgainstBackup } from '../../platform/backup-database.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { readRebuildDue, readSettings } from '../brand/actions.ts'
 import type { Settings } from '../brand/schema.ts'
-import { claimPending, countPending, lockIntake, type Share } from '../intake/actions.ts'
+import { CLAIMED_PEOPLE, claimPending, countPending, lockIntake, type Share } from '../intake/actions.ts'
 import {
   type Cuts,
   cutsAt,
@@ -210,7 +210,7 @@ async function refreshShare(database: Database, clock: Clock, share?: Share): Pr
       }
       await looks.createLooks(tx)
       const asked = await askedFor(tx, segments, present)
-      await looks.lookAtChanged(tx, sql`select * from claimed_people`, asked, present.now)
+      await looks.lookAtChanged(tx, CLAIMED_PEOPLE, asked, present.now)
       await looks.analyzeLooks(tx)
       changed += await evaluateLooks(tx, segments, present)
       return count

@@ -63,6 +63,9 @@ export async function takeDueLooks(tx: Sql, now: Date): Promise<RawBuilder<unkno
   return sql`select person_id, fact_id from due_people`
 }
 
+/** Whoever is looked at: (person_id, fact_id), once for each look. */
+export const LOOKED_PEOPLE: RawBuilder<unknown> = sql`select person_id, fact_id from looks`
+
 /** Statistics of a tenth of the usual number of rows are enough, and take a tenth of the time. */
 export async function analyzeLooks(tx: Sql): Promise<void> {
   await sql`set local default_statistics_target = 10`.execute(tx)
