@@ -8,7 +8,7 @@ import { either } from './standing-queries.ts'
  * A definition of few people, clause after clause: `judged_0` is what standing alone says of them, and each turn after it asks one clause of
  * those alone who are open still. A clause that was not asked is null, by which SQL tells what the whole says anyway: false and null is
  * false. So nearly nobody is asked about their orders, because their last occasion is known, and of "close, and reachable" the consent of
- * those who are close: members of 10,000 facts among a million people took a fourteenth less of the processor.
+ * those who are close: members of 10,000 facts among a million people took a fifteenth less of the processor.
  */
 
 /** Clauses that have a turn of their own; those after them have one together, so that the plan of many stays short. */
