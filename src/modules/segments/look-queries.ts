@@ -27,7 +27,7 @@ export async function createLooks(tx: Sql): Promise<void> {
 
 /**
  * Of people, a select body (person_id, fact_kinds, fact_id), those whom a segment has to be asked about: of whom a fact changed that it may
- * rest on. There are few lists of kinds: each is compared once, because for each person they were, it took five times as long.
+ * rest on. There are few lists of kinds: each is compared once, and not for each person.
  */
 export async function lookAtChanged(
   tx: Sql,
