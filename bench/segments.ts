@@ -6,7 +6,13 @@ import { sql } from 'kysely'
 import { FACT_KINDS } from '../src/bin/routes.ts'
 import { storeFacts } from '../src/modules/intake/actions.ts'
 import { rebuild, refreshLapsed, refreshStanding } from '../src/modules/relationship/actions.ts'
-import { CONTINUATION, countSegment, createSegment, refreshSegments } from '../src/modules/segments/actions.ts'
+import {
+  CONTINUATION,
+  countSegment,
+  createSegment,
+  deleteSegment,
+  refreshSegments,
+} from '../src/modules/segments/actions.ts'
 import { atTerminal } from '../src/platform/audit.ts'
 import type { Clock } from '../src/platform/clock.ts'
 import type { Database, Sql } from '../src/platform/db.ts'
@@ -26,6 +32,8 @@ const FACTS_A_REQUEST = 1000
 const BATCHES = 4
 const CUTS_KEPT_MS = 3600 * 1000
 const IDLE_CYCLES = 20
+/** In the zone of the brand, and the last before the instant of the figures. */
+const YEAR_ENDS_AT = Date.parse('2025-12-31T16:00:00Z')
 const TYPED = 5
 
 /** What a shop would ask. */
@@ -105,6 +113,11 @@ async function measure(database: Database, people: number): Promise<Line[]> {
   const add = (work: string, value: number, more: Partial<Line> = {}) =>
     lines.push({ people, work, unit: 's', value, ...more })
 
+  for (const calendar of ['this_month', 'this_year'] as const) {
+    const { seconds, people: due } = await turnCalendar(database, calendar)
+    add(`all due as ${calendar} ends`, seconds, { rows: due, ...(calendar === 'this_month' ? { limit: 1 } : {}) })
+  }
+
   let five = 0
   for (const [name, definition] of Object.entries(DEFINITIONS)) {
     const { seconds, answer } = await timed(() => createSegment(database, clock, { name, definition }, atTerminal()))
@@ -160,6 +173,22 @@ async function measure(database: Database, people: number): Promise<Line[]> {
   const idle = await timed(() => refreshSegments(database, stopped))
   add('an idle cycle', idle.seconds)
   return lines
+}
+
+/** The calendar goes on, and with it everybody who bought in the stretch that ends is due at one instant. */
+async function turnCalendar(
+  database: Database,
+  calendar: 'this_month' | 'this_year',
+): Promise<{ seconds: number; people: number }> {
+  const at = (instant: number): Clock => ({ now: () => new Date(instant) })
+  const definition = { orders: { count: { at_least: 1 }, window: { calendar } } }
+  const made = await createSegment(database, at(YEAR_ENDS_AT - 1000), { name: calendar, definition }, atTerminal())
+  if (isRefusal(made)) throw new Error(made.message)
+  const { seconds, answer: people } = await timed(() => refreshSegments(database, at(YEAR_ENDS_AT)))
+  const deleted = await deleteSegment(database, at(YEAR_ENDS_AT), made.segment_id, atTerminal())
+  if (isRefusal(deleted)) throw new Error(deleted.message)
+  if (people !== made.size) throw new Error(`${people} of ${made.size} people left with ${calendar}`)
+  return { seconds, people }
 }
 
 /**

@@ -47,6 +47,7 @@ export {
   deletePending,
   insertMoves,
   insertPending,
+  isOfShare,
   isSubscribed,
   lockIntake,
   lookUp,

@@ -136,6 +136,11 @@ export interface Share {
   readonly of: number
 }
 
+/** Of rows with a person_id those of a share, or all: `and …`. */
+export function isOfShare(share: Share | undefined): RawBuilder<unknown> {
+  return share ? sql`and abs(hashint8(person_id) % ${share.of}::int) = ${share.number}::int` : sql``
+}
+
 /**
  * Takes pending people off the list into `claimed_people (person_id, fact_kinds, changed_from, fact_id, pending_since, stored_at)`, with
  * all their rows that it sees: kinds of the facts that changed them, with a null among them where it may have been anything, and for each
@@ -146,8 +151,7 @@ export interface Share {
  * @returns how many people were claimed.
  */
 export async function claimPending(tx: Sql, subscriber: string, limit: number, share?: Share): Promise<number> {
-  const isOfShare = share ? sql`and abs(hashint8(person_id) % ${share.of}::int) = ${share.number}::int` : sql``
-  const rows = sql`intake.pending_people where subscriber = ${subscriber} ${isOfShare}`
+  const rows = sql`intake.pending_people where subscriber = ${subscriber} ${isOfShare(share)}`
   await sql`
     create temp table claimed_people (
       person_id bigint not null, fact_kinds text[] not null, changed_from timestamptz[] not null, fact_id bigint,

@@ -41,7 +41,7 @@ const BATCH_PEOPLE = 20_000
 /** From so many pending people on everybody is looked at, which reads each table once. */
 export const WHOLE_FROM_PEOPLE = 200_000
 
-/** From so many pending people on they are worked off on two connections, a share of them each. */
+/** From so many people on they are worked off on two connections, a share of them each. */
 const SHARED_FROM_PEOPLE = 2000
 const SHARES: readonly Share[] = [
   { number: 0, of: 2 },
@@ -137,21 +137,55 @@ function groundOf({ now: at, settings, cuts }: Present): Omit<Ground, 'scope'> {
 }
 
 async function refreshDue(database: Database, clock: Clock): Promise<number> {
+  const next = await members.selectNextDue(database.db)
+  if (!next || next > clock.now()) return 0
+  const isMany = await members.areDue(database.db, clock.now(), SHARED_FROM_PEOPLE)
+  return byShares(database, clock, isMany ? next : undefined, (share) => refreshDueOf(database, clock, share))
+}
+
+async function refreshDueOf(database: Database, clock: Clock, share?: Share): Promise<number> {
   let changed = 0
   for (let due = BATCH_PEOPLE; due === BATCH_PEOPLE; ) {
-    const next = await members.selectNextDue(database.db)
-    if (!next || next > clock.now()) break
     due = await database.transaction(async (tx) => {
-      await lockWithRules(tx)
+      if (!(await lockFor(tx, share))) return 0
       const segments = await readEvaluables(tx)
       const present = await readPresent(tx, clock, segments)
       await looks.createLooks(tx)
-      const count = await looks.lookAtDue(tx, present.now, BATCH_PEOPLE)
+      const count = await looks.lookAtDue(tx, present.now, BATCH_PEOPLE, share)
       if (count > 0) changed += await evaluateLooks(tx, segments, present)
       return count
     })
   }
   return changed
+}
+
+/**
+ * Works people off alone, or, from many on, by shares of them beside each other, two connections for two cores. A tag is given and taken
+ * by one at a time, because two shares would wait for each other's tags.
+ *
+ * @param manySince since when stays of many may have ended; undefined: they are few.
+ */
+async function byShares(
+  database: Database,
+  clock: Clock,
+  manySince: Date | undefined,
+  work: (share?: Share) => Promise<number>,
+): Promise<number> {
+  if (!manySince || (await ruleQueries.selectRules(database.db)).length > 0) return work()
+  await database.transaction(async (tx) => {
+    await members.lockSegments(tx)
+    await members.createMonths(tx, manySince, clock.now())
+  })
+  const changed = await allDone(SHARES.map(work))
+  // Whom they left, for a rule that was set meanwhile.
+  if ((await ruleQueries.selectRules(database.db)).length > 0) changed.push(await work())
+  return changed.reduce((total, number) => total + number, 0)
+}
+
+/** @returns whether there is anything to do: a share is left alone where a rule was set meanwhile. */
+async function lockFor(tx: Sql, share: Share | undefined): Promise<boolean> {
+  await (share ? members.lockSegments(tx, share) : lockWithRules(tx))
+  return !share || (await ruleQueries.selectRules(tx)).length === 0
 }
 
 /** A brand without segments pays nothing for them. Under the lock, so that none is made meanwhile. */
@@ -169,17 +203,8 @@ async function forgetPending(database: Database): Promise<number> {
 async function refreshPending(database: Database, clock: Clock): Promise<number> {
   const pending = await countPending(database.db, SUBSCRIBER)
   if (pending === 0) return 0
-  // A tag is given and taken by one at a time; beside each other two shares would wait for each other's tags.
-  const isShared = pending >= SHARED_FROM_PEOPLE && pending < WHOLE_FROM_PEOPLE
-  if (!isShared || (await ruleQueries.selectRules(database.db)).length > 0) return refreshShare(database, clock)
-  await database.transaction(async (tx) => {
-    await members.lockSegments(tx)
-    await members.createMonth(tx, clock.now())
-  })
-  const changed = await allDone(SHARES.map((share) => refreshShare(database, clock, share)))
-  // Whom they left, for a rule that was set meanwhile.
-  if ((await ruleQueries.selectRules(database.db)).length > 0) changed.push(await refreshShare(database, clock))
-  return changed.reduce((total, number) => total + number, 0)
+  const isMany = pending >= SHARED_FROM_PEOPLE && pending < WHOLE_FROM_PEOPLE
+  return byShares(database, clock, isMany ? clock.now() : undefined, (share) => refreshShare(database, clock, share))
 }
 
 /** Waits for all of them, also when one fails. */
@@ -196,8 +221,7 @@ async function refreshShare(database: Database, clock: Clock, share?: Share): Pr
     if (pending === 0) break
     const limit = pending >= WHOLE_FROM_PEOPLE ? pending : BATCH_PEOPLE
     claimed = await database.transaction(async (tx) => {
-      await (share ? members.lockSegments(tx, share) : lockWithRules(tx))
-      if (share && (await ruleQueries.selectRules(tx)).length > 0) return 0
+      if (!(await lockFor(tx, share))) return 0
       const count = await claimPending(tx, SUBSCRIBER, limit, share)
       if (count === 0) return count
       const segments = await readEvaluables(tx)
@@ -435,7 +459,7 @@ export async function evaluateNew(tx: Sql, clock: Clock, segmentId: number): Pro
   await subscribeToStanding(tx, SUBSCRIBER)
   const segments = await readEvaluables(tx)
   const present = await readPresent(tx, clock, segments)
-  await members.createMonth(tx, present.now)
+  await members.createMonths(tx, present.now, present.now)
   const looks = segments
     .filter(({ row, restsOn }) => row.segment_id === segmentId || restsOn.includes(segmentId))
     .map((segment) => ({ segment, segments, cause: 'definition' }))

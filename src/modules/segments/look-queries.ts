@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Sql } from '../../platform/db.ts'
+import { isOfShare, type Share } from '../intake/actions.ts'
 import { refundedOrders } from './event-queries.ts'
 import type { Few, Ground } from './ground-queries.ts'
 import { asItStands, storedStanding } from './queries.ts'
@@ -72,12 +73,12 @@ export async function analyzeLooks(tx: Sql): Promise<void> {
   await sql`analyze looks (segment_id, person_id)`.execute(tx)
 }
 
-/** Takes whoever is due by time, soonest first, into `looks`. Where nobody is, nothing but the index is read. */
-export async function lookAtDue(tx: Sql, now: Date, limit: number): Promise<number> {
+/** Takes whoever is due by time, of all or of a share, soonest first into `looks`. Where nobody is, nothing but the index is read. */
+export async function lookAtDue(tx: Sql, now: Date, limit: number, share?: Share): Promise<number> {
   const { numAffectedRows } = await sql`
     insert into looks
     select segment_id, person_id, 'time', null, due_at from segments.verdicts
-    where due_at <= ${now}::timestamptz order by due_at limit ${limit}`.execute(tx)
+    where due_at <= ${now}::timestamptz ${isOfShare(share)} order by due_at limit ${limit}`.execute(tx)
   const due = Number(numAffectedRows ?? 0)
   if (due > 0) await analyzeLooks(tx)
   return due

@@ -55,6 +55,15 @@ export async function selectNextDue(db: Sql): Promise<Date | undefined> {
   return rows[0]?.due_at
 }
 
+/** Whether so many are due, once for each segment. */
+export async function areDue(db: Sql, now: Date, people: number): Promise<boolean> {
+  const { rows } = await sql<{ due: number }>`
+    select count(*) as due from (select from segments.verdicts where due_at <= ${now}::timestamptz limit ${people}) d`.execute(
+    db,
+  )
+  return (rows[0]?.due ?? 0) >= people
+}
+
 /**
  * What `evaluated` has, of the people of one segment: `people` is a from clause that joins what is so of them (holds, until) with the
  * verdict that is kept. Only who differs: who is in and was not, or the other way about, whoever is due by now, and whose due has to come
@@ -248,7 +257,7 @@ async function writeReplaced(tx: Sql, segmentId: number, at: Date, cause: string
     from ${kept} k full join ${made} m using (person_id)`.execute(tx)
   const flips = rows[0] ?? { entered: 0, left: 0 }
   if (flips.left === 0) return flips
-  await createMonth(tx, at)
+  await createMonths(tx, at, at)
   await sql`
     insert into segments.past_stays
     select k.person_id, k.segment_id, k.in_at, ${at}::timestamptz, k.in_cause, k.in_fact_id, ${cause}::text, null
@@ -325,21 +334,21 @@ async function writeSizesOfDay(tx: Sql, segmentIds: RawBuilder<unknown>, zone: s
     on conflict (segment_id, day) do update set size = excluded.size`.execute(tx)
 }
 
-/** Before shares of the people are worked off beside each other, who would wait for each other to make it. */
-export function createMonth(tx: Sql, now: Date): Promise<void> {
-  return createMonthsOf(tx, sql`select ${now}::timestamptz as at`, now)
+/** Before shares of the people are worked off beside each other, who would wait for each other to make them. */
+export function createMonths(tx: Sql, from: Date, now: Date): Promise<void> {
+  return createMonthsOf(tx, sql`values (${from}::timestamptz), (${now}::timestamptz)`, now)
 }
 
 /**
- * A month has its partition before the first stay that ended in it is written, and the one after it too, so that nobody waits when it
- * begins; months beyond the retention go then.
+ * Each month from the first of some instants (`at`) to the last has its partition before a stay that ended in it is written, and the one
+ * after them too, so that nobody waits when it begins; months beyond the retention go then.
  */
 async function createMonthsOf(tx: Sql, instants: RawBuilder<unknown>, now: Date): Promise<void> {
   const { rows } = await sql<{ name: string; from: string; to: string }>`
     select 'past_stays_' || to_char(month, 'YYYY_MM') as name, month::text as from, (month + interval '1 month')::text as to
     from (
-      select distinct date_trunc('month', at at time zone 'UTC') + ahead as month
-      from (${instants}) i cross join (values (interval '0'), (interval '1 month')) a(ahead)
+      select generate_series(date_trunc('month', min(at) at time zone 'UTC'), max(at) at time zone 'UTC' + interval '1 month', interval '1 month') as month
+      from (${instants}) i(at)
     ) m
     where to_regclass('segments.past_stays_' || to_char(month, 'YYYY_MM')) is null`.execute(tx)
   for (const { name, from, to } of rows) {

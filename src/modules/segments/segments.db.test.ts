@@ -415,6 +415,7 @@ test('thousands of people at once, worked off on two connections and evaluated b
     quiet: QUIET,
     twice: { orders: { count: { at_least: 2 } } },
     late: { rfm: { recency_days: { at_most: 60 } } },
+    'this year': { orders: { count: { at_least: 1 }, window: { calendar: 'this_year' } } },
   }
   const ids = new Map<string, number>()
   for (const [name, definition] of Object.entries(definitions)) ids.set(name, await make(name, definition))
@@ -454,4 +455,24 @@ test('thousands of people at once, worked off on two connections and evaluated b
   assert.equal((await ask(`/api/v1/segments/${ids.get('twice')}`, { method: 'PATCH', body })).status, 200)
   await compare()
   assert.equal((await desk.database.pool.query('select from intake.pending_people')).rowCount, 0)
+
+  // With a new year all are due who bought in the old one. Nothing ran then, and they left at its very instant all the same, in a month that
+  // is over.
+  const yearId = ids.get('this year')
+  const { rows: bought } = await desk.database.pool.query<{ size: number }>(
+    'select size from segments.segments where segment_id = $1',
+    [yearId],
+  )
+  clock.at = Date.parse('2027-01-04T04:00:00Z')
+  await catchUp(desk.database, clock)
+  const { rows: left } = await desk.database.pool.query(
+    'select out_at, out_cause, count(*) as size from segments.past_stays where segment_id = $1 group by 1, 2',
+    [yearId],
+  )
+  assert.deepEqual(left, [{ out_at: new Date('2026-12-31T16:00:00Z'), out_cause: 'time', size: bought[0]?.size }])
+  assert.ok((bought[0]?.size ?? 0) > 2000)
+  assert.equal(
+    (await desk.database.pool.query('select from segments.verdicts where due_at < $1', [clock.now()])).rowCount,
+    0,
+  )
 })
