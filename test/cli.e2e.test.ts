@@ -945,6 +945,17 @@ suite('the guide to the command line', () => {
     assert.deepEqual(undocumented(personMigration, personMigration.parse(own), 'depth'), [])
   })
 
+  test('is summed up by both READMEs', async () => {
+    for (const file of ['README.md', 'README.zh-CN.md']) {
+      const rows = (await readFile(join(root, file), 'utf8'))
+        .split('\n')
+        .filter((line) => line.startsWith('| `./perennial '))
+      const named = rows.flatMap((line) => [...(line.split(' | ')[0] ?? '').matchAll(/`(?:\.\/perennial )?([\w-]+)/g)])
+      const missing = Object.keys(ANSWERS).filter((name) => !named.some(([, said]) => said === name))
+      assert.deepEqual(missing, [], file)
+    }
+  })
+
   test('says the same in Chinese', async () => {
     const [en, zh] = [await readGuide('en'), await readGuide('zh-CN')]
     assert.deepEqual(zh.examples, en.examples)
