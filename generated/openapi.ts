@@ -1362,6 +1362,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/segments/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["definitionMembers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/people/{person_id}": {
         parameters: {
             query?: never;
@@ -6419,6 +6435,81 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        total: number;
+                        is_total_minimum: boolean;
+                        people: {
+                            person_id: number;
+                            key: string;
+                            key_kind: string;
+                            source: string;
+                            name: string | null;
+                            depth: number;
+                            /** @enum {string} */
+                            depth_key: "unconnected" | "connected" | "member" | "buyer" | "repeat_buyer" | "advocate";
+                            since: string | null;
+                            lapses_at: string | null;
+                            lapses_to: number | null;
+                            last_occasion_at: string | null;
+                            occasions: number;
+                            net_paid_minor: number;
+                        }[];
+                        next: string | null;
+                    };
+                };
+            };
+            /** @description Default Response */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: {
+                            code: string;
+                            /** @enum {string} */
+                            kind: "invalid" | "forbidden" | "missing" | "conflict" | "over_limit" | "failure";
+                            message: string;
+                            remedy: string;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    definitionMembers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    definition: {
+                        [key: string]: unknown;
+                    };
+                    /**
+                     * @default exact
+                     * @enum {string}
+                     */
+                    method?: "sample" | "exact";
+                    /** Format: date-time */
+                    as_of?: string;
+                    after?: string;
+                    /** @default 50 */
+                    limit?: number;
+                };
+            };
+        };
         responses: {
             /** @description Default Response */
             200: {

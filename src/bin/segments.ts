@@ -113,7 +113,8 @@ async function listMembers(
 ): Promise<Answer | Refusal> {
   const filter = { limit: PAGE, after, as_of: asOf?.toISOString() }
   const { zone } = await readSettings(database.db)
-  return answer(await listPeople(database.db, now, filter, undefined, definition), (page) => membersText(page, zone))
+  const written = { definition, method: 'exact' } as const
+  return answer(await listPeople(database.db, now, filter, undefined, written), (page) => membersText(page, zone))
 }
 
 function countText({ method, people, low, high, of_people: all, sampled }: SegmentCount): string {

@@ -193,10 +193,19 @@ async function makeFirstBrand(installation: Installation, demoPeople: number): P
   await installation.makeCurrent(brand.key)
 }
 
-/** People whose facts changed while nothing worked them off: an import that was killed after its facts were in. */
+const QUIET_START_MS = 2000
+
+/**
+ * People whose facts changed while nothing worked them off, by an import that was killed after its facts were in, or whom time moved. A
+ * million people who were left for most of a year took a minute and a half: a start that takes long says what it does.
+ */
 async function catchUpAll(installation: Installation): Promise<void> {
   for (const brand of await installation.brands()) {
-    await catchUp(await installation.openBrand(brand), systemClock)
+    const saying = setTimeout(
+      () => console.log(`Bringing ${brand.name} up to date with what happened since it last ran…`),
+      QUIET_START_MS,
+    )
+    await catchUp(await installation.openBrand(brand), systemClock).finally(() => clearTimeout(saying))
   }
 }
 

@@ -168,6 +168,24 @@ test('Segments with the demo brand', async (t) => {
     await page.waitForURL((url) => url.searchParams.get('definition') === JSON.stringify(definition))
     await inspect(opened, 'segment-built-wide')
 
+    // The number opens the people that it counts, and each of them says why, before anything is saved.
+    await live(page)
+      .getByRole('link', { name: `${count(people)}人` })
+      .click()
+    const holding = page.getByRole('region', { name: '有哪些人' })
+    await holding
+      .locator('.list-total')
+      .getByText(`${count(people)}人`, { exact: true })
+      .waitFor()
+    assert.equal(new URL(page.url()).hash, '#holding')
+    await holding.getByRole('link', { name: '季客59' }).click()
+    const why = page.getByRole('dialog').getByRole('region', { name: '为什么符合' })
+    await why.getByText('现在符合正在写的条件').waitFor()
+    await why.getByText('关系深度≥3，30天内将回落').waitFor()
+    await inspect(opened, 'segment-built-why-wide')
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+
     await page.getByRole('textbox', { name: '名称' }).fill(NAME)
     await page.waitForURL((url) => url.searchParams.get('name') === NAME)
     const link = page.url()
@@ -265,6 +283,22 @@ test('Segments with the demo brand', async (t) => {
     await page.reload()
     await page.getByText('地址里放不下').waitFor()
     assert.match(await page.getByLabel('JSON写的条件').inputValue(), /很长的标签名字299/)
+
+    // Neither do they go when somebody of the list is opened and closed.
+    const longTags = Array.from({ length: 200 }, (_, index) => `很长的标签名字${index}`)
+    const written = { any: [{ orders: { count: { at_least: 1 } } }, { tag: { any_of: longTags } }] }
+    await page.getByLabel('JSON写的条件').fill(JSON.stringify(written))
+    await live(page)
+      .getByText(`${count(await counted(written))}人`, { exact: true })
+      .waitFor()
+    await page.getByRole('region', { name: '有哪些人' }).getByRole('rowheader').first().getByRole('link').click()
+    const why = page.getByRole('dialog').getByRole('region', { name: '为什么符合' })
+    // What a definition leaves out is said as what it means.
+    await why.getByText(/^有标签很长的标签名字0/).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    assert.match(await page.getByLabel('JSON写的条件').inputValue(), /很长的标签名字199/)
+    assert.match(await page.getByText('买过，或', { exact: false }).first().innerText(), /有标签很长的标签名字0/)
   })
 
   await t.test('a member is opened with the reason; an order takes them out on the screen by itself', async (t) => {

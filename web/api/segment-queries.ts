@@ -30,6 +30,8 @@ const MEMBERS_MS = 5_000
 const OWN_MEMBERS_MS = 1_000
 
 const PAGE_ROWS = 50
+/** They are there to be looked at, not worked through. */
+const HOLDING_ROWS = 20
 export const SIZE_DAYS = 90
 
 export const segmentsQuery = queryOptions({
@@ -94,6 +96,42 @@ export const whyQuery = (segmentId: number, personId: number) =>
     refetchInterval: MEMBERS_MS,
   })
 
+type Written = Readonly<Record<string, unknown>>
+
+/** Whom a definition holds for that is no segment yet: of those whom its count sampled, or of everybody. */
+export const holdingQuery = (definition: Written, method: 'sample' | 'exact') =>
+  infiniteQueryOptions({
+    queryKey: ['segment-holding', method, definition],
+    queryFn: ({ pageParam, signal }) =>
+      answered(
+        api.POST('/api/v1/segments/members', {
+          body: { definition, method, limit: HOLDING_ROWS, ...defined({ after: pageParam }) },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page: PeoplePage) => page.next ?? undefined,
+    placeholderData: keepPreviousData,
+    staleTime: 10_000,
+    gcTime: 60_000,
+  })
+
+/** Why such a definition holds for a person or does not. */
+export const whyHoldsQuery = (definition: Written, personId: number) =>
+  queryOptions({
+    queryKey: ['segment-why-holds', definition, personId],
+    queryFn: ({ signal }) =>
+      answered(
+        api.POST('/api/v1/segments/people/{person_id}', {
+          params: { path: { person_id: personId } },
+          body: { definition },
+          signal,
+        }),
+      ),
+    staleTime: 10_000,
+    gcTime: 60_000,
+  })
+
 export const staysQuery = (personId: number) =>
   queryOptions({
     queryKey: ['segments-of-person', personId],
@@ -103,7 +141,7 @@ export const staysQuery = (personId: number) =>
   })
 
 /** Another definition is another question: the one before is aborted, and its answer stays until there is a new one. */
-export const countQuery = (definition: Readonly<Record<string, unknown>>, method: 'sample' | 'exact') =>
+export const countQuery = (definition: Written, method: 'sample' | 'exact') =>
   queryOptions({
     queryKey: ['segment-count', method, definition],
     queryFn: ({ signal }) => answered(api.POST('/api/v1/segments/count', { body: { definition, method }, signal })),

@@ -25,6 +25,7 @@ export function Figure({ opened, span, label, className, children }: FigureProps
         ...beside(opened)(now),
         ...(span ? { from: span.from, to: span.to } : {}),
       })}
+      state={true}
       className={className ?? 'figure'}
       aria-label={label}
       // Opening is no new page: the reader stays where they were.

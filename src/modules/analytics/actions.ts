@@ -1,4 +1,5 @@
 import type { RawBuilder } from 'kysely'
+import type { z } from 'zod'
 import { atOneMoment, type Sql } from '../../platform/db.ts'
 import { isRefusal, type Refusal, refuse } from '../../platform/refusal.ts'
 import { FULL_VIEW, type View } from '../../platform/roles.ts'
@@ -19,7 +20,7 @@ import {
 } from '../relationship/actions.ts'
 import { DEPTHS, type DepthKey, FAN_TIERS, nextStepAt } from '../relationship/schema.ts'
 import { peopleOfDefinition, peopleOfSegment } from '../segments/actions.ts'
-import type { Definition } from '../segments/schema.ts'
+import type { countCommand } from '../segments/schema.ts'
 import { taggedPeople } from '../tags/actions.ts'
 import * as presentQueries from './present-queries.ts'
 import * as queries from './queries.ts'
@@ -122,13 +123,16 @@ function isPresent(asOf: Date | undefined, scope: View['scope']): boolean {
   return asOf === undefined && scope === 'everyone'
 }
 
+/** One that is no segment yet, of everybody or of the people that a count samples. */
+export type WrittenDefinition = Pick<z.infer<typeof countCommand>, 'definition' | 'method'>
+
 /** The people that a figure counts, or a definition holds for: the same filter gives the same number as the brief. */
 export async function listPeople(
   db: Sql,
   now: Date,
   filter: PeopleFilter,
   view: View = FULL_VIEW,
-  definition?: Definition,
+  written?: WrittenDefinition,
 ): Promise<PeoplePage | Refusal> {
   const { scope, isMasked } = view
   const asOf = filter.as_of ? new Date(filter.as_of) : undefined
@@ -136,7 +140,7 @@ export async function listPeople(
   if (filter.after && !after) {
     return badCursor()
   }
-  const members = await membersOf(db, filter, definition, { now, asOf, view })
+  const members = await membersOf(db, filter, written, { now, asOf, view })
   if (isRefusal(members)) return members
   const at = asOf ?? now
   const asked = {
@@ -179,10 +183,10 @@ export async function listPeople(
 async function membersOf(
   db: Sql,
   { in_segment: segmentId }: PeopleFilter,
-  definition: Definition | undefined,
+  written: WrittenDefinition | undefined,
   asked: { now: Date; asOf: Date | undefined; view: View },
 ): Promise<RawBuilder<unknown> | Refusal | undefined> {
-  if (definition) return peopleOfDefinition(db, definition, asked)
+  if (written) return peopleOfDefinition(db, written.definition, { ...asked, method: written.method })
   return segmentId === undefined ? undefined : peopleOfSegment(db, segmentId, asked.asOf)
 }
 

@@ -18,6 +18,7 @@ import {
   brandInfo,
   brief,
   knownPerson,
+  membersCommand,
   peopleFilter,
   peoplePage,
   person,
@@ -103,6 +104,21 @@ export function registerAnalyticsRoutes(app: FastifyInstance, { clock, brandOf }
       const now = clock.now()
       const filter = { ...request.query, in_segment: request.params.segment_id }
       return reply.answer(await listPeople(database.db, now, filter, viewOf(request, now)))
+    },
+  )
+
+  routes.post(
+    '/api/v1/segments/members',
+    {
+      config: { permission: 'segments:read', reads: true },
+      schema: { operationId: 'definitionMembers', body: membersCommand, response: { 200: peoplePage } },
+    },
+    async (request, reply) => {
+      const { database } = await brandOf(request)
+      const now = clock.now()
+      const { definition, method, ...filter } = request.body
+      const written = { definition, method }
+      return reply.answer(await listPeople(database.db, now, filter, viewOf(request, now), written))
     },
   )
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { depthKey, evidence, fanTier, interaction, nextStep, RFM_SEGMENTS } from '../relationship/schema.ts'
+import { countCommand } from '../segments/schema.ts'
 
 export const rfmSegment = z.enum([...RFM_SEGMENTS.map(({ segment }) => segment), 'none'])
 
@@ -117,6 +118,12 @@ export const peopleFilter = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
 })
 export type PeopleFilter = z.infer<typeof peopleFilter>
+
+/** Whom a definition holds for that is no segment yet; by `sample` those that its count found. */
+export const membersCommand = countCommand.extend({
+  after: peopleFilter.shape.after,
+  limit: z.number().int().min(1).max(200).default(50),
+})
 
 export const peoplePage = z.object({
   total: z.number().int(),

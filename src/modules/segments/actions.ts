@@ -21,6 +21,7 @@ import * as members from './member-queries.ts'
 import * as queries from './queries.ts'
 import { estimate, samplePeople } from './rules.ts'
 import type {
+  CountMethod,
   Definition,
   Explanation,
   Segment,
@@ -319,26 +320,41 @@ function standingFor(ground: Ground, { now, asOf }: Asked): RawBuilder<unknown> 
 export async function countSegment(
   db: Sql,
   definition: Definition,
-  asked: Asked & { readonly method: 'sample' | 'exact' },
+  asked: Asked & { readonly method: CountMethod },
 ): Promise<SegmentCount | Refusal> {
-  const { now, asOf, view = FULL_VIEW } = asked
+  const { asOf, view = FULL_VIEW } = asked
   const read = await readWhole(db, definition, view)
   if (isRefusal(read)) return read
   const ground = await groundFor(db, read.node, asked)
   const { at } = ground
-  const drawn = asked.method === 'sample' && !asOf && view.scope === 'everyone' ? await sampleOf(db, now) : undefined
-  if (drawn && drawn.people > PEOPLE_COUNTED_WHOLE_MAX) {
-    const asks = samplePeople(queries.countReads(read.node, ground))
-    const sampled = { ...ground, scope: queries.anyOf(drawn.sample.slice(0, asks)) }
-    const found = await queries.countHolding(db, read.node, sampled, {})
-    const guess = estimate(found.holding, found.people, drawn.people)
-    return { as_of: at.toISOString(), method: 'sample', ...guess, of_people: drawn.people, sampled: found.people }
+  const sampled = await sampledFor(db, read.node, ground, asked)
+  if (sampled) {
+    const found = await queries.countHolding(db, read.node, sampled.ground, {})
+    const guess = estimate(found.holding, found.people, sampled.people)
+    return { as_of: at.toISOString(), method: 'sample', ...guess, of_people: sampled.people, sampled: found.people }
   }
   const { holding, people } = asOf
     ? await queries.countHolding(db, read.node, ground, { standing: standingFor(ground, asked), view: view.scope })
     : await atOneMoment(db, (tx) => queries.countEverybody(tx, read.node, ground, view.scope))
   const exactly = { people: holding, low: holding, high: holding }
   return { as_of: at.toISOString(), method: 'exact', ...exactly, of_people: people, sampled: people }
+}
+
+/**
+ * The ground of a sample in place of everybody, and how many everybody is; undefined where everybody is asked: of few people, of the past,
+ * and for whom some of the people are out of view.
+ */
+async function sampledFor(
+  db: Sql,
+  node: ResolvedNode,
+  ground: Ground,
+  { now, asOf, method, view = FULL_VIEW }: Asked & { readonly method: CountMethod },
+): Promise<{ ground: Ground; people: number } | undefined> {
+  if (method === 'exact' || asOf || view.scope !== 'everyone') return undefined
+  const { people, sample } = await sampleOf(db, now)
+  if (people <= PEOPLE_COUNTED_WHOLE_MAX) return undefined
+  const asks = samplePeople(queries.countReads(node, ground))
+  return { ground: { ...ground, scope: queries.anyOf(sample.slice(0, asks)) }, people }
 }
 
 const SAMPLE_KEPT_MS = 60_000
@@ -353,15 +369,16 @@ async function sampleOf(db: Sql, now: Date) {
   return drawn
 }
 
-/** Whom a definition holds for, as a select body (person_id), for lists of modules above. */
+/** Whom a definition holds for, of everybody or of the sample of a count, as a select body (person_id), for lists of modules above. */
 export async function peopleOfDefinition(
   db: Sql,
   definition: Definition,
-  asked: Asked,
+  asked: Asked & { readonly method: CountMethod },
 ): Promise<RawBuilder<unknown> | Refusal> {
   const read = await readWhole(db, definition, asked.view ?? FULL_VIEW)
   if (isRefusal(read)) return read
-  const ground = await groundFor(db, read.node, asked)
+  const everybody = await groundFor(db, read.node, asked)
+  const { ground } = (await sampledFor(db, read.node, everybody, asked)) ?? { ground: everybody }
   return queries.holdingPeople(read.node, ground, standingFor(ground, asked))
 }
 

@@ -82,7 +82,10 @@ function expected(world: World, definition: unknown, at: number, cuts: Cuts | un
 async function assertCompiled(database: Database, { world }: Told, definition: unknown, now: number, asOf?: number) {
   const at = asOf ?? now
   const asked = { now: new Date(now), asOf: asOf === undefined ? undefined : new Date(asOf) }
-  const people = await peopleOfDefinition(database.db, definition as Record<string, unknown>, asked)
+  const people = await peopleOfDefinition(database.db, definition as Record<string, unknown>, {
+    ...asked,
+    method: 'exact',
+  })
   if (isRefusal(people)) throw new Error(people.message)
   const cuts = asOf === undefined || asOf >= now ? cutsAt(world, NOW) : undefined
   assert.deepEqual(

@@ -110,10 +110,13 @@ export const segmentVersions = z.object({
   versions: z.array(z.object({ version: z.number().int(), definition, made_at: instant, made_by: z.string() })),
 })
 
+/** `sample`: from some of the people, while somebody types; the more conditions read facts, the fewer. */
+const countMethod = z.enum(['sample', 'exact'])
+export type CountMethod = z.infer<typeof countMethod>
+
 export const countCommand = z.strictObject({
   definition,
-  /** `sample`: from some of the people, while somebody types; the more conditions read facts, the fewer. */
-  method: z.enum(['sample', 'exact']).default('exact'),
+  method: countMethod.default('exact'),
   as_of: z.iso.datetime({ offset: true }).optional(),
 })
 export const segmentCount = z.object({

@@ -37,7 +37,7 @@ export function PeopleDrawer({ search, asOf, brief, span, lead }: PeopleDrawerPr
   const navigate = useNavigate()
   const beside = useBeside()
   const isOpen = search.list !== undefined || search.person !== undefined
-  const open = (opened: Opened) => void navigate({ to: '.', search: beside(opened), resetScroll: false })
+  const open = (opened: Opened) => void navigate({ to: '.', search: beside(opened), state: true, resetScroll: false })
   const close = () => open({})
 
   // While it slides away the drawer keeps what it showed: an emptied one would flash.

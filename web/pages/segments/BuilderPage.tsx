@@ -1,3 +1,4 @@
+import '../people/people.css'
 import '../people/person-page.css'
 import './segments.css'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
@@ -8,16 +9,20 @@ import { useTranslation } from 'react-i18next'
 import { api } from '../../api/client.ts'
 import { answered, isProblem } from '../../api/errors.ts'
 import { type ListedSegment, type Segment, segmentQuery, segmentsQuery } from '../../api/segment-queries.ts'
+import { defined } from '../../paths.ts'
 import { BackIcon } from '../../ui/icons.tsx'
 import { ProblemPanel, useProblemWords } from '../../ui/ProblemPanel.tsx'
 import { SkeletonRows } from '../../ui/Skeleton.tsx'
 import { useMay } from '../../ui/session.ts'
 import { WithBrand } from '../../ui/WithBrand.tsx'
+import { PeopleDrawer } from '../people/PeopleDrawer.tsx'
 import { DefinitionJson } from './DefinitionJson.tsx'
 import { asGroup, clausesIn, type Definition, findingsIn, viewOf } from './definition.ts'
 import { GroupEditor } from './GroupEditor.tsx'
+import { Holding } from './Holding.tsx'
 import { LiveCount, useLiveCount } from './LiveCount.tsx'
 import { type BuilderSearch, isTooLong } from './search.ts'
+import { WhyHolds } from './WhyIn.tsx'
 import { useSegmentNames, useWords } from './words.ts'
 
 const NOTHING: Definition = { all: [] }
@@ -226,78 +231,85 @@ function Builder({ search, initial, segments, hasName = false, saveText, save, o
     saving.mutate()
   }
   return (
-    <form
-      className="builder"
-      onSubmit={(event) => {
-        event.preventDefault()
-        submit()
-      }}
-    >
-      <div className="builder-main">
-        <Sentence text={words.sentence(definition)} isEmpty={isEmpty} />
-        <div className="chart-head">
-          <h2>{t('builder.conditions')}</h2>
-          <Button type="text" size="small" aria-pressed={search.json === true} onClick={() => setJson(!search.json)}>
-            {t('builder.json')}
-          </Button>
-        </div>
-        {whole.row === 'group' && (
-          <GroupEditor
-            view={whole}
-            editing={{
-              definition,
-              whole,
-              words,
-              segments,
-              findings,
-              opened,
-              onOpen: setOpened,
-              onChange: change,
-            }}
-          />
-        )}
-        {search.json && <DefinitionJson definition={definition} onChange={change} />}
-        {isTooLong(definition) && <p className="note">{t('builder.too_long')}</p>}
-      </div>
-      <aside className="builder-aside" aria-label={t('count.title')}>
-        <LiveCount counted={counted} isEmpty={isEmpty} />
-        {mayWrite ? (
-          <div className="builder-save">
-            {hasName && (
-              <label className="builder-field">
-                <span>{t('builder.name')}</span>
-                <input
-                  type="text"
-                  value={name}
-                  maxLength={120}
-                  placeholder={t('builder.name_hint')}
-                  aria-invalid={isNameMissing}
-                  aria-describedby={isNameMissing ? 'name-missing' : undefined}
-                  autoComplete="off"
-                  onChange={(event) => {
-                    setNameMissing(false)
-                    saving.reset()
-                    const { value } = event.target
-                    setWritten((now) => ({ ...now, name: value }))
-                  }}
-                />
-              </label>
-            )}
-            {isNameMissing && (
-              <p id="name-missing" className="clause-finding" role="alert">
-                {t('builder.name_missing')}
-              </p>
-            )}
-            {saving.error && <Refused error={saving.error} />}
-            <Button type="primary" htmlType="submit" disabled={isEmpty} loading={saving.isPending} block>
-              {saveText}
+    <>
+      <form
+        className="builder"
+        onSubmit={(event) => {
+          event.preventDefault()
+          submit()
+        }}
+      >
+        <div className="builder-main">
+          <Sentence text={words.sentence(definition)} isEmpty={isEmpty} />
+          <div className="chart-head">
+            <h2>{t('builder.conditions')}</h2>
+            <Button type="text" size="small" aria-pressed={search.json === true} onClick={() => setJson(!search.json)}>
+              {t('builder.json')}
             </Button>
           </div>
-        ) : (
-          <p className="soft">{t('builder.may_not')}</p>
-        )}
-      </aside>
-    </form>
+          {whole.row === 'group' && (
+            <GroupEditor
+              view={whole}
+              editing={{
+                definition,
+                whole,
+                words,
+                segments,
+                findings,
+                opened,
+                onOpen: setOpened,
+                onChange: change,
+              }}
+            />
+          )}
+          {search.json && <DefinitionJson definition={definition} onChange={change} />}
+          {isTooLong(definition) && <p className="note">{t('builder.too_long')}</p>}
+        </div>
+        <aside className="builder-aside" aria-label={t('count.title')}>
+          <LiveCount counted={counted} isEmpty={isEmpty} />
+          {mayWrite ? (
+            <div className="builder-save">
+              {hasName && (
+                <label className="builder-field">
+                  <span>{t('builder.name')}</span>
+                  <input
+                    type="text"
+                    value={name}
+                    maxLength={120}
+                    placeholder={t('builder.name_hint')}
+                    aria-invalid={isNameMissing}
+                    aria-describedby={isNameMissing ? 'name-missing' : undefined}
+                    autoComplete="off"
+                    onChange={(event) => {
+                      setNameMissing(false)
+                      saving.reset()
+                      const { value } = event.target
+                      setWritten((now) => ({ ...now, name: value }))
+                    }}
+                  />
+                </label>
+              )}
+              {isNameMissing && (
+                <p id="name-missing" className="clause-finding" role="alert">
+                  {t('builder.name_missing')}
+                </p>
+              )}
+              {saving.error && <Refused error={saving.error} />}
+              <Button type="primary" htmlType="submit" disabled={isEmpty} loading={saving.isPending} block>
+                {saveText}
+              </Button>
+            </div>
+          ) : (
+            <p className="soft">{t('builder.may_not')}</p>
+          )}
+        </aside>
+      </form>
+      {!isEmpty && !counted.error && counted.answer && <Holding counted={counted} />}
+      <PeopleDrawer
+        search={defined({ person: search.person })}
+        lead={(personId) => <WhyHolds definition={counted.definition} personId={personId} words={words} />}
+      />
+    </>
   )
 }
 

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { Button } from 'antd'
 import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -8,6 +9,7 @@ import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { useProblemWords } from '../../ui/ProblemPanel.tsx'
 import { useSees } from '../../ui/session.ts'
 import type { Definition } from './definition.ts'
+import { HOLDING } from './Holding.tsx'
 
 /** Somebody who is still typing is not counted for. */
 const TYPING_MS = 250
@@ -31,8 +33,12 @@ export function useLiveCount(definition: Definition, isEmpty: boolean) {
   const sample = useQuery({ ...countQuery(settled, 'sample'), enabled: !isEmpty })
   const exact = useQuery({ ...countQuery(settled, 'exact'), enabled: !isEmpty && exactKey === settledKey })
   const isExactAsked = exactKey === settledKey
+  const isExact = isExactAsked && exact.data !== undefined && !exact.isPlaceholderData
   return {
-    answer: isExactAsked && exact.data && !exact.isPlaceholderData ? exact.data : sample.data,
+    /** Of what the answer is, while somebody types of what stood there a moment ago. */
+    definition: settled,
+    method: isExact ? ('exact' as const) : ('sample' as const),
+    answer: isExact ? exact.data : sample.data,
     error: sample.error ?? (isExactAsked ? exact.error : null),
     isCounting: settledKey !== key || sample.isFetching || (isExactAsked && exact.isFetching),
     isExactFetching: isExactAsked && exact.isFetching,
@@ -43,8 +49,10 @@ export function useLiveCount(definition: Definition, isEmpty: boolean) {
   }
 }
 
+export type LiveCounted = ReturnType<typeof useLiveCount>
+
 interface LiveCountProps {
-  counted: ReturnType<typeof useLiveCount>
+  counted: LiveCounted
   isEmpty: boolean
 }
 
@@ -70,10 +78,12 @@ export function LiveCount({ counted, isEmpty }: LiveCountProps) {
         ) : (
           <div className={isCurrent ? undefined : 'stale'}>
             <p className="live-count-people">
-              {t(answer.low === answer.high ? 'count.people' : 'count.about', {
-                people: count(answer.people),
-                count: answer.people,
-              })}
+              <Link to="." search={true} state={true} hash={HOLDING} className="figure" resetScroll={false}>
+                {t(answer.low === answer.high ? 'count.people' : 'count.about', {
+                  people: count(answer.people),
+                  count: answer.people,
+                })}
+              </Link>
             </p>
             <p className="soft">
               {t('count.of', { people: count(answer.of_people), share: share(answer.people, answer.of_people) })}

@@ -1,9 +1,10 @@
-import { useQuery } from '@tanstack/react-query'
+import { type UseQueryResult, useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
-import { type Explanation, type Segment, whyQuery } from '../../api/segment-queries.ts'
+import { type Explanation, type Segment, whyHoldsQuery, whyQuery } from '../../api/segment-queries.ts'
 import { useBrandFormat } from '../../ui/brand-format.tsx'
 import { useProblemWords } from '../../ui/ProblemPanel.tsx'
 import { SkeletonRows } from '../../ui/Skeleton.tsx'
+import type { Definition } from './definition.ts'
 import type { Words } from './words.ts'
 
 interface WhyInProps {
@@ -15,13 +16,53 @@ interface WhyInProps {
 /** Why a person is in a segment or is not: each condition with what is so of the person, and until when it holds. */
 export function WhyIn({ segment, personId, words }: WhyInProps) {
   const { t } = useTranslation()
-  const { data, error } = useQuery(whyQuery(segment.segment_id, personId))
-  const isOut = data?.holds === false
+  const query = useQuery(whyQuery(segment.segment_id, personId))
+  const holds = query.data?.holds !== false
+  return (
+    <Why
+      query={query}
+      title={t(holds ? 'why.title' : 'why.title_out')}
+      said={t(holds ? 'why.in' : 'why.out', { name: segment.name })}
+      words={words}
+    />
+  )
+}
+
+interface WhyHoldsProps {
+  definition: Definition
+  personId: number
+  words: Words
+}
+
+/** The same of conditions that are no segment yet. */
+export function WhyHolds({ definition, personId, words }: WhyHoldsProps) {
+  const { t } = useTranslation()
+  const query = useQuery(whyHoldsQuery(definition, personId))
+  const holds = query.data?.holds !== false
+  return (
+    <Why
+      query={query}
+      title={t(holds ? 'why.title_written' : 'why.title_written_out')}
+      said={t(holds ? 'why.written' : 'why.written_out')}
+      words={words}
+    />
+  )
+}
+
+interface WhyProps {
+  query: UseQueryResult<Explanation>
+  title: string
+  said: string
+  words: Words
+}
+
+function Why({ query: { data, error }, title, said, words }: WhyProps) {
+  const { t } = useTranslation()
   return (
     <section className="why" aria-labelledby="why-title" aria-live="polite">
-      <h3 id="why-title">{t(isOut ? 'why.title_out' : 'why.title')}</h3>
+      <h3 id="why-title">{title}</h3>
       {data ? (
-        <Explained segment={segment} explanation={data} words={words} />
+        <Explained explanation={data} said={said} words={words} />
       ) : error ? (
         <WhyProblem error={error} />
       ) : (
@@ -43,7 +84,7 @@ function WhyProblem({ error }: { error: unknown }) {
   )
 }
 
-function Explained({ segment, explanation, words }: { segment: Segment; explanation: Explanation; words: Words }) {
+function Explained({ explanation, said, words }: { explanation: Explanation; said: string; words: Words }) {
   const { t } = useTranslation()
   const { when } = useBrandFormat()
   const { holds, flips_at: flipsAt, nodes } = explanation
@@ -52,7 +93,7 @@ function Explained({ segment, explanation, words }: { segment: Segment; explanat
   return (
     <>
       <p>
-        <Verdict holds={holds} /> {t(holds ? 'why.in' : 'why.out', { name: segment.name })}
+        <Verdict holds={holds} /> {said}
       </p>
       <p className="soft">
         {flipsAt === null ? t('why.flips_never') : t(holds ? 'why.flips_out' : 'why.flips_in', { at: when(flipsAt) })}

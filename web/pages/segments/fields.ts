@@ -63,7 +63,7 @@ export type Field =
       readonly options: readonly Option[]
       readonly isScale?: boolean
     })
-  /** `drops`: fields that cannot stand beside a choice. */
+  /** Left out it is the first of its options, unless `isOptional`. `drops`: fields that cannot stand beside a choice. */
   | (Named & {
       readonly as: 'one'
       readonly says: SaysKey

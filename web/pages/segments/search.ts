@@ -20,6 +20,7 @@ export interface BuilderSearch {
   definition?: Definition
   name?: string
   json?: boolean
+  person?: number
 }
 
 export function readBuilderSearch(raw: Record<string, unknown>): BuilderSearch {
@@ -28,6 +29,7 @@ export function readBuilderSearch(raw: Record<string, unknown>): BuilderSearch {
     // The router reads `name=2026` as a number.
     name: ['string', 'number'].includes(typeof raw.name) ? String(raw.name).slice(0, 120) : undefined,
     json: raw.json === true ? true : undefined,
+    person: readPerson(raw.person),
   })
 }
 
@@ -38,10 +40,14 @@ export interface SegmentSearch {
 }
 
 export function readSegmentSearch(raw: Record<string, unknown>): SegmentSearch {
-  const person = Number(raw.person)
   return defined({
     tab: raw.tab === 'history' ? 'history' : undefined,
     table: raw.table === true ? true : undefined,
-    person: Number.isSafeInteger(person) && person > 0 ? person : undefined,
+    person: readPerson(raw.person),
   })
+}
+
+function readPerson(raw: unknown): number | undefined {
+  const person = Number(raw)
+  return Number.isSafeInteger(person) && person > 0 ? person : undefined
 }

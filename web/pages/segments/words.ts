@@ -88,7 +88,7 @@ function fieldText(field: Field, clause: Readonly<Record<string, unknown>>, grou
     const asked = field.of.find(({ name }) => clause[name] !== undefined)
     return asked ? fieldText(asked, clause, ground) : ''
   }
-  const value = clause[field.name]
+  const value = clause[field.name] ?? leftOut(field)
   if (value === undefined || value === '') return ''
   switch (field.as) {
     case 'range':
@@ -110,6 +110,11 @@ function fieldText(field: Field, clause: Readonly<Record<string, unknown>>, grou
     case 'window':
       return isDefinition(value) ? t(field.says, { value: windowText(value, t) }) : ''
   }
+}
+
+/** What a choice is that a definition does not name. */
+function leftOut(field: Field): unknown {
+  return field.as === 'one' && !field.isOptional ? field.options[0]?.value : undefined
 }
 
 function manyText(
