@@ -7,6 +7,7 @@ import { CUT, type Item, WINES } from './stories.ts'
 interface Line {
   readonly item: Item
   readonly name: string
+  readonly category: string
   readonly quantity: number
   readonly price: number
 }
@@ -64,7 +65,9 @@ function linesOf(random: Random, items: readonly Item[], isSale: boolean): Line[
     const wine = WINES.find((other) => other.item === item)
     if (!wine) return []
     const price = Math.round(wine.price * (isSale ? 85 : random.chance(0.2) ? 90 : 100)) / 100
-    return [{ item, name: wine.name, quantity: random.chance(0.15) ? random.int(2, 6) : 1, price }]
+    return [
+      { item, name: wine.name, category: wine.category, quantity: random.chance(0.15) ? random.int(2, 6) : 1, price },
+    ]
   })
 }
 
@@ -79,8 +82,8 @@ export function writeOrders(files: Files, club: Club, person: Person): Purchase[
     const isSale = club.calendar.sales.some((day) => Math.abs(at - day) < DAY_MS)
     const lines = linesOf(random, story.items, isSale)
     const sharer = random.chance(story.shared ?? 0) ? (sharerOf(club, random, person.deck) ?? '') : ''
-    for (const { item, name, quantity, price } of lines) {
-      file.row(orderId, customer, time(at), item, name, quantity, price, '', sharer)
+    for (const { item, name, category, quantity, price } of lines) {
+      file.row(orderId, customer, time(at), item, name, category, quantity, price, '', sharer)
     }
     writeRefund(file, club, random, { customer, orderId, at, lines })
     return { orderId, at, lines }
@@ -95,8 +98,8 @@ function writeRefund(
   { customer, orderId, at, lines }: Purchase & { customer: string },
 ): void {
   const back = at + random.int(2, 12) * DAY_MS
-  const give = (id: string, who: string, when: number, { item, name, quantity, price }: Line, of: string) => {
-    if (when < calendar.now) file.row(id, who, time(when), item, name, -quantity, price, of, '')
+  const give = (id: string, who: string, when: number, { item, name, category, quantity, price }: Line, of: string) => {
+    if (when < calendar.now) file.row(id, who, time(when), item, name, category, -quantity, price, of, '')
   }
   const dear = lines.find(({ item }) => item === CUT.item)
   if (dear && at < calendar.priceCut && at > calendar.priceCut - 15 * DAY_MS) {
@@ -126,13 +129,24 @@ export function writeCounterOrders(files: Files, club: Club, number: number): vo
   const at = now - (now - opened) * random.next() ** 1.3
   const orderId = `D${number + 1}`
   const lines = linesOf(random, AT_THE_COUNTER, false)
-  for (const { item, name, quantity, price } of lines) {
-    files.orders.row(orderId, '', time(at), item, name, quantity, price, '', '')
+  for (const { item, name, category, quantity, price } of lines) {
+    files.orders.row(orderId, '', time(at), item, name, category, quantity, price, '', '')
   }
   const [first] = lines
   const back = at + 2 * DAY_MS
   if (!first || back > now || !random.chance(0.1)) return
   // Half of them say which order it was; the others cannot be matched to any.
   const of = random.chance(0.5) ? orderId : ''
-  files.orders.row(`R${orderId}`, '', time(back), first.item, first.name, -first.quantity, first.price, of, '')
+  files.orders.row(
+    `R${orderId}`,
+    '',
+    time(back),
+    first.item,
+    first.name,
+    first.category,
+    -first.quantity,
+    first.price,
+    of,
+    '',
+  )
 }

@@ -1,18 +1,18 @@
 /** A wine club (醇时 Chunshi): who its people are and how they live is told here; what follows is the product's to find. */
 
 export const WINES = [
-  { item: 'W-101', name: '贺兰山东麓 赤霞珠 2021', price: 168 },
-  { item: 'W-102', name: '怀来 马瑟兰 2022', price: 138 },
-  { item: 'W-103', name: '蓬莱 霞多丽 2023', price: 118 },
-  { item: 'W-201', name: '勃艮第 村级 黑皮诺 2020', price: 298 },
-  { item: 'W-202', name: '波尔多 上梅多克 2018', price: 258 },
-  { item: 'W-203', name: '香槟 特级干型', price: 368 },
-  { item: 'W-301', name: '摩泽尔 雷司令 珍藏', price: 188 },
-  { item: 'W-302', name: '普里奥拉托 老藤 2019', price: 328 },
-  { item: 'S-001', name: '月度品鉴箱(三支)', price: 399 },
-  { item: 'G-001', name: '节日礼盒(双支)', price: 498 },
-  { item: 'L-001', name: '直播福袋(两支)', price: 99 },
-  { item: 'S-002', name: '当月尝鲜小样(50毫升)', price: 19 },
+  { item: 'W-101', name: '贺兰山东麓 赤霞珠 2021', category: '国产葡萄酒', price: 168 },
+  { item: 'W-102', name: '怀来 马瑟兰 2022', category: '国产葡萄酒', price: 138 },
+  { item: 'W-103', name: '蓬莱 霞多丽 2023', category: '国产葡萄酒', price: 118 },
+  { item: 'W-201', name: '勃艮第 村级 黑皮诺 2020', category: '进口葡萄酒', price: 298 },
+  { item: 'W-202', name: '波尔多 上梅多克 2018', category: '进口葡萄酒', price: 258 },
+  { item: 'W-203', name: '香槟 特级干型', category: '进口葡萄酒', price: 368 },
+  { item: 'W-301', name: '摩泽尔 雷司令 珍藏', category: '进口葡萄酒', price: 188 },
+  { item: 'W-302', name: '普里奥拉托 老藤 2019', category: '进口葡萄酒', price: 328 },
+  { item: 'S-001', name: '月度品鉴箱(三支)', category: '品鉴', price: 399 },
+  { item: 'G-001', name: '节日礼盒(双支)', category: '礼盒', price: 498 },
+  { item: 'L-001', name: '直播福袋(两支)', category: '福袋', price: 99 },
+  { item: 'S-002', name: '当月尝鲜小样(50毫升)', category: '品鉴', price: 19 },
 ] as const
 export type Item = (typeof WINES)[number]['item']
 

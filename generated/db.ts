@@ -55,6 +55,7 @@ export interface CommerceOrderLines {
   quantity: ColumnType<string, string | number, string | number>
   unit_price: ColumnType<string, string | number, string | number>
   amount_minor: number
+  category: string | null
 }
 
 export interface CommerceOrders {
@@ -85,6 +86,7 @@ export interface CommercePublishedOrderLines {
   item: string
   quantity: string
   amount_minor: number
+  category: string | null
 }
 
 export interface CommercePublishedOrders {
@@ -160,6 +162,7 @@ export interface CommerceRefundLines {
   quantity: ColumnType<string, string | number, string | number>
   unit_price: ColumnType<string, string | number, string | number>
   amount_minor: number
+  category: string | null
 }
 
 export interface CommerceRefunds {
@@ -237,6 +240,7 @@ export interface CustomersConnections {
   ended_at: Date | null
   recorded_at: Date
   staff: string | null
+  group_id: string | null
 }
 
 export interface CustomersConsents {
@@ -303,6 +307,7 @@ export interface CustomersPublishedConnections {
   begun_at: Date
   ended_at: Date | null
   staff: string | null
+  group_id: string | null
 }
 
 export interface CustomersPublishedConsentStatements {

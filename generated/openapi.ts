@@ -4711,6 +4711,7 @@ export interface operations {
                             lines: {
                                 item: string;
                                 item_name: string | null;
+                                category: string | null;
                                 quantity: string;
                                 amount_minor: number;
                             }[];
@@ -6620,6 +6621,7 @@ export interface operations {
                             channel: string;
                             source: string;
                             staff: string | null;
+                            group_id: string | null;
                             /** Format: date-time */
                             begun_at: string;
                             ended_at: string | null;
@@ -6771,6 +6773,7 @@ export interface operations {
                             channel: string;
                             source: string;
                             staff: string | null;
+                            group_id: string | null;
                             /** Format: date-time */
                             begun_at: string;
                             ended_at: string | null;
@@ -7261,6 +7264,7 @@ export interface operations {
                             /** @default  */
                             item?: string;
                             item_name?: string;
+                            category?: string;
                             /** @default 1 */
                             quantity?: number | string;
                             unit_price?: number | string;
@@ -7303,6 +7307,7 @@ export interface operations {
                         };
                         channel: string;
                         staff?: string;
+                        group_id?: string;
                         /** Format: date-time */
                         begun_at: string;
                         /** Format: date-time */

@@ -84,6 +84,7 @@ create table commerce.order_lines (
   quantity numeric not null,
   unit_price numeric not null,
   amount_minor bigint not null,
+  category text,
   constraint order_lines_pkey PRIMARY KEY (person_id, order_id, line_no)
 );
 
@@ -128,8 +129,9 @@ create view commerce.published_allocations as
 --   item text
 --   quantity numeric
 --   amount_minor bigint
+--   category text
 create view commerce.published_order_lines as
-  select person_id, order_id, line_no, item, quantity, amount_minor from commerce.order_lines;
+  select person_id, order_id, line_no, item, quantity, amount_minor, category from commerce.order_lines;
 
 -- Its columns:
 --   person_id bigint
@@ -223,6 +225,7 @@ create table commerce.refund_lines (
   quantity numeric not null,
   unit_price numeric not null,
   amount_minor bigint not null,
+  category text,
   constraint refund_lines_pkey PRIMARY KEY (person_id, refund_id, line_no),
   constraint refund_lines_amount_minor_check CHECK ((amount_minor >= 0))
 );
@@ -492,6 +495,7 @@ create table customers.connections (
   ended_at timestamp with time zone,
   recorded_at timestamp with time zone not null,
   staff text,
+  group_id text,
   constraint connections_pkey PRIMARY KEY (person_id, connection_id),
   constraint connections_check CHECK ((ended_at >= begun_at))
 );
@@ -582,8 +586,9 @@ create view customers.published_claims as
 --   begun_at timestamp with time zone
 --   ended_at timestamp with time zone
 --   staff text
+--   group_id text
 create view customers.published_connections as
-  select person_id, connection_id, identity_id, source, channel, begun_at, ended_at, staff from customers.connections;
+  select person_id, connection_id, identity_id, source, channel, begun_at, ended_at, staff, group_id from customers.connections;
 
 -- Its columns:
 --   person_id bigint

@@ -27,11 +27,11 @@ const PARTS: Readonly<Record<string, string>> = {
   replaced: `select fact_kind, fact_source, fact, encode(s.body_hash, 'hex') as hash from intake.versions s join fact using (fact_id)`,
   orders: `select source, external_id, who, node, paid_at, amount_minor, line_count
     from commerce.orders left join who using (person_id) left join node using (identity_id)`,
-  order_lines: `select source, external_id, item, item_name, trim_scale(quantity) as quantity, trim_scale(unit_price) as unit_price, l.amount_minor
+  order_lines: `select source, external_id, item, item_name, category, trim_scale(quantity) as quantity, trim_scale(unit_price) as unit_price, l.amount_minor
     from commerce.order_lines l join commerce.orders using (person_id, order_id)`,
   refunds: `select source, external_id, who, node, refunded_at, of_external_id, amount_minor
     from commerce.refunds left join who using (person_id) left join node using (identity_id)`,
-  refund_lines: `select source, external_id, item, item_name, trim_scale(quantity) as quantity, trim_scale(unit_price) as unit_price, l.amount_minor
+  refund_lines: `select source, external_id, item, item_name, category, trim_scale(quantity) as quantity, trim_scale(unit_price) as unit_price, l.amount_minor
     from commerce.refund_lines l join commerce.refunds using (person_id, refund_id)`,
   allocations: `select r.source, r.external_id as refund, o.external_id as of_order, a.refunded_at, sum(a.amount_minor) as amount_minor
     from commerce.refund_allocations a join commerce.refunds r using (refund_id) join commerce.orders o using (order_id)
@@ -41,7 +41,7 @@ const PARTS: Readonly<Record<string, string>> = {
   records: `select fact_source, fact, who, name, enrolled_at, unlinked
     from customers.records join who using (person_id) join fact on fact_id = claim_id`,
   withdrawn: `select node from customers.withdrawn_values join node using (identity_id)`,
-  connections: `select source, who, node, channel, staff, begun_at, ended_at
+  connections: `select source, who, node, channel, staff, group_id, begun_at, ended_at
     from customers.connections join who using (person_id) join node using (identity_id)`,
   memberships: `select source, who, node, enrolled_at, ended_at
     from customers.memberships join who using (person_id) join node using (identity_id)`,

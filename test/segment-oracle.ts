@@ -1,5 +1,6 @@
-import { type History, interactionByRules, scores, standingAt } from './depth-oracle.ts'
-import { type Books, brandDay, type Rules } from './oracle.ts'
+import { interactionByRules, scores, standingAt } from './depth-oracle.ts'
+import { brandDay } from './oracle.ts'
+import type { World } from './segment-world.ts'
 
 /**
  * Whom a segment's definition holds for, by loops that anyone can check: the yardstick for the compiled SQL of segments. It shares
@@ -7,65 +8,6 @@ import { type Books, brandDay, type Rules } from './oracle.ts'
  */
 
 const DAY_MS = 86_400_000
-
-interface Sourced {
-  readonly customer: string
-  readonly at: number
-  readonly source: string
-}
-
-/** All that is known of a brand's people; `history` and `books` for what relationship makes of it. */
-export interface World {
-  readonly rules: Rules
-  readonly books: Books
-  readonly history: History
-  /** Of orders by id. */
-  readonly sources: ReadonlyMap<string, string>
-  readonly acts: readonly (Sourced & { readonly type: string; readonly item: string | null })[]
-  readonly connections: readonly (Sourced & {
-    readonly ended: number | null
-    readonly staff: string
-    readonly channel: string
-  })[]
-  readonly memberships: readonly (Sourced & { readonly ended: number | null; readonly isRecord: boolean })[]
-  readonly tags: readonly {
-    readonly customer: string
-    readonly at: number
-    readonly ended: number | null
-    readonly name: string
-    readonly source: string
-  }[]
-  readonly consents: readonly {
-    readonly customer: string
-    readonly at: number
-    readonly purpose: string
-    readonly channel: string
-    readonly state: string
-  }[]
-  readonly records: readonly {
-    readonly customer: string
-    readonly name: string | null
-    readonly identities: readonly { readonly kind: string; readonly namespace: string }[]
-  }[]
-  /** By the last run; undefined: there was none. */
-  readonly values: ReadonlyMap<string, Worth> | undefined
-  /** Every customer of whom something is known by then. */
-  readonly customersAt: (at: number) => readonly string[]
-  readonly segments: ReadonlyMap<number, unknown>
-}
-
-/** What a run says of somebody. */
-export interface Worth {
-  readonly expected: number
-  readonly own: number
-  readonly alive: number | null
-  readonly allocated: number
-  readonly influenced: number
-  readonly transaction: number
-  readonly propagation: number
-  /** Days since the last occasion from which on they are late, at risk and lapsed; null: was never scored. */
-  readonly turns: readonly number[] | null
-}
 
 /** Cuts at 20, 40, 60 and 80 % of the buyers, or those that the brand has set, and their means. */
 export interface Cuts {
@@ -185,6 +127,7 @@ function measures(clause: Measured, facts: readonly { at: number; net: number }[
 type Clause = Measured & {
   readonly window?: Window
   readonly items?: readonly string[]
+  readonly categories?: readonly string[]
   readonly sources?: readonly string[]
   readonly types?: readonly string[]
 }
@@ -199,9 +142,10 @@ function holdsOrders(world: World, clause: Clause, customer: string, now: number
     if (refunded > 0 && refunded >= order.amount) return []
     if (order.amount === 0 && world.books.refunds.some((refund) => refund.of === order.id && refund.at <= now))
       return []
-    if (!clause.items) return [{ at: order.at, net: order.amount - refunded }]
+    if (!clause.items && !clause.categories) return [{ at: order.at, net: order.amount - refunded }]
     const left = order.lines.flatMap((line, index) => {
-      if (!clause.items?.includes(line.item)) return []
+      if (clause.items && !clause.items.includes(line.item)) return []
+      if (clause.categories && !clause.categories.includes(world.categories.get(line.item) ?? '')) return []
       const back = taken.filter(({ orderLine }) => orderLine === index + 1).reduce((sum, { amount }) => sum + amount, 0)
       return back > 0 && back >= line.amount ? [] : [line.amount - back]
     })
@@ -360,6 +304,7 @@ function holdsRhythm(
 
 interface Related {
   readonly staff?: readonly string[]
+  readonly groups?: readonly string[]
   readonly channels?: readonly string[]
   readonly sources?: readonly string[]
   readonly state?: string
@@ -369,12 +314,13 @@ interface Related {
 
 function holdsConnection(world: World, clause: Related, customer: string, now: number): boolean {
   return world.connections.some(
-    ({ customer: own, at, ended, staff, channel, source }) =>
+    ({ customer: own, at, ended, staff, group, channel, source }) =>
       own === customer &&
       at <= now &&
       (clause.state === 'ever' || ended === null || ended > now) &&
       inWindow(at, clause.begun, now, world.rules.zone) &&
       (!clause.staff || clause.staff.includes(staff)) &&
+      (!clause.groups || clause.groups.includes(group ?? '')) &&
       (!clause.channels || clause.channels.includes(channel)) &&
       (!clause.sources || clause.sources.includes(source)),
   )

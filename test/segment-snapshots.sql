@@ -46,7 +46,7 @@
 -- [2,1,2160,"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2025-12-01T04:00:00.000Z"]
 
 -- spent on tea in the last quarter
--- {"orders":{"net_minor":{"at_least":10000},"window":{"calendar":"last_quarter"},"items":["tea"],"sources":["shop"]}}
+-- {"orders":{"net_minor":{"at_least":10000},"window":{"calendar":"last_quarter"},"items":["tea"],"categories":["leaf"],"sources":["shop"]}}
     select person_id, "h0" as holds, "u0" as until
     from (
       select s.person_id, (coalesce("c0"."net_minor", 0) >= $1::bigint and true) as "h0", coalesce(least(case when "c0".person_id is not null then $2::timestamptz end), 'infinity'::timestamptz) as "u0"
@@ -78,15 +78,15 @@
         where refunded_at <= $12::timestamptz and order_line_no is not null
         group by person_id, order_id, order_line_no
       ) a using (person_id, order_id, line_no)
-      where l.person_id > 0 and "l"."item" = any($13::text[]) and (a.line_no is null or a.refunded_minor < l.amount_minor)
+      where l.person_id > 0 and "l"."item" = any($13::text[]) and "l"."category" = any($14::text[]) and (a.line_no is null or a.refunded_minor < l.amount_minor)
       group by l.person_id, l.order_id
     ) line using (person_id, order_id)
-    where o.paid_at <= $14::timestamptz and o.paid_at >= $15::timestamptz and "o"."source" = any($16::text[])
+    where o.paid_at <= $15::timestamptz and o.paid_at >= $16::timestamptz and "o"."source" = any($17::text[])
       and (o.refunded_minor is null or o.refunded_minor < o.amount_minor)) r group by person_id) "c0" on "c0".person_id = s.person_id
       offset bigint '0'
     ) judged
     offset bigint '0'
--- [10000,"2026-03-31T16:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2025-12-31T16:00:00.000Z","2025-12-31T16:00:00.000Z","2025-12-31T16:00:00.000Z","2025-12-31T16:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",["tea"],"2026-03-01T04:00:00.000Z","2025-09-30T16:00:00.000Z",["shop"]]
+-- [10000,"2026-03-31T16:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2025-12-31T16:00:00.000Z","2025-12-31T16:00:00.000Z","2025-12-31T16:00:00.000Z","2025-12-31T16:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",["tea"],["leaf"],"2026-03-01T04:00:00.000Z","2025-09-30T16:00:00.000Z",["shop"]]
 
 -- best buyers, or close ones
 -- {"any":[{"rfm":{"segment":["champions"],"m":[5]}},{"fan":{"tier":["active","devoted"]}}]}
@@ -119,7 +119,7 @@
 -- [2000,5000,20000,20000,[5],"2026-03-01T04:00:00.000Z","Asia/Shanghai",1,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",11,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",61,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",122,"Asia/Shanghai",[5],1,1,1,2,[4,5],2000,5000,20000,20000,[5],"Asia/Shanghai",2,"Asia/Shanghai","2026-03-01T04:00:00.000Z","Asia/Shanghai",2,"Asia/Shanghai","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",20,2592000,20,2592000000000,2592000000000,2592000000000,2592000000000,2592000000000,2592000000000,"2026-03-01T04:00:00.000Z","details_left",10,"share",8,"reply",5,"quiz",4,"check_in",3,"like",3,"comment",3,"click",2,"open",0.5]
 
 -- about to lapse, with an adviser, reachable
--- {"all":[{"depth":{"is":[3,4],"lapses_within_days":30}},{"connection":{"staff":["lin"],"begun":{"from":"2025-01-01"}}},{"consent":{"purpose":"marketing","channel":"wecom","state":"granted"}},{"membership":{}},{"attribute":{"has":"phone"}},{"interactions":{"days_since_last":{"at_most":30},"types":["reply"]}}]}
+-- {"all":[{"depth":{"is":[3,4],"lapses_within_days":30}},{"connection":{"staff":["lin"],"groups":["vip"],"begun":{"from":"2025-01-01"}}},{"consent":{"purpose":"marketing","channel":"wecom","state":"granted"}},{"membership":{}},{"attribute":{"has":"phone"}},{"interactions":{"days_since_last":{"at_most":30},"types":["reply"]}}]}
     select person_id, ("h0" and "h1" and "h2" and "h3" and "h4" and "h5") as holds,
     (case when not ("h0" and "h1" and "h2" and "h3" and "h4" and "h5") then greatest(case when not "h0" then "u0" end, case when not "h1" then "u1" end, case when not "h2" then "u2" end, case when not "h3" then "u3" end, case when not "h4" then "u4" end, case when not "h5" then "u5" end) else least("u0", "u1", "u2", "u3", "u4", "u5") end) as until
     from (
@@ -134,12 +134,12 @@
     from (
       select person_id, fact_id, begun_at, coalesce(ended_at, 'infinity'::timestamptz) as held_until from (
         select person_id, connection_id as fact_id, begun_at, ended_at from customers.published_connections
-        where person_id > 0 and "staff" = any($20::text[])  ) r
-      where begun_at <= $21::timestamptz and begun_at >= $22::timestamptz
-    ) h where held_until > $23::timestamptz group by person_id) "c1" on "c1".person_id = s.person_id left join (
+        where person_id > 0 and "staff" = any($20::text[]) and "group_id" = any($21::text[])  ) r
+      where begun_at <= $22::timestamptz and begun_at >= $23::timestamptz
+    ) h where held_until > $24::timestamptz group by person_id) "c1" on "c1".person_id = s.person_id left join (
       select distinct on (person_id) person_id, state, consent_id, occurred_at from customers.published_consent_statements
-      where person_id > 0 and purpose = $24::text and channel = any($25::text[])
-        and occurred_at <= $26::timestamptz
+      where person_id > 0 and purpose = $25::text and channel = any($26::text[])
+        and occurred_at <= $27::timestamptz
       order by person_id, occurred_at desc, (state = 'withdrawn') desc, consent_id desc) "c2" on "c2".person_id = s.person_id left join (
     select person_id, max(held_until)  as held_until, min(begun_at)  as begun_at
     from (
@@ -149,22 +149,22 @@
       union all
       select person_id, claim_id, enrolled_at, null from customers.published_records
       where person_id > 0 and enrolled_at is not null) r
-      where begun_at <= $27::timestamptz
-    ) h where held_until > $28::timestamptz group by person_id) "c3" on "c3".person_id = s.person_id left join (
+      where begun_at <= $28::timestamptz
+    ) h where held_until > $29::timestamptz group by person_id) "c3" on "c3".person_id = s.person_id left join (
       select person_id, null::bigint as fact_id from customers.published_people
-      where person_id > 0 and kind = $29::text
+      where person_id > 0 and kind = $30::text
          group by person_id) "c4" on "c4".person_id = s.person_id left join (
     select person_id, count(*)  as count, sum(net_minor)  as net_minor, max(at)  as last_at,
       min(at)  as first_at
     from (
     select person_id, occurred_at as at, interaction_id as fact_id, 0::bigint as net_minor
     from interactions.published_interactions
-    where person_id > 0 and occurred_at <= $30::timestamptz
-      and "type" = any($31::text[])  ) r group by person_id) "c5" on "c5".person_id = s.person_id
+    where person_id > 0 and occurred_at <= $31::timestamptz
+      and "type" = any($32::text[])  ) r group by person_id) "c5" on "c5".person_id = s.person_id
       offset bigint '0'
     ) judged
     offset bigint '0'
--- [[3,4],720,"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",720,"2026-03-01T04:00:00.000Z",720,"granted",0,"2026-03-01T04:00:00.000Z",744,"2026-03-01T04:00:00.000Z",744,"2026-03-01T04:00:00.000Z",744,"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",["lin"],"2026-03-01T04:00:00.000Z","2024-12-31T16:00:00.000Z","2026-03-01T04:00:00.000Z","marketing",["","wecom"],"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","phone","2026-03-01T04:00:00.000Z",["reply"]]
+-- [[3,4],720,"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",720,"2026-03-01T04:00:00.000Z",720,"granted",0,"2026-03-01T04:00:00.000Z",744,"2026-03-01T04:00:00.000Z",744,"2026-03-01T04:00:00.000Z",744,"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z",["lin"],["vip"],"2026-03-01T04:00:00.000Z","2024-12-31T16:00:00.000Z","2026-03-01T04:00:00.000Z","marketing",["","wecom"],"2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","2026-03-01T04:00:00.000Z","phone","2026-03-01T04:00:00.000Z",["reply"]]
 
 -- buy little and bring many, late
 -- {"all":[{"depth":{"is":[4]}},{"value":{"transaction":[1],"propagation":[3],"p_alive_percent":{"at_least":50}}},{"rhythm":{"state":["late","at_risk"]}}]}

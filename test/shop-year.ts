@@ -31,6 +31,7 @@ columns:
   paid_at: [paid_at]
   item: [item]
   item_name: [item_name]
+  category: [category]
   quantity: [quantity]
   unit_price: [unit_price]
   refund_of: [refund_of]
@@ -53,6 +54,8 @@ columns:
 const DAY_MS = 24 * 3600 * 1000
 /** The year ends before today and begins after today a year ago: nobody lapses while it is compared. */
 const [DAYS, ENDS_DAYS_AGO, REFUND_AFTER_MS] = [340, 15, 10 * DAY_MS]
+/** One in three has none. */
+const categoryOf = (item: number) => ['茶', '', 'Ware, "fine"'][item % 3] ?? ''
 const ITEMS = ['绿茶', 'Oolong, 100 g', 'Cup "blue"', '=1+1', '<b>Pot</b>', "O'Brien blend", 'Tin; small']
 const CHINA_MS = 8 * 3600 * 1000
 
@@ -71,7 +74,17 @@ export function makeShopYear(orderCount: number, now: Date): ShopYear {
     for (const { item, quantity, cents } of lines) {
       const name = ITEMS[item] ?? ''
       orderRows.push(
-        csvRow([id, customer, chinaTime(at), `item-${item}`, name, String(quantity), decimal(cents), refundOf]),
+        csvRow([
+          id,
+          customer,
+          chinaTime(at),
+          `item-${item}`,
+          name,
+          categoryOf(item),
+          String(quantity),
+          decimal(cents),
+          refundOf,
+        ]),
       )
     }
     facts.push({
@@ -87,6 +100,7 @@ export function makeShopYear(orderCount: number, now: Date): ShopYear {
         lines: lines.map(({ item, quantity, cents }) => ({
           item: `item-${item}`,
           item_name: ITEMS[item] ?? '',
+          ...(categoryOf(item) === '' ? {} : { category: categoryOf(item) }),
           quantity,
           unit_price: cents / 100,
         })),
@@ -149,7 +163,7 @@ export function makeShopYear(orderCount: number, now: Date): ShopYear {
       ...(number % 9 === 0 ? { ended_at: new Date(enrolled + 5 * DAY_MS).toISOString() } : {}),
     })
   }
-  const ordersHeader = 'order_id,customer_id,paid_at,item,item_name,quantity,unit_price,refund_of\n'
+  const ordersHeader = 'order_id,customer_id,paid_at,item,item_name,category,quantity,unit_price,refund_of\n'
   const peopleHeader = 'record_id,customer_id,phone,email,name,enrolled_at,seen_at\n'
   return {
     ordersCsv: ordersHeader + orderRows.join(''),

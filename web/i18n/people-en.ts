@@ -110,6 +110,7 @@ export const peopleEn: Texts<keyof typeof peopleZhCN> = {
   'person.identities_none': 'No identity to show.',
   'person.identity_own_id': 'Customer id',
   'person.channel_shop_account': 'Shop account',
+  'person.of_group': 'group {{group}}',
   'person.live': 'live since {{at}}',
   'person.ended': 'ended {{at}}',
   'person.ended_span': '{{from}} to {{to}}, ended',

@@ -98,6 +98,7 @@ export const peopleZhCN = {
   'person.identities_none': '没有可显示的身份。',
   'person.identity_own_id': '客户编号',
   'person.channel_shop_account': '店铺账号',
+  'person.of_group': '社群{{group}}',
   'person.live': '在线，自{{at}}',
   'person.ended': '已断开，{{at}}',
   'person.ended_span': '{{from}}到{{to}}，已断开',

@@ -318,6 +318,7 @@ export interface PersonFacts {
     channel: string
     source: string
     staff: string | null
+    group_id: string | null
     begun_at: Date
     ended_at: Date | null
   }[]
@@ -357,7 +358,7 @@ export async function selectPersonFacts(
         from customers.published_identity_claims c where c.identity_id = p.identity_id) as claims
       from customers.published_people p where person_id = ${personId} order by identity_id`.execute(db),
     sql<PersonFacts['connections'][number]>`
-      select channel, source, staff, begun_at, ended_at from customers.published_connections
+      select channel, source, staff, group_id, begun_at, ended_at from customers.published_connections
       where person_id = ${personId} and begun_at <= ${at} order by begun_at`.execute(db),
     sql<PersonFacts['evidence'][number]>`
       select order_id as fact_id, 'order' as kind, external_id, source, paid_at as occurred_at from commerce.published_orders

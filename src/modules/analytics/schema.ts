@@ -176,6 +176,8 @@ export const person = listedPerson.extend({
       channel: z.string(),
       source: z.string(),
       staff: z.string().nullable(),
+      /** The group that it is to, as the source names it. */
+      group_id: z.string().nullable(),
       begun_at: z.iso.datetime(),
       ended_at: z.iso.datetime().nullable(),
     }),
@@ -236,7 +238,7 @@ export const timelineEntry = z.object({
   external_id: z.string().nullable(),
   /** Type of an interaction, channel of a connection, purpose of a consent, campaign of a referral. */
   what: z.string().nullable(),
-  /** Content of an interaction or referral, staff of a connection, evidence of a consent. */
+  /** Content of an interaction or referral, staff or group of a connection, evidence of a consent. */
   note: z.string().nullable(),
   /** Items of an order, at most three; item of an interaction or review; channel of a consent, none is every one. */
   items: z.array(z.string()),

@@ -68,10 +68,10 @@ function entriesBody(personId: number): RawBuilder<unknown> {
     ${columns('end_of_membership', sql`ended_at`, sql`membership_id`, { source })}
     from customers.published_memberships ${whose} and ended_at is not null
     union all
-    ${columns('connection', sql`begun_at`, sql`connection_id`, { source, what: sql`channel`, note: sql`staff` })}
+    ${columns('connection', sql`begun_at`, sql`connection_id`, { source, what: sql`channel`, note: sql`coalesce(staff, group_id)` })}
     from customers.published_connections ${whose}
     union all
-    ${columns('end_of_connection', sql`ended_at`, sql`connection_id`, { source, what: sql`channel`, note: sql`staff` })}
+    ${columns('end_of_connection', sql`ended_at`, sql`connection_id`, { source, what: sql`channel`, note: sql`coalesce(staff, group_id)` })}
     from customers.published_connections ${whose} and ended_at is not null
     union all
     ${columns('consent', sql`occurred_at`, sql`consent_id`, { source, what: sql`purpose`, item: sql`nullif(channel, '')`, note: sql`evidence`, state: sql`state` })}

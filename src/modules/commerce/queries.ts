@@ -19,7 +19,7 @@ export async function createStaging(tx: Sql): Promise<void> {
   await sql`
     create temp table staged (
       line bigint, document_id text, customer text, local_at timestamp, instant_at timestamptz, item text,
-      item_name text, line_id text, quantity numeric, unit_price numeric, amount numeric, refund_of text,
+      item_name text, category text, line_id text, quantity numeric, unit_price numeric, amount numeric, refund_of text,
       is_cancel boolean, version text, shared_by text, order_total numeric, order_refunded numeric, is_refunded boolean
     ) on commit drop`.execute(tx)
 }
@@ -28,7 +28,7 @@ export async function createStaging(tx: Sql): Promise<void> {
 export function lineText(row: StagedLine): string {
   return (
     `${row.line}\t${copyText(row.documentId)}\t${copyText(row.customer)}\t${row.localTime ?? '\\N'}\t${row.instant ?? '\\N'}\t` +
-    `${copyText(row.item)}\t${copyText(row.itemName)}\t${copyText(row.lineId)}\t${row.quantity}\t${row.unitPrice ?? '\\N'}\t` +
+    `${copyText(row.item)}\t${copyText(row.itemName)}\t${copyText(row.category)}\t${copyText(row.lineId)}\t${row.quantity}\t${row.unitPrice ?? '\\N'}\t` +
     `${row.amount ?? '\\N'}\t${copyText(row.refundOf)}\t${row.isCancel ? 't' : 'f'}\t${row.version ?? '\\N'}\t` +
     `${copyText(row.sharedBy && JSON.stringify(row.sharedBy))}\t` +
     `${row.orderTotal ?? '\\N'}\t${row.orderRefunded ?? '\\N'}\t${row.isRefunded ? 't' : 'f'}\n`
@@ -83,7 +83,7 @@ export async function resolveDocuments(tx: Sql, rules: LineRules): Promise<reado
   await sql`
     create temp table lines on commit drop as
     select line, document_id, customer, coalesce(instant_at, local_at at time zone ${rules.zone}) as paid_at,
-      item, item_name, line_id, quantity, coalesce(unit_price, trim_scale(round(amount / nullif(quantity, 0), 6)), 0) as unit_price,
+      item, item_name, category, line_id, quantity, coalesce(unit_price, trim_scale(round(amount / nullif(quantity, 0), 6)), 0) as unit_price,
       is_cancel or quantity < 0 or refund_of is not null as is_return,
       case when is_cancel or quantity < 0 or refund_of is not null
         then round(abs(coalesce(amount, quantity * unit_price)) * ${scale})
@@ -91,9 +91,9 @@ export async function resolveDocuments(tx: Sql, rules: LineRules): Promise<reado
       refund_of, ${versionRank(sql`version`, rules.zone)} as version, shared_by
     from ${
       rules.mergeDuplicates
-        ? sql`(select distinct on (document_id, customer, local_at, instant_at, item, item_name, line_id, quantity, unit_price, amount, refund_of, shared_by) *
+        ? sql`(select distinct on (document_id, customer, local_at, instant_at, item, item_name, category, line_id, quantity, unit_price, amount, refund_of, shared_by) *
             from staged
-            order by document_id, customer, local_at, instant_at, item, item_name, line_id, quantity, unit_price, amount, refund_of, shared_by, line) s`
+            order by document_id, customer, local_at, instant_at, item, item_name, category, line_id, quantity, unit_price, amount, refund_of, shared_by, line) s`
         : sql`staged`
     }`.execute(tx)
   await sql`
@@ -169,7 +169,7 @@ export async function createArriving(tx: Sql, { isLarge }: BatchShape): Promise<
       select document_id, version, concat(
         customer, E'\x1f', extract(epoch from paid_at), E'\x1f', item, E'\x1f', item_name, E'\x1f', line_id, E'\x1f',
         trim_scale(quantity), E'\x1f', trim_scale(unit_price), E'\x1f', amount_minor, E'\x1f', is_return, E'\x1f', refund_of,
-        E'\x1f' || shared_by) as body
+        E'\x1f' || shared_by, E'\x1e' || category) as body
       from lines
     ) b
     group by document_id order by document_id collate "C"`.execute(tx)
@@ -199,12 +199,12 @@ export async function createSuperseding(tx: Sql, { isLarge }: BatchShape): Promi
     with replaced as (select fact_id from arriving where replaces),
     line as (
       select o.order_id as fact_id, o.person_id, o.identity_id, o.paid_at as at, null as refund_of, false as is_return, l.line_no, l.item,
-        l.item_name, l.quantity, l.unit_price, l.amount_minor
+        l.item_name, l.category, l.quantity, l.unit_price, l.amount_minor
       from commerce.orders o join commerce.order_lines l using (person_id, order_id)
       where o.order_id in (select fact_id from replaced)
       union all
       select r.refund_id, r.person_id, r.identity_id, r.refunded_at, r.of_external_id, true, l.line_no, l.item,
-        l.item_name, l.quantity, l.unit_price, l.amount_minor
+        l.item_name, l.category, l.quantity, l.unit_price, l.amount_minor
       from commerce.refunds r join commerce.refund_lines l using (person_id, refund_id)
       where r.refund_id in (select fact_id from replaced)
     )
@@ -223,7 +223,7 @@ export async function fillDisplaced(tx: Sql): Promise<void> {
     union all
     select a.fact_id, a.body_hash, array_remove(array_agg(distinct c.identity_id), null), jsonb_agg(jsonb_build_object(
       'identity_id', c.identity_id, 'at', d.paid_at, 'refund_of', d.refund_of, 'is_return', l.is_return, 'line_no', l.line,
-      'item', l.item, 'item_name', l.item_name, 'quantity', l.quantity, 'unit_price', l.unit_price,
+      'item', l.item, 'item_name', l.item_name, 'category', l.category, 'quantity', l.quantity, 'unit_price', l.unit_price,
       'amount_minor', l.amount_minor))
     from arriving a
     join documents d on d.document_id = a.external_id
@@ -237,12 +237,12 @@ export async function restoreDocuments(tx: Sql): Promise<void> {
   await sql`
     create temp table lines on commit drop as
     select row_number() over (order by a.fact_id, x.is_return, x.line_no) as line, a.external_id as document_id, p.value as customer,
-      x.at as paid_at, x.item, x.item_name, x.quantity, x.unit_price, x.is_return, x.amount_minor, x.refund_of,
+      x.at as paid_at, x.item, x.item_name, x.category, x.quantity, x.unit_price, x.is_return, x.amount_minor, x.refund_of,
       (select jsonb_build_array(kind, namespace, value)::text from customers.published_people s where s.identity_id = x.shared_by) as shared_by
     from arriving a
     join intake.published_bodies b using (fact_id, body_hash)
     cross join lateral jsonb_to_recordset(b.body) x(identity_id bigint, at timestamptz, refund_of text, is_return boolean,
-      line_no bigint, item text, item_name text, quantity numeric, unit_price numeric, amount_minor bigint, shared_by bigint)
+      line_no bigint, item text, item_name text, category text, quantity numeric, unit_price numeric, amount_minor bigint, shared_by bigint)
     left join customers.published_people p using (identity_id)
     where a.is_applied`.execute(tx)
   await sql`
@@ -296,8 +296,8 @@ export async function insertDocuments(
     select person_id, fact_id, identity_id, ${source}, document_id, paid_at, order_minor, order_lines, ${now}
     from admitted where order_lines > 0 order by person_id, fact_id`.execute(tx)
   await sql`
-    insert into commerce.order_lines (person_id, order_id, line_no, item, item_name, quantity, unit_price, amount_minor)
-    select a.person_id, a.fact_id, row_number() over (partition by a.fact_id order by l.line), l.item, l.item_name, l.quantity,
+    insert into commerce.order_lines (person_id, order_id, line_no, item, item_name, category, quantity, unit_price, amount_minor)
+    select a.person_id, a.fact_id, row_number() over (partition by a.fact_id order by l.line), l.item, l.item_name, l.category, l.quantity,
       l.unit_price, l.amount_minor
     from lines l join admitted a using (document_id)
     where not l.is_return order by a.person_id, a.fact_id`.execute(tx)
@@ -307,8 +307,8 @@ export async function insertDocuments(
     select person_id, fact_id, identity_id, ${source}, document_id, paid_at, refund_of, refund_minor, ${now}
     from admitted where refund_lines > 0 order by person_id, fact_id`.execute(tx)
   await sql`
-    insert into commerce.refund_lines (person_id, refund_id, line_no, item, item_name, quantity, unit_price, amount_minor)
-    select a.person_id, a.fact_id, row_number() over (partition by a.fact_id order by l.line), l.item, l.item_name, l.quantity,
+    insert into commerce.refund_lines (person_id, refund_id, line_no, item, item_name, category, quantity, unit_price, amount_minor)
+    select a.person_id, a.fact_id, row_number() over (partition by a.fact_id order by l.line), l.item, l.item_name, l.category, l.quantity,
       l.unit_price, l.amount_minor
     from lines l join admitted a using (document_id)
     where l.is_return order by a.person_id, a.fact_id`.execute(tx)
@@ -456,7 +456,13 @@ export interface OrderRow {
   readonly paid_at: Date
   readonly amount_minor: number
   readonly refunded_minor: number
-  readonly lines: { item: string; item_name: string | null; quantity: string; amount_minor: number }[]
+  readonly lines: {
+    item: string
+    item_name: string | null
+    category: string | null
+    quantity: string
+    amount_minor: number
+  }[]
 }
 
 /** One person's orders, newest first, from after a place on. */
@@ -470,7 +476,7 @@ export async function selectOrders(
     select o.order_id, o.paid_at::text as paid_at_text, o.source, o.external_id, o.paid_at, o.amount_minor,
       (select coalesce(sum(a.amount_minor), 0)::bigint from commerce.refund_allocations a
         where a.person_id = o.person_id and a.order_id = o.order_id) as refunded_minor,
-      (select coalesce(jsonb_agg(jsonb_build_object('item', l.item, 'item_name', l.item_name,
+      (select coalesce(jsonb_agg(jsonb_build_object('item', l.item, 'item_name', l.item_name, 'category', l.category,
           'quantity', trim_scale(l.quantity)::text, 'amount_minor', l.amount_minor) order by l.line_no), '[]')
         from commerce.order_lines l where l.person_id = o.person_id and l.order_id = o.order_id) as lines
     from (

@@ -10,6 +10,7 @@ export const ORDER_FIELDS = {
   paid_at: 'when it was paid, or refunded (required)',
   item: 'what was bought: refunds that name no order reduce lines of the same item',
   item_name: 'its name for people',
+  category: 'what kind of item it is',
   quantity: 'negative for a return',
   unit_price: 'keeps its decimals',
   amount: 'of the line; else quantity × unit_price, rounded once',
@@ -98,6 +99,7 @@ export interface StagedLine {
   readonly instant: string | null
   readonly item: string
   readonly itemName: string | null
+  readonly category: string | null
   readonly lineId: string | null
   readonly quantity: string
   readonly unitPrice: string | null
@@ -122,6 +124,8 @@ const factLine = z
     line_id: z.string().max(200).optional(),
     item: z.string().max(200).default(''),
     item_name: z.string().max(2000).optional(),
+    /** What kind of item it is. */
+    category: z.string().min(1).max(200).optional(),
     /** Negative for a return. */
     quantity: decimal.default(1),
     unit_price: decimal.optional(),
@@ -177,6 +181,7 @@ export const ordersPage = z.object({
         z.object({
           item: z.string(),
           item_name: z.string().nullable(),
+          category: z.string().nullable(),
           /** A decimal, as text. */
           quantity: z.string(),
           amount_minor: z.number().int(),

@@ -32,6 +32,7 @@ export const CONNECTIONS = personalFileKind(connections, {
   fields: {
     channel: { about: 'what it goes by', reads: 'text' },
     staff: { about: 'who of the staff', reads: 'text' },
+    group_id: { about: 'which group', reads: 'text' },
     begun_at: { about: 'when they connected', reads: 'time' },
     ended_at: { about: 'when they left or were removed', reads: 'time' },
   },

@@ -166,14 +166,16 @@ export async function removeConnections(tx: Sql): Promise<void> {
     )
     insert into removed_facts (fact_id, person_id, identity_id, occurred_at, body)
     select connection_id, person_id, identity_id, begun_at,
-      jsonb_build_object('channel', channel, 'staff', staff, 'ended_at', ended_at) from gone`.execute(tx)
+      jsonb_build_object('channel', channel, 'staff', staff, 'group_id', group_id, 'ended_at', ended_at) from gone`.execute(
+    tx,
+  )
 }
 
 /** Relations as their source tells them. */
 export async function insertConnections(tx: Sql, source: string, now: Date): Promise<void> {
   await sql`
-    insert into customers.connections (person_id, connection_id, identity_id, source, channel, staff, begun_at, ended_at, recorded_at)
-    select person_id, fact_id, identity_id, ${source}, body->>'channel', body->>'staff', occurred_at,
+    insert into customers.connections (person_id, connection_id, identity_id, source, channel, staff, group_id, begun_at, ended_at, recorded_at)
+    select person_id, fact_id, identity_id, ${source}, body->>'channel', body->>'staff', body->>'group_id', occurred_at,
       (body->>'ended_at')::timestamptz, ${now}
     from personal_facts order by person_id`.execute(tx)
 }

@@ -89,13 +89,15 @@ export interface StagedFact {
   readonly version: string | null
 }
 
-/** A relation of a person: on a channel, to somebody of the staff. Ended when they left or were removed. */
+/** A relation of a person: on a channel, to somebody of the staff, or as one of a group. Ended when they left or were removed. */
 export const connectionFact = factBase
   .extend({
     kind: z.literal('connection'),
     identity,
     channel: z.string().min(1).max(60),
     staff: z.string().max(120).optional(),
+    /** The group's id in the source. */
+    group_id: z.string().min(1).max(120).optional(),
     begun_at: z.iso.datetime({ offset: true }),
     ended_at: z.iso.datetime({ offset: true }).optional(),
   })

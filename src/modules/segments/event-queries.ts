@@ -41,8 +41,9 @@ const ordersClause = z
     /** What is left of them after refunds, minor units. */
     net_minor: rangeOf(-MINOR_MAX, MINOR_MAX).optional(),
     window: timeWindow.optional(),
-    /** Only orders with a line of one of these, and of them these lines. */
+    /** Only orders with a line of one of these items and categories, and of them these lines. */
     items: texts.optional(),
+    categories: texts.optional(),
     sources: texts.optional(),
   })
   .refine(hasOne, `${SAYS_ONE}: count, net_minor, days_since_last or days_since_first`)
@@ -68,9 +69,9 @@ export const ORDERS: ClauseKind<typeof ordersClause> = {
   }),
 }
 
-/** Whether it counts orders of all items and sources. */
-function isOfAll({ count, items, sources }: z.infer<typeof ordersClause>): boolean {
-  return count !== undefined && items === undefined && sources === undefined
+/** Whether it counts orders whatever they are of. */
+function isOfAll({ count, items, categories, sources }: z.infer<typeof ordersClause>): boolean {
+  return [items, categories, sources].every((asked) => asked === undefined) && count !== undefined
 }
 
 /** Whether it asks for any at all, or for none. */
@@ -148,9 +149,14 @@ export function refundedOrders(ground: Ground, withSource: boolean): RawBuilder<
     where o.person_id ${scope}`
 }
 
-/** Orders that count: not refunded in full by then. Of some items: the lines that are not, and what is left of those. */
-function orderRows({ items, sources }: z.infer<typeof ordersClause>, span: Span, ground: Ground): RawBuilder<unknown> {
+/** Orders that count: not refunded in full by then. Of some items or categories: the lines that are not, and what is left of those. */
+function orderRows(
+  { items, categories, sources }: z.infer<typeof ordersClause>,
+  span: Span,
+  ground: Ground,
+): RawBuilder<unknown> {
   const { at, scope } = ground
+  const isOfSome = items !== undefined || categories !== undefined
   const lines = sql`
     join (
       select l.person_id, l.order_id, sum(l.amount_minor - coalesce(a.refunded_minor, 0)) as net_minor
@@ -161,14 +167,14 @@ function orderRows({ items, sources }: z.infer<typeof ordersClause>, span: Span,
         where refunded_at <= ${at}::timestamptz and order_line_no is not null
         group by person_id, order_id, order_line_no
       ) a using (person_id, order_id, line_no)
-      where l.person_id ${scope} ${among('l.item', items)} and (a.line_no is null or a.refunded_minor < l.amount_minor)
+      where l.person_id ${scope} ${among('l.item', items)} ${among('l.category', categories)} and (a.line_no is null or a.refunded_minor < l.amount_minor)
       group by l.person_id, l.order_id
     ) line using (person_id, order_id)`
   return sql`
     select o.person_id, o.paid_at as at, o.order_id as fact_id,
-      ${items ? sql`line.net_minor` : sql`o.amount_minor - coalesce(o.refunded_minor, 0)`} as net_minor
+      ${isOfSome ? sql`line.net_minor` : sql`o.amount_minor - coalesce(o.refunded_minor, 0)`} as net_minor
     from (${refundedOrders(ground, sources !== undefined)}) o
-    ${items ? lines : sql``}
+    ${isOfSome ? lines : sql``}
     where ${inSpan(sql`o.paid_at`, span, at)} ${among('o.source', sources)}
       and (o.refunded_minor is null or o.refunded_minor < o.amount_minor)`
 }

@@ -51,6 +51,7 @@ export const ATTRIBUTE: ClauseKind<typeof attributeClause> = {
 
 const connectionClause = z.strictObject({
   staff: texts.optional(),
+  groups: texts.optional(),
   channels: texts.optional(),
   sources: texts.optional(),
   /** Live now, or at any time up to now. */
@@ -66,11 +67,11 @@ export const CONNECTION: ClauseKind<typeof connectionClause> = {
   schema: connectionClause,
   // An order makes its customer connected, where the shop's account is a connection.
   facts: ['connection', 'order'],
-  compile: ({ staff, channels, sources, state, begun }, ground, alias) =>
+  compile: ({ staff, groups, channels, sources, state, begun }, ground, alias) =>
     held(
       sql`
         select person_id, connection_id as fact_id, begun_at, ended_at from customers.published_connections
-        where person_id ${ground.scope} ${amongValues('staff', staff)} ${amongValues('channel', channels)} ${amongValues('source', sources)}`,
+        where person_id ${ground.scope} ${amongValues('staff', staff)} ${amongValues('group_id', groups)} ${amongValues('channel', channels)} ${amongValues('source', sources)}`,
       { state, begun },
       ground,
       alias,

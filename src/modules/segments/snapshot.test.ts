@@ -71,6 +71,7 @@ const DEFINITIONS: Readonly<Record<string, Record<string, unknown>>> = {
       net_minor: { at_least: 10_000 },
       window: { calendar: 'last_quarter' },
       items: ['tea'],
+      categories: ['leaf'],
       sources: ['shop'],
     },
   },
@@ -80,7 +81,7 @@ const DEFINITIONS: Readonly<Record<string, Record<string, unknown>>> = {
   'about to lapse, with an adviser, reachable': {
     all: [
       { depth: { is: [3, 4], lapses_within_days: 30 } },
-      { connection: { staff: ['lin'], begun: { from: '2025-01-01' } } },
+      { connection: { staff: ['lin'], groups: ['vip'], begun: { from: '2025-01-01' } } },
       { consent: { purpose: 'marketing', channel: 'wecom', state: 'granted' } },
       { membership: {} },
       { attribute: { has: 'phone' } },

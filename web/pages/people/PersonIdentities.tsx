@@ -20,9 +20,12 @@ export function Relations({ person }: { person: Person }) {
       ) : (
         <dl className="identities">
           {person.connections.map((connection) => (
-            <div key={`${connection.channel} ${connection.source} ${connection.staff} ${connection.begun_at}`}>
+            <div
+              key={`${connection.channel} ${connection.source} ${connection.staff} ${connection.group_id} ${connection.begun_at}`}
+            >
               <dt>
                 {channelName(t, connection.channel)} {connection.staff !== null && <strong>{connection.staff}</strong>}{' '}
+                {connection.group_id !== null && <span>{t('person.of_group', { group: connection.group_id })}</span>}{' '}
                 <span className="faint">{connection.source}</span>
               </dt>
               <dd>

@@ -48,6 +48,13 @@ const THIRDS = scale([1, 2, 3], (third) => `value.third_${third}` as NameKey)
 const IDENTITIES = ['phone', 'email', 'unionid', 'external_userid', 'openid', 'own_id'] as const
 
 const window: Field = { as: 'window', name: 'window', label: 'asks.window', says: 'says.window' }
+const categories: Field = {
+  as: 'texts',
+  name: 'categories',
+  label: 'asks.categories',
+  says: 'says.categories',
+  hint: 'hint.categories',
+}
 const items: Field = { as: 'texts', name: 'items', label: 'asks.items', says: 'says.items', hint: 'hint.items' }
 const sources: Field = {
   as: 'texts',
@@ -106,7 +113,13 @@ export const CLAUSE_KINDS: Readonly<Record<string, ClauseKind>> = {
   orders: {
     label: 'clause.orders',
     initial: { count: { at_least: 1 }, window: { last_days: 90 } },
-    fields: [{ as: 'measure', name: 'measure', label: 'asks.measure', of: orderMeasures }, window, items, sources],
+    fields: [
+      { as: 'measure', name: 'measure', label: 'asks.measure', of: orderMeasures },
+      window,
+      items,
+      categories,
+      sources,
+    ],
     lead: { says: 'lead.orders', slots: ['window', 'measure'] },
   },
   depth: {
@@ -238,6 +251,7 @@ export const CLAUSE_KINDS: Readonly<Record<string, ClauseKind>> = {
         ],
       },
       { as: 'texts', name: 'staff', label: 'asks.staff', says: 'says.staff', hint: 'hint.staff' },
+      { as: 'texts', name: 'groups', label: 'asks.groups', says: 'says.groups', hint: 'hint.groups' },
       { as: 'texts', name: 'channels', label: 'asks.channels', says: 'says.channels', hint: 'hint.channels' },
       sources,
       { as: 'window', name: 'begun', label: 'asks.begun', says: 'says.begun' },
