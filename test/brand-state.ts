@@ -57,6 +57,8 @@ const PARTS: Readonly<Record<string, string>> = {
     from relationship.standing join who using (person_id)`,
   depth_changes: `select who, changed_at, from_depth, to_depth
     from relationship.published_depth_changes join who using (person_id)`,
+  members: `select name, who from segments.verdicts join segments.segments using (segment_id) join who using (person_id) where in_at is not null`,
+  segments: `select name, size from segments.segments`,
   // Also what belongs to a person who is no longer there, and is in none of the above for that.
   row_counts: `select (select count(*) from commerce.orders) as orders, (select count(*) from commerce.refunds) as refunds,
     (select count(*) from customers.records) as records, (select count(*) from customers.connections) as connections,

@@ -9,7 +9,10 @@ import { catchUp } from '../src/bin/catch-up.ts'
 import { FACT_KINDS } from '../src/bin/routes.ts'
 import { importOrders } from '../src/modules/commerce/actions.ts'
 import { storeFacts } from '../src/modules/intake/actions.ts'
+import { createSegment } from '../src/modules/segments/actions.ts'
+import { atTerminal } from '../src/platform/audit.ts'
 import { systemClock } from '../src/platform/clock.ts'
+import { type Database, openDatabase } from '../src/platform/db.ts'
 import { inspectCluster } from '../src/platform/embedded-postgres.ts'
 import { isRefusal } from '../src/platform/refusal.ts'
 import { differencesOf, pendingWork, readBrandState, urlOfBrand } from './brand-state.ts'
@@ -36,10 +39,12 @@ type Target = (typeof TARGETS)[number]
 /**
  * Senders post facts of every kind over HTTP to the product as users start it, and files are imported, while app and
  * PostgreSQL are killed (SIGKILL) at random instants, so many times. After each kill nothing that was acknowledged is
- * lost, nothing is there twice and nothing is half there; in the end everything is as if there had been no kill.
+ * lost, nothing is there twice and nothing is half there; in the end everything is as if there had been no kill, and members of
+ * segments, which followed all the while, are those of segments that are made then.
  */
 export async function ingestCrashRounds(t: TestContext, rounds: number): Promise<void> {
   const product = await startProduct(t)
+  await withDatabase(product, makeSegments)
   const traffic = startTraffic(t, product)
   const { home } = product
   let inside = 0
@@ -104,6 +109,40 @@ async function startProduct(t: TestContext): Promise<Product> {
   }
   return { home, server, port, createSenders, databaseUrl: await urlOfBrand(home) }
 }
+
+/** By standing, by orders, by acts and by words of the source, so that some are told from standing alone and some are not. */
+const DEFINITIONS: Readonly<Record<string, Record<string, unknown>>> = {
+  deep: { depth: { is: [3, 4, 5] } },
+  'bought twice, not one thing': {
+    all: [{ orders: { count: { at_least: 2 } } }, { not: { orders: { count: { at_least: 1 }, items: ['w1'] } } }],
+  },
+  'looked, or never bought': {
+    any: [{ interactions: { count: { at_least: 1 } } }, { orders: { count: { at_most: 0 } } }],
+  },
+  close: { fan: { tier: ['active', 'devoted'] } },
+}
+
+async function makeSegments(database: Database): Promise<void> {
+  for (const [name, definition] of Object.entries(DEFINITIONS)) {
+    const made = await createSegment(database, systemClock, { name, definition }, atTerminal())
+    if (isRefusal(made)) throw new Error(made.message)
+  }
+}
+
+async function withDatabase(product: Product, work: (database: Database) => Promise<void>): Promise<void> {
+  const database = openDatabase(product.databaseUrl)
+  try {
+    await work(database)
+  } finally {
+    await database.close()
+  }
+}
+
+/** Somebody who is in a segment twice at one instant. */
+const OVERLAPPING = `
+  select person_id, segment_id, a.in_at, a.out_at, b.in_at as again_at
+  from segments.stays a join segments.stays b using (person_id, segment_id)
+  where b.in_at > a.in_at and b.in_at < a.out_at limit 3`
 
 interface Batch {
   readonly sender: number
@@ -385,6 +424,7 @@ async function compare(t: TestContext, product: Product, traffic: Traffic, files
     assert.ok(!isRefusal(await importOrders(database, systemClock, command)))
   }
   await catchUp(database, systemClock)
+  await makeSegments(database)
   const expected = await readBrandState(database.pool)
   const found = await withClient(product.databaseUrl, async (client) => {
     const deadline = performance.now() + SETTLED_MS_MAX
@@ -392,12 +432,13 @@ async function compare(t: TestContext, product: Product, traffic: Traffic, files
       assert.ok(performance.now() < deadline, 'the server does not work off what is pending')
       await sleep(50)
     }
+    assert.deepEqual((await client.query(OVERLAPPING)).rows, [])
     return await readBrandState(client)
   })
   assert.deepEqual(differencesOf(found, expected, ['the product', 'a database without kills']), [])
   const count = (part: string) => (found[part] ?? []).length
   t.diagnostic(
-    `equal: ${count('inbox')} facts, ${count('orders')} orders, ${count('refunds')} refunds, ` +
+    `equal: ${count('members')} members of segments, ${count('inbox')} facts, ${count('orders')} orders, ${count('refunds')} refunds, ` +
       `${count('allocations')} allocations, ${count('people')} people, ${count('interactions')} interactions`,
   )
 }

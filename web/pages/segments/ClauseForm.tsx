@@ -1,7 +1,7 @@
 import { useTranslation } from 'react-i18next'
 import type { ClauseKind } from './clause-kinds.ts'
 import { isDefinition } from './definition.ts'
-import { type Clause, type Field, type RangeField, withField } from './fields.ts'
+import { type Clause, type Field, givenOf, type RangeField, withField } from './fields.ts'
 import { Labelled, NumberInput, RangeInput, TextInput, TextsInput, WindowInput } from './inputs.tsx'
 
 interface ClauseFormProps {
@@ -29,7 +29,7 @@ interface FieldInputProps {
 
 function FieldInput({ field, clause, onChange }: FieldInputProps) {
   const { t } = useTranslation()
-  const value = clause[field.name]
+  const value = givenOf(field, clause)
   const set = (said: unknown, drops?: readonly string[]) => onChange(withField(clause, field.name, said, drops))
   const label = t(field.label)
   switch (field.as) {

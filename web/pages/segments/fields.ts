@@ -115,3 +115,8 @@ export function withField(clause: Clause, name: string, value: unknown, drops: r
   kept.splice(order < 0 ? kept.length : Math.min(order, kept.length), 0, [name, value])
   return Object.fromEntries(kept)
 }
+
+/** What a clause says of a field: of a choice that it leaves out, what that means. */
+export function givenOf(field: Field, clause: Readonly<Record<string, unknown>>): unknown {
+  return clause[field.name] ?? (field.as === 'one' && !field.isOptional ? field.options[0]?.value : undefined)
+}

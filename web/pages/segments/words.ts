@@ -7,7 +7,7 @@ import { type BrandFormat, useBrandFormat } from '../../ui/brand-format.tsx'
 import { thirdKey } from '../value/thirds.ts'
 import { CLAUSE_KINDS } from './clause-kinds.ts'
 import { isDefinition, type View, viewOf } from './definition.ts'
-import { CALENDARS, type Field, type Range, type RangeField, type TimeWindow, type Unit } from './fields.ts'
+import { CALENDARS, type Field, givenOf, type Range, type RangeField, type TimeWindow, type Unit } from './fields.ts'
 
 /** Definitions as sentences, in the reader's language. */
 export interface Words {
@@ -88,7 +88,7 @@ function fieldText(field: Field, clause: Readonly<Record<string, unknown>>, grou
     const asked = field.of.find(({ name }) => clause[name] !== undefined)
     return asked ? fieldText(asked, clause, ground) : ''
   }
-  const value = clause[field.name] ?? leftOut(field)
+  const value = givenOf(field, clause)
   if (value === undefined || value === '') return ''
   switch (field.as) {
     case 'range':
@@ -110,11 +110,6 @@ function fieldText(field: Field, clause: Readonly<Record<string, unknown>>, grou
     case 'window':
       return isDefinition(value) ? t(field.says, { value: windowText(value, t) }) : ''
   }
-}
-
-/** What a choice is that a definition does not name. */
-function leftOut(field: Field): unknown {
-  return field.as === 'one' && !field.isOptional ? field.options[0]?.value : undefined
 }
 
 function manyText(
