@@ -22,6 +22,7 @@ import { EVERYONE } from '../src/modules/relationship/queries.ts'
 import { rebuildFigures, rebuildStanding, writeDepthChanges } from '../src/modules/relationship/write-queries.ts'
 import type { Clock } from '../src/platform/clock.ts'
 import type { Database } from '../src/platform/db.ts'
+import { SETTINGS } from '../src/platform/embedded-postgres.ts'
 import type { Brand, Installation } from '../src/platform/installation.ts'
 import { isRefusal, type Refusal } from '../src/platform/refusal.ts'
 import { fillOrders } from './fill.ts'
@@ -40,7 +41,8 @@ const REBUILD_RATIO_MAX = 1.2
 /** The goal is one of a million people. Of 10,000 both take a quarter of a second, and what a rebuild looks for besides is 0.06 s of it. */
 const REBUILD_RATIO_FROM_PEOPLE = 100_000
 const NODE_MB_GOAL = 300
-const MEMORY_MB_GOAL = 1500
+/** On a machine of 4 GB, where PostgreSQL keeps 256 MB of pages itself; with more memory it keeps more of them, and takes them when it can. */
+const MEMORY_MB_GOAL = 1500 + Math.round((Number.parseInt(SETTINGS.shared_buffers ?? '', 10) - 256) * (2 ** 20 / 1e6))
 const SCREEN_SECONDS_GOAL = 0.2
 const REFRESH_SECONDS_GOAL = 1
 /** A person whose depth changes: an occasion that ends and one that begins, their standing, a change undone and one made. */
