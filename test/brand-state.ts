@@ -110,7 +110,7 @@ export async function pendingWork(client: pg.Client | pg.Pool): Promise<number> 
 }
 
 /** Where the current brand's database is; the same after every start. */
-export async function urlOfBrand(home: Home): Promise<string> {
+export async function urlOfBrand(home: Pick<Home, 'folder'>): Promise<string> {
   const installation = await openInstallation(readConfig({ PERENNIAL_HOME: home.folder }), 'command')
   if (isRefusal(installation)) throw new Error(installation.message)
   try {
