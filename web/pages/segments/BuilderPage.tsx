@@ -201,6 +201,7 @@ function Builder({ search, initial, segments, hasName = false, saveText, save, o
   const whole = useMemo(() => viewOf(definition), [definition])
   const isEmpty = clausesIn(whole) === 0
   const counted = useLiveCount(definition, isEmpty)
+  const isCounted = !isEmpty && !counted.error && counted.answer !== undefined
   const saving = useMutation({
     mutationFn: () => save(name.trim(), definition),
     onSuccess: async (segment) => {
@@ -304,10 +305,10 @@ function Builder({ search, initial, segments, hasName = false, saveText, save, o
           )}
         </aside>
       </form>
-      {!isEmpty && !counted.error && counted.answer && <Holding counted={counted} />}
+      {isCounted && <Holding counted={counted} />}
       <PeopleDrawer
         search={defined({ person: search.person })}
-        lead={(personId) => <WhyHolds definition={counted.definition} personId={personId} words={words} />}
+        lead={(personId) => isCounted && <WhyHolds definition={counted.definition} personId={personId} words={words} />}
       />
     </>
   )

@@ -17,7 +17,7 @@ export function Holding({ counted }: { counted: LiveCounted }) {
   // After the count, which whoever types waits for: at a million people both at once keep both cores busy.
   const query = useInfiniteQuery({ ...holdingQuery(definition, method), enabled: isCurrent })
   const pages = query.data?.pages.map((page) => page.people).filter((people) => people.length > 0) ?? []
-  const sampled = answer && answer.low !== answer.high ? { sampled: count(answer.sampled) } : undefined
+  const sampled = answer?.method === 'sample' ? { sampled: count(answer.sampled) } : undefined
   const isStale = !isCurrent || query.isPlaceholderData
   return (
     <section
