@@ -159,6 +159,7 @@ export function makeShopYear(orderCount: number, now: Date): ShopYear {
       identity: { kind: 'own_id', value: id },
       channel: 'wecom',
       staff: `adviser-${number % 4}`,
+      ...(number % 3 === 0 ? { group_id: `group-${number % 2}` } : {}),
       begun_at: new Date(enrolled + DAY_MS).toISOString(),
       ...(number % 9 === 0 ? { ended_at: new Date(enrolled + 5 * DAY_MS).toISOString() } : {}),
     })

@@ -7,8 +7,9 @@ import { sql } from 'kysely'
 import { stringify } from 'yaml'
 import { testDatabase } from '../../test/database.ts'
 import { scratchFolder } from '../../test/scratch.ts'
-import { storeFacts } from '../modules/intake/actions.ts'
+import { storeFacts, undoImport } from '../modules/intake/actions.ts'
 import type { Mapping } from '../modules/intake/schema.ts'
+import { atTerminal } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import { isRefusal } from '../platform/refusal.ts'
 import { importAny } from './file-kinds.ts'
@@ -58,17 +59,17 @@ test('a file of each kind is stored as the API would store its rows', async (t) 
   await feed(
     'connections',
     [
-      '会员编号,渠道,跟进人,添加时间,删除时间',
-      'u1,企业微信,lin,2026-03-05 10:00,',
-      'u2,公众号,,2026/3/6,2026年4月1日 08:30',
+      '会员编号,渠道,跟进人,群ID,添加时间,删除时间',
+      'u1,企业微信,lin,,2026-03-05 10:00,',
+      'u2,公众号,,g-7,2026/3/6,2026年4月1日 08:30',
     ],
     shop,
   )
   assert.deepEqual(
-    await read('customers.connections', 'value, namespace, t.source, channel, staff, begun_at, ended_at'),
+    await read('customers.connections', 'value, namespace, t.source, channel, staff, group_id, begun_at, ended_at'),
     [
-      ['u1', 'shop', 'connections', 'wecom', 'lin', '2026-03-05T02:00:00Z', null],
-      ['u2', 'shop', 'connections', 'official_account', null, '2026-03-05T16:00:00Z', '2026-04-01T00:30:00Z'],
+      ['u1', 'shop', 'connections', 'wecom', 'lin', null, '2026-03-05T02:00:00Z', null],
+      ['u2', 'shop', 'connections', 'official_account', null, 'g-7', '2026-03-05T16:00:00Z', '2026-04-01T00:30:00Z'],
     ],
   )
   await feed('memberships', [
@@ -253,6 +254,23 @@ test('rows without an id are known by what they say; with one, the last row of i
       ['u3', 'share', 's1'],
     ],
   )
+})
+
+test('another group is another version of a connection, and undoing its file brings back the one before', async (t) => {
+  const { database, feed, read } = await start(t)
+  const groups = () => read('customers.connections', 'value, channel, group_id')
+  const told = (group: string) => ['id,own_id,channel,chat_id,added_at', `c1,u1,wecom,${group},2026-03-05`]
+  await feed('connections', told('g-1'))
+  const later = await feed('connections', told('g-2'))
+  assert.equal(later.documents_corrected, 1)
+  assert.deepEqual(await groups(), [['u1', 'wecom', 'g-2']])
+  const undone = await undoImport(database, clock, {
+    importId: later.import_id ?? 0,
+    by: atTerminal('lead'),
+    kinds: FACT_KINDS,
+  })
+  assert.ok(!isRefusal(undone))
+  assert.deepEqual(await groups(), [['u1', 'wecom', 'g-1']])
 })
 
 test('words, defaults and prefixes of a mapping; what it says wrongly is refused', async (t) => {
