@@ -175,10 +175,12 @@ test('Relationship with the demo brand', async (t) => {
   await t.test('each cell of depth and segment opens exactly its people', async (t) => {
     const { page } = await signedInPage(t, browser, product)
     await page.goto('/relationship')
+    const read = page.waitForResponse((answer) => new URL(answer.url()).pathname === '/api/v1/depth/segments')
     await page.getByRole('link', { name: '深度与价值' }).click()
-    const table = page.getByRole('table')
+    const matrix = segmentMatrix.parse(await (await read).json())
+    // The page before it has a table too, until this one has come.
+    const table = page.getByRole('table').filter({ has: page.locator('[href*="rfm_segment="]') })
     await table.waitFor()
-    const matrix = segmentMatrix.parse(await (await page.request.get('/api/v1/depth/segments')).json())
     const links = table.getByRole('link')
     const shown = (await links.allInnerTexts()).map((text) => Number(text.replaceAll(',', '')))
     for (const cell of matrix.cells) assert.ok(shown.includes(cell.people))
